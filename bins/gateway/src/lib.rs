@@ -1,0 +1,1 @@
+//! The gateway: the API in front of the embedded or the distributed exchange.

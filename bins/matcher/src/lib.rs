@@ -1,0 +1,1 @@
+//! The matcher: shard worker, and the replay of recorded order flows.

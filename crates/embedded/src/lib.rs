@@ -1,0 +1,1 @@
+//! The exchange in one process: writer thread, journal, snapshots.

@@ -1,0 +1,1 @@
+//! Middleware shared by the services: authentication, limits, errors, ids, logging.

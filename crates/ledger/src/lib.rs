@@ -1,0 +1,1 @@
+//! Accounts, reservations and double-entry postings.

@@ -1,0 +1,1 @@
+//! Market data folded from events: depth, trades, ticker and candles.

@@ -1,0 +1,1 @@
+//! One order book: price-time priority, order types, self-trade prevention.

@@ -1,0 +1,1 @@
+//! Settings, telemetry, shutdown, and the only source of time and ids.

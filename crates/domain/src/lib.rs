@@ -1,1 +1,38 @@
 //! The words of the exchange: ids, prices, quantities, amounts, markets, orders, commands, events and money rules.
+//!
+//! Everything here is plain values and pure functions. Integers only: prices are whole ticks, quantities whole lots and
+//! amounts whole units of 1e-8, so that price times quantity is exact and only fees round.
+#![deny(clippy::float_arithmetic)]
+
+mod asset;
+mod command;
+mod decimal;
+mod event;
+mod ids;
+mod market;
+mod money;
+mod number;
+mod order;
+mod reason;
+mod state;
+mod terms;
+mod time;
+
+pub use asset::{Asset, Symbol};
+pub use command::{
+    Amend, Cancel, CancelAll, Command, DefineMarket, OrderRef, Place, Selection, SetMarketState, Transfer,
+    TransferKind,
+};
+pub use decimal::{DecimalError, format_units, parse_units};
+pub use event::{Event, MarketEvent, Trade, TradeSide};
+pub use ids::{
+    ClientOrderId, IdError, InstitutionId, MarketNumber, OrderId, RequestId, TradeId, TransferKey, UserId,
+};
+pub use market::{Band, FeeRate, Market, MarketDefinition, MarketState};
+pub use money::{Merge, MoneyInstruction, Release, Reserve, Settle, SettleLeg};
+pub use number::{Amount, Lots, Price, Quantity};
+pub use order::{Order, OrderType, SelfTradePrevention, Side, Status, TimeInForce};
+pub use reason::{CancelReason, ExpireReason, FieldError, RejectReason};
+pub use state::{BadTransition, OrderState, Progress, Step};
+pub use terms::{Size, Terms};
+pub use time::Stamp;

@@ -1,0 +1,174 @@
+//! Commands: all that can be asked of the exchange, as the log keeps them. New kinds are added at the end.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Amount, Asset, ClientOrderId, InstitutionId, MarketDefinition, MarketNumber, MarketState, OrderId, Price,
+    Quantity, RequestId, SelfTradePrevention, Side, Stamp, Terms, TimeInForce, TransferKey, UserId,
+};
+
+/// Place an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The order's id, made by the owner of the sequence.
+    pub order_id: OrderId,
+    /// Its owner.
+    pub user_id: UserId,
+    /// The owner's institution.
+    pub institution_id: Option<InstitutionId>,
+    /// Its market.
+    pub market: MarketNumber,
+    /// Its side.
+    pub side: Side,
+    /// Its type and numbers.
+    pub terms: Terms,
+    /// How long it lives.
+    pub time_in_force: TimeInForce,
+    /// What happens when it meets an order of the same user.
+    pub self_trade_prevention: SelfTradePrevention,
+    /// Its owner's name for it.
+    pub client_order_id: Option<ClientOrderId>,
+    /// When the caller's request was received.
+    pub received_at: Stamp,
+    /// The caller's deadline; none: five seconds for what trades at once, a minute otherwise.
+    pub deadline: Option<Stamp>,
+    /// The protection price as fixed at entry; none for orders with a limit price.
+    pub protection_price: Option<Price>,
+}
+
+/// Seconds until an order that trades at once is too late.
+const IMMEDIATE_DEADLINE_MICROS: u64 = 5_000_000;
+/// Seconds until any other order is too late.
+const RESTING_DEADLINE_MICROS: u64 = 60_000_000;
+
+impl Place {
+    /// The moment after which the order is too late.
+    pub fn deadline(&self) -> Stamp {
+        let immediate = matches!(self.terms, Terms::Market { .. })
+            || matches!(self.time_in_force, TimeInForce::Ioc | TimeInForce::Fok)
+            || self.terms.post_only();
+        let default = if immediate {
+            IMMEDIATE_DEADLINE_MICROS
+        } else {
+            RESTING_DEADLINE_MICROS
+        };
+        self.deadline
+            .unwrap_or_else(|| self.received_at.plus_micros(default))
+    }
+}
+
+/// How a caller names an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OrderRef {
+    /// By its id.
+    Id(OrderId),
+    /// By its owner's name for it.
+    Client(ClientOrderId),
+}
+
+/// Cancel one order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cancel {
+    /// The owner. An operator's cancel names the owner too.
+    pub user_id: UserId,
+    /// The order.
+    pub order: OrderRef,
+}
+
+/// Change an order's price or quantity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Amend {
+    /// The amendment's own id.
+    pub request_id: RequestId,
+    /// The owner.
+    pub user_id: UserId,
+    /// The order.
+    pub order: OrderRef,
+    /// The new limit price; none: as it is.
+    pub price: Option<Price>,
+    /// The new total quantity; none: as it is.
+    pub quantity: Option<Quantity>,
+}
+
+/// Which orders a mass cancel takes: those that match every field that is set.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Selection {
+    /// Of this user.
+    pub user_id: Option<UserId>,
+    /// In this market.
+    pub market: Option<MarketNumber>,
+    /// On this side.
+    pub side: Option<Side>,
+}
+
+/// Cancel all orders that match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CancelAll {
+    /// Which.
+    pub selection: Selection,
+    /// Whether an operator asks, whom market states do not bind.
+    pub by_operator: bool,
+}
+
+/// Define a market, or change one's limits, bands and fees.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DefineMarket {
+    /// The definition.
+    pub definition: MarketDefinition,
+}
+
+/// Change what a market takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetMarketState {
+    /// The market.
+    pub market: MarketNumber,
+    /// The new state.
+    pub state: MarketState,
+}
+
+/// Whether money comes in or goes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum TransferKind {
+    /// Money comes in from outside.
+    Deposit,
+    /// Money goes out.
+    Withdrawal,
+}
+
+/// A deposit or a withdrawal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transfer {
+    /// Which.
+    pub kind: TransferKind,
+    /// The caller's key: the same key again gives the first answer.
+    pub key: TransferKey,
+    /// Whose account.
+    pub user_id: UserId,
+    /// Of what.
+    pub asset: Asset,
+    /// How much.
+    pub amount: Amount,
+}
+
+/// A command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Define or change a market.
+    DefineMarket(DefineMarket),
+    /// Change a market's state.
+    SetMarketState(SetMarketState),
+    /// Place an order.
+    Place(Place),
+    /// Cancel an order.
+    Cancel(Cancel),
+    /// Amend an order.
+    Amend(Amend),
+    /// Cancel all orders that match.
+    CancelAll(CancelAll),
+    /// Deposit or withdraw.
+    Transfer(Transfer),
+    /// Nothing but the passing of time: what is due is done, and mass steps go on.
+    Tick,
+}

@@ -7,6 +7,7 @@
 mod asset;
 mod command;
 mod decimal;
+mod digest;
 mod event;
 mod ids;
 mod market;
@@ -25,6 +26,7 @@ pub use command::{
     TransferKind,
 };
 pub use decimal::{DecimalError, format_units, parse_units};
+pub use digest::Digest;
 pub use event::{Event, MarketEvent, Trade, TradeSide};
 pub use ids::{
     ClientOrderId, IdError, InstitutionId, MarketNumber, OrderId, RequestId, TradeId, TransferKey, UserId,

@@ -61,10 +61,10 @@ impl Engine {
 
     fn check_market(&self, row: &MarketRow) -> Result<usize, EngineFault> {
         let number = row.market.number();
-        if let (Some(bid), Some(ask)) = (row.book.best(Side::Buy), row.book.best(Side::Sell)) {
-            if bid >= ask {
-                return Err(EngineFault::Crossed(number));
-            }
+        if let (Some(bid), Some(ask)) = (row.book.best(Side::Buy), row.book.best(Side::Sell))
+            && bid >= ask
+        {
+            return Err(EngineFault::Crossed(number));
         }
         let mut placed = row.triggered.len() + row.stops.len();
         for side in [Side::Buy, Side::Sell] {

@@ -116,10 +116,11 @@ impl Engine {
 
     /// Fixes at entry what the log must carry: the protection price of an order without a limit.
     pub fn prepare(&self, place: &mut Place) {
-        if place.protection_price.is_none() && place.terms.price().is_none() {
-            if let Some(row) = self.row(place.market) {
-                place.protection_price = row.protection(place);
-            }
+        if place.protection_price.is_none()
+            && place.terms.price().is_none()
+            && let Some(row) = self.row(place.market)
+        {
+            place.protection_price = row.protection(place);
         }
     }
 

@@ -109,10 +109,10 @@ impl Exchange {
         let slots: HashMap<OrderId, FundsSlot> = handles
             .into_iter()
             .filter(|handle| handle.request_id.is_none())
-            .map(|handle| (handle.order_id, FundsSlot(handle.slot.0)))
+            .map(|handle| (handle.order_id, FundsSlot(handle.slot.number())))
             .collect();
         let engine = Engine::restore(engine, hash_seed, |id| slots.get(&id).copied());
-        let engine = engine.map_err(|text| SnapshotError::Malformed(text))?;
+        let engine = engine.map_err(SnapshotError::Malformed)?;
         let mut ended = Ended::new(hash_seed);
         orders.into_iter().for_each(|order| ended.push(order));
         Ok(Self {

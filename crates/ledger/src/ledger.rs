@@ -94,7 +94,10 @@ impl Ledger {
         slot: ReservationSlot,
         postings: &mut impl Postings,
     ) -> Result<(), LedgerFault> {
-        let held = self.reservations.order(slot, r.order_id)?;
+        let held = match r.request_id {
+            Some(request_id) => self.reservations.amendment(slot, r.order_id, request_id)?,
+            None => self.reservations.order(slot, r.order_id)?,
+        };
         self.check_payer(held, r.user_id, r.asset)?;
         let rest = take(held, r.amount)?;
         if r.last && !rest.is_zero() {
@@ -112,7 +115,10 @@ impl Ledger {
             self.accounts[pays].release(r.amount);
         }
         let (available, reserved) = (AccountRef::available(r.user_id), AccountRef::reserved(r.user_id));
-        let (entry, reference) = (EntryType::Release, Reference::Order(r.order_id));
+        let (entry, reference) = (
+            EntryType::Release,
+            Reference::reservation(r.order_id, r.request_id),
+        );
         debit(postings, reserved, r.asset, r.amount, entry, reference.clone());
         credit(postings, available, r.asset, r.amount, entry, reference);
         Ok(())

@@ -7,12 +7,14 @@
 mod asset;
 mod command;
 mod decimal;
+mod digest;
 mod event;
 mod ids;
 mod market;
 mod money;
 mod number;
 mod order;
+mod outcome;
 mod reason;
 mod state;
 mod terms;
@@ -24,6 +26,7 @@ pub use command::{
     TransferKind,
 };
 pub use decimal::{DecimalError, format_units, parse_units};
+pub use digest::Digest;
 pub use event::{Event, MarketEvent, Trade, TradeSide};
 pub use ids::{
     ClientOrderId, IdError, InstitutionId, MarketNumber, OrderId, RequestId, TradeId, TransferKey, UserId,
@@ -32,6 +35,7 @@ pub use market::{Band, FeeRate, Market, MarketDefinition, MarketState};
 pub use money::{Merge, MoneyInstruction, Release, Reserve, Settle, SettleLeg};
 pub use number::{Amount, Lots, Price, Quantity};
 pub use order::{Order, OrderType, SelfTradePrevention, Side, Status, TimeInForce};
+pub use outcome::{Outcome, Refusal, TransferReceipt};
 pub use reason::{CancelReason, ExpireReason, FieldError, RejectReason};
 pub use state::{BadTransition, OrderState, Progress, Step};
 pub use terms::{Size, Terms};

@@ -1,1 +1,11 @@
 //! What a caller may ask of the exchange: the traits, and the behaviour suite that every shape must pass.
+//!
+//! The edge (REST, WebSocket) speaks to these traits only; `embedded` and `distributed` implement them.
+
+mod ask;
+mod error;
+mod view;
+
+pub use ask::{Amendment, Caller, Feeds, NewOrder, Operations, OrderEntry, OrderFilter, Placed, Queries};
+pub use error::{EntryError, QueryError};
+pub use view::{AccountBalance, DepthView, Health, LevelView, MarketView, Markets};

@@ -1,0 +1,137 @@
+//! The four traits, one per noun, and what their calls carry.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::{
+    Amount, Asset, ClientOrderId, InstitutionId, MarketDefinition, MarketEvent, MarketNumber, MarketState,
+    Order, OrderRef, Price, Quantity, Selection, SelfTradePrevention, Side, Stamp, Terms, TimeInForce, Trade,
+    TransferKey, TransferKind, TransferReceipt, UserId,
+};
+
+use crate::{AccountBalance, DepthView, EntryError, Health, Markets, QueryError};
+
+/// Who asks, as the edge has made sure of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caller {
+    /// The user.
+    pub user_id: UserId,
+    /// The user's institution.
+    pub institution_id: Option<InstitutionId>,
+}
+
+/// An order as a caller asks for it, parsed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewOrder {
+    /// Its market.
+    pub market: MarketNumber,
+    /// Its side.
+    pub side: Side,
+    /// Its type and numbers.
+    pub terms: Terms,
+    /// How long it lives.
+    pub time_in_force: TimeInForce,
+    /// What happens when it meets an order of the same user.
+    pub self_trade_prevention: SelfTradePrevention,
+    /// The caller's name for it.
+    pub client_order_id: Option<ClientOrderId>,
+    /// The caller's deadline.
+    pub deadline: Option<Stamp>,
+}
+
+/// What became of a placement that was not refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Placed {
+    /// A new order, as it stands after it was matched.
+    New(Arc<Order>),
+    /// The same order was placed before under this client id.
+    Existing(Arc<Order>),
+}
+
+/// A change to an order; what is none stays.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Amendment {
+    /// The new limit price.
+    pub price: Option<Price>,
+    /// The new total quantity.
+    pub quantity: Option<Quantity>,
+}
+
+/// Which of the caller's orders to list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OrderFilter {
+    /// Only of this market.
+    pub market: Option<MarketNumber>,
+    /// Only live ones (true) or only ended ones (false).
+    pub live: Option<bool>,
+    /// At most so many, newest first; the edge keeps it at or below 1,000.
+    pub limit: usize,
+}
+
+/// Placing, amending and cancelling orders. Every answer is durable before it is given.
+#[async_trait]
+pub trait OrderEntry: Send + Sync {
+    /// Places an order.
+    async fn place(&self, caller: Caller, order: NewOrder) -> Result<Placed, EntryError>;
+    /// Cancels an order of the caller's; the order after it.
+    async fn cancel(&self, caller: Caller, order: OrderRef) -> Result<Order, EntryError>;
+    /// Changes an order of the caller's; the order after it.
+    async fn amend(&self, caller: Caller, order: OrderRef, amendment: Amendment)
+    -> Result<Order, EntryError>;
+    /// Cancels all of the caller's orders that match; how many.
+    async fn cancel_all(
+        &self,
+        caller: Caller,
+        market: Option<MarketNumber>,
+        side: Option<Side>,
+    ) -> Result<u64, EntryError>;
+}
+
+/// Looking things up. What a caller was told it has done is seen by every later question.
+#[async_trait]
+pub trait Queries: Send + Sync {
+    /// The markets; cheap, from memory.
+    fn markets(&self) -> Arc<Markets>;
+    /// One of the caller's orders.
+    async fn order(&self, caller: Caller, order: OrderRef) -> Result<Order, QueryError>;
+    /// The caller's orders, newest first.
+    async fn orders(&self, caller: Caller, filter: OrderFilter) -> Result<Vec<Order>, QueryError>;
+    /// The caller's balances, by asset.
+    async fn balances(&self, caller: Caller) -> Result<Vec<AccountBalance>, QueryError>;
+    /// The best levels of a book, at most so many a side.
+    async fn depth(&self, market: MarketNumber, levels: usize) -> Result<DepthView, QueryError>;
+    /// A market's latest trades, newest first, at most so many.
+    async fn trades(&self, market: MarketNumber, limit: usize) -> Result<Vec<Trade>, QueryError>;
+    /// Whether the exchange can do its work.
+    async fn health(&self) -> Health;
+}
+
+/// What has become durable, as it happens. A receiver that falls too far behind is told so and starts again
+/// from a snapshot.
+pub trait Feeds: Send + Sync {
+    /// Events from now on, one batch at a time, in order.
+    fn events(&self) -> tokio::sync::broadcast::Receiver<Arc<[MarketEvent]>>;
+}
+
+/// What operators do. The edge has made sure of their rights.
+#[async_trait]
+pub trait Operations: Send + Sync {
+    /// Deposits or withdraws under the caller's key.
+    async fn transfer(
+        &self,
+        kind: TransferKind,
+        key: TransferKey,
+        user_id: UserId,
+        asset: Asset,
+        amount: Amount,
+    ) -> Result<TransferReceipt, EntryError>;
+    /// Defines a market, or changes one's limits, bands and fees.
+    ///
+    /// # Errors
+    /// The rules that the definition breaks, one of them in the error.
+    async fn define_market(&self, definition: MarketDefinition) -> Result<(), EntryError>;
+    /// Changes what a market takes.
+    async fn set_market_state(&self, market: MarketNumber, state: MarketState) -> Result<(), EntryError>;
+    /// Cancels every order that matches; how many.
+    async fn cancel_selected(&self, selection: Selection) -> Result<u64, EntryError>;
+}

@@ -84,17 +84,20 @@ impl Ledger {
         Ok(slot)
     }
 
-    /// Gives back a part of an order's reservation; with `last` the order has ended, and its slot is free.
+    /// Gives back a part of an order's or an amendment's reservation; with `last` it has ended, and its slot is free.
     ///
     /// # Errors
-    /// The slot is not this order's, less is reserved, or something would stay reserved after the last release.
+    /// The slot is not this order's or amendment's, less is reserved, or something would stay reserved after the last release.
     pub fn release(
         &mut self,
         r: &Release,
         slot: ReservationSlot,
         postings: &mut impl Postings,
     ) -> Result<(), LedgerFault> {
-        let held = self.reservations.order(slot, r.order_id)?;
+        let held = match r.request_id {
+            Some(request_id) => self.reservations.amendment(slot, r.order_id, request_id)?,
+            None => self.reservations.order(slot, r.order_id)?,
+        };
         self.check_payer(held, r.user_id, r.asset)?;
         let rest = take(held, r.amount)?;
         if r.last && !rest.is_zero() {
@@ -112,7 +115,10 @@ impl Ledger {
             self.accounts[pays].release(r.amount);
         }
         let (available, reserved) = (AccountRef::available(r.user_id), AccountRef::reserved(r.user_id));
-        let (entry, reference) = (EntryType::Release, Reference::Order(r.order_id));
+        let (entry, reference) = (
+            EntryType::Release,
+            Reference::reservation(r.order_id, r.request_id),
+        );
         debit(postings, reserved, r.asset, r.amount, entry, reference.clone());
         credit(postings, available, r.asset, r.amount, entry, reference);
         Ok(())
@@ -172,6 +178,11 @@ impl Ledger {
         self.reservations
             .get(slot)
             .map_or(Amount::ZERO, |held| held.amount)
+    }
+
+    /// How many reservations there are, of orders and of amendments.
+    pub fn reservation_count(&self) -> usize {
+        self.reservations.len()
     }
 
     /// What a user has of an asset; none where the user never had any.

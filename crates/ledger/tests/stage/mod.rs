@@ -72,6 +72,7 @@ pub fn settle(base: &str, quote: &str, buyer: SettleLeg, seller: SettleLeg) -> S
 pub fn release(id: u128, user_id: UserId, code: &str, units: &str, last: bool) -> Release {
     Release {
         order_id: order(id),
+        request_id: None,
         user_id,
         number: 1,
         asset: asset(code),

@@ -1,7 +1,6 @@
 //! The words of the exchange: ids, prices, quantities, amounts, markets, orders, commands, events and money rules.
 //!
-//! Everything here is plain values and pure functions. Integers only: prices are whole ticks, quantities whole lots and
-//! amounts whole units of 1e-8, so that price times quantity is exact and only fees round.
+#![doc = include_str!("../README.md")]
 #![deny(clippy::float_arithmetic)]
 
 mod asset;

@@ -84,10 +84,10 @@ impl Ledger {
         Ok(slot)
     }
 
-    /// Gives back a part of an order's reservation; with `last` the order has ended, and its slot is free.
+    /// Gives back a part of an order's or an amendment's reservation; with `last` it has ended, and its slot is free.
     ///
     /// # Errors
-    /// The slot is not this order's, less is reserved, or something would stay reserved after the last release.
+    /// The slot is not this order's or amendment's, less is reserved, or something would stay reserved after the last release.
     pub fn release(
         &mut self,
         r: &Release,
@@ -178,6 +178,11 @@ impl Ledger {
         self.reservations
             .get(slot)
             .map_or(Amount::ZERO, |held| held.amount)
+    }
+
+    /// How many reservations there are, of orders and of amendments.
+    pub fn reservation_count(&self) -> usize {
+        self.reservations.len()
     }
 
     /// What a user has of an asset; none where the user never had any.

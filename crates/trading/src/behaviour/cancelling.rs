@@ -15,7 +15,7 @@ pub(super) async fn a_cancel_releases_and_is_final<V: Venue>(venue: &V) {
     let cancelled = cancelled.unwrap_or_else(|error| panic!("a live order can be cancelled: {error}"));
     assert_eq!(told(&cancelled), "CANCELLED 2/5 requested");
     assert!(cancelled.ended_at.is_some());
-    assert_eq!(stage.has(alice).await, "base 1.996 + 0, quote 800 + 0");
+    assert_eq!(stage.has(alice).await, "base 1.998 + 0, quote 800 + 0");
     assert_eq!(stage.book().await, "bids asks");
     for _ in 0..2 {
         let again = stage.exchange().cancel(alice, OrderRef::Id(order.order_id)).await;

@@ -158,6 +158,7 @@ impl Embedded {
             guard: JumpGuard::new(&options.clock, JumpGuard::LIMIT),
             gauge: Arc::clone(&gauge),
             fatal: options.fatal.clone(),
+            probe: options.probe.clone(),
         };
         let committer = Committer {
             journal,

@@ -175,6 +175,7 @@ impl Embedded {
             handovers,
             stop,
         };
+        maker.look_at_disk();
         let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let threads = vec![
             thread("writer").spawn(move || writer.run())?,

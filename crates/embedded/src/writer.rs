@@ -164,6 +164,9 @@ impl Writer {
         match &mut command {
             Command::Place(place) => {
                 place.order_id = OrderId::at(at, seq);
+                // Where the clock went back, stamps run ahead of it; no order is late because of that.
+                let ahead = at.micros() - now.micros();
+                place.received_at = place.received_at.plus_micros(ahead);
                 self.exchange.prepare(place);
             }
             Command::Amend(amend) => amend.request_id = RequestId::at(at, seq),

@@ -52,9 +52,22 @@ impl Embedded {
         self.read(look).await
     }
 
+    /// How many jobs wait for the writer at this moment.
+    pub fn waiting(&self) -> usize {
+        self.jobs.len()
+    }
+
+    /// Whether the writer trusts the clock, as of its last look.
+    pub fn is_clock_trusted(&self) -> bool {
+        self.gauge.clock_is_sane.load(Ordering::Acquire)
+    }
+
     /// Puts a job into the queue, if its weight may.
     fn queue(&self, job: Job, weight: Weight) -> Result<(), &'static str> {
-        let full = self.jobs.len() >= self.options.queue_capacity / 5 * 4;
+        if self.gauge.stopped.load(Ordering::Acquire) {
+            return Err("the exchange has stopped");
+        }
+        let full = self.jobs.len() >= self.options.queue_capacity * 4 / 5;
         if weight == Weight::Ordinary && full {
             return Err("the queue is full");
         }

@@ -4,3 +4,5 @@
 mod behaviour;
 mod durability;
 mod house;
+mod intake;
+mod timers;

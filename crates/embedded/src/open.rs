@@ -95,10 +95,15 @@ impl Embedded {
             }
             None => (None, Exchange::new(seed)),
         };
-        recovery.check_snapshot(snapshot.unwrap_or(0))?;
+        // An older snapshot than the newest needs segments that the newest had sent to the archive.
+        let include_archive = match recovery.check_snapshot(snapshot.unwrap_or(0)) {
+            Ok(()) => false,
+            Err(JournalError::NotKept { .. }) => true,
+            Err(error) => return Err(error.into()),
+        };
         let read = ReadOptions {
             to_seq: Some(recovery.last_seq),
-            include_archive: false,
+            include_archive,
         };
         let mut reader = Reader::open(&options.dir, exchange.seq() + 1, read)?;
         let replayed = replay(&mut exchange, &mut reader).map_err(OpenError::Replay)?;

@@ -6,4 +6,6 @@ mod durability;
 mod faults;
 mod house;
 mod intake;
+mod snapshots;
+mod starting;
 mod timers;

@@ -182,13 +182,13 @@ impl Queries for Embedded {
         let balances = self
             .read(move |exchange| exchange.balances(caller.user_id))
             .await?;
-        let view = |(asset, balance): (Asset, ledger::Balance)| AccountBalance {
+        let view = balances.into_iter().map(|(asset, balance)| AccountBalance {
             asset,
             available: balance.available,
             reserved: balance.reserved,
             version: balance.version,
-        };
-        Ok(balances.into_iter().map(view).collect())
+        });
+        Ok(view.collect())
     }
 
     async fn depth(&self, market: MarketNumber, levels: usize) -> Result<DepthView, QueryError> {

@@ -183,7 +183,7 @@ impl Queries for Embedded {
         let balances = self
             .read(move |exchange| exchange.balances(caller.user_id))
             .await?;
-        let view = |(asset, balance): (Asset, ledger::Balance)| AccountBalance {
+        let view = |(asset, balance): (Asset, exchange::Balance)| AccountBalance {
             asset,
             available: balance.available,
             reserved: balance.reserved,

@@ -112,7 +112,7 @@ impl Exchange {
             .map(|handle| (handle.order_id, FundsSlot(handle.slot.0)))
             .collect();
         let engine = Engine::restore(engine, hash_seed, |id| slots.get(&id).copied());
-        let engine = engine.map_err(|text| SnapshotError::Malformed(text))?;
+        let engine = engine.map_err(SnapshotError::Malformed)?;
         let mut ended = Ended::new(hash_seed);
         orders.into_iter().for_each(|order| ended.push(order));
         Ok(Self {

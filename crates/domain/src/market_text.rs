@@ -60,9 +60,15 @@ impl MarketText<'_> {
             max_quantity: lots("max_quantity", self.max_quantity)?,
             max_price: price("max_price", self.max_price)?,
             min_notional: amount("min_notional", self.min_notional)?,
-            market_band: self.market_band.map(|text| band("market_band", text)).transpose()?,
+            market_band: self
+                .market_band
+                .map(|text| band("market_band", text))
+                .transpose()?,
             limit_band: self.limit_band.map(|text| band("limit_band", text)).transpose()?,
-            initial_price: self.initial_price.map(|text| price("initial_price", text)).transpose()?,
+            initial_price: self
+                .initial_price
+                .map(|text| price("initial_price", text))
+                .transpose()?,
             maker_fee: fee("maker_fee", self.maker_fee)?,
             taker_fee: fee("taker_fee", self.taker_fee)?,
             max_open_orders: self.max_open_orders,
@@ -71,7 +77,9 @@ impl MarketText<'_> {
 }
 
 fn amount(field: &'static str, text: &str) -> Result<Amount, FieldError> {
-    parse_units(text).map(Amount).map_err(|error| FieldError::new(field, error.to_string()))
+    parse_units(text)
+        .map(Amount)
+        .map_err(|error| FieldError::new(field, error.to_string()))
 }
 
 fn step(field: &'static str, text: &str) -> Result<Amount, FieldError> {
@@ -86,7 +94,10 @@ fn steps(field: &'static str, text: &str, name: &'static str, step: Amount) -> R
     if amount.0.is_multiple_of(step.0) {
         Ok(amount.0 / step.0)
     } else {
-        Err(FieldError::new(field, format!("must be a multiple of the {name} {step}")))
+        Err(FieldError::new(
+            field,
+            format!("must be a multiple of the {name} {step}"),
+        ))
     }
 }
 
@@ -101,5 +112,7 @@ fn band(field: &'static str, text: &str) -> Result<Band, FieldError> {
 
 fn fee(field: &'static str, text: &str) -> Result<FeeRate, FieldError> {
     let units = amount(field, text)?.0;
-    u32::try_from(units).map(FeeRate).map_err(|_| FieldError::new(field, "must be below 1"))
+    u32::try_from(units)
+        .map(FeeRate)
+        .map_err(|_| FieldError::new(field, "must be below 1"))
 }

@@ -65,9 +65,7 @@ fn a_good_token_names_its_user_institution_and_rights() {
         json!({"aud": ["other", "engine"]}),
         json!({"jku": "https://example.org/keys", "extra": [1, 2]}),
     ] {
-        let identity = verifier()
-            .verify(&good(changes.clone()))
-            .unwrap();
+        let identity = verifier().verify(&good(changes.clone())).unwrap();
         assert_eq!(identity.user_id.to_string(), USER);
         assert_eq!(identity.institution_id, None);
         assert_eq!(identity.scopes, Scopes::of(&[Scope::Trade, Scope::Read]));

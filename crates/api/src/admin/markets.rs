@@ -129,7 +129,10 @@ async fn cancel_selected(
         // An empty body by accident must not empty every book.
         return Err(Problem::invalid_field("user_id", "or symbol is required"));
     }
-    let user_id = user_id.as_deref().map(|text| wire::id("user_id", text)).transpose();
+    let user_id = user_id
+        .as_deref()
+        .map(|text| wire::id("user_id", text))
+        .transpose();
     let user_id = user_id.map_err(error::field)?;
     let selection = Selection {
         user_id,

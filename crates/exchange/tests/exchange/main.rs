@@ -1,0 +1,16 @@
+//! The whole exchange: scenarios as text, random sessions under every invariant, a naive twin, and others' bugs.
+
+#[cfg(test)]
+mod basics;
+#[cfg(test)]
+mod life;
+#[cfg(test)]
+mod markets;
+#[cfg(test)]
+mod script;
+#[cfg(test)]
+mod stops;
+#[cfg(test)]
+mod venue;
+#[cfg(test)]
+mod witness;

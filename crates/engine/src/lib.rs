@@ -6,6 +6,7 @@
 #![deny(clippy::float_arithmetic)]
 
 mod amend;
+mod budget;
 mod cancel;
 mod check;
 mod close;

@@ -161,7 +161,7 @@ fn a_budget_buys_whole_lots_until_less_than_one_can_be_had() {
     check_all(&[
         (
             "sell a 9 @ 100; deposit b 500 USD; buy b $500; balance b",
-            "trade a b 5 @ 100; b has 5 ABC; ask 4 @ 100",
+            "trade a b 5 @ 100; spent b; b has 5 ABC; ask 4 @ 100",
         ),
         (
             "sell a 9 @ 100; deposit b 550 USD; buy b $550; balance b; order b",
@@ -188,7 +188,10 @@ fn a_budget_buys_whole_lots_until_less_than_one_can_be_had() {
             "sell a 9 @ 100; buy b $0.00000001",
             "expired b immediate; ask 9 @ 100",
         ),
-        ("sell a 9 @ 100; buy b $100 fok", "trade a b 1 @ 100; ask 8 @ 100"),
+        (
+            "sell a 9 @ 100; buy b $100 fok",
+            "trade a b 1 @ 100; spent b; ask 8 @ 100",
+        ),
         ("sell a 9 @ 100; buy b $950 fok", "trade a b 9 @ 100; spent b"),
         (
             "sell a 9 @ 100; buy b $1000 fok",
@@ -214,7 +217,7 @@ fn a_budget_buys_whole_lots_until_less_than_one_can_be_had() {
         ),
         (
             "sell a 9 @ 100 by x; sell c 9 @ 100; buy b $500 by x stp maker",
-            "cancelled a self_trade; trade c b 5 @ 100; ask 4 @ 100",
+            "cancelled a self_trade; trade c b 5 @ 100; spent b; ask 4 @ 100",
         ),
     ]);
 }
@@ -238,6 +241,11 @@ fn a_budget_buys_no_more_than_the_largest_quantity() {
             "define max_quantity=10; sell a 4 @ 5; sell c 4 @ 6; buy b $1000",
             "trade a b 4 @ 5; trade c b 4 @ 6; expired b immediate",
         ),
+        // an own order that only seems cheap decides nothing
+        (
+            "define max_quantity=10; sell o 1 @ 1 by x; sell a 10 @ 1000; buy b $500 fok by x stp maker",
+            "expired b fill_or_kill; ask 1 @ 1; ask 10 @ 1000",
+        ),
         // both ends at once: the budget goes first
         (
             "define max_quantity=10; sell a 8 @ 5; sell c 4 @ 9; buy b $50",
@@ -252,8 +260,8 @@ fn a_budget_buys_no_more_than_the_largest_quantity() {
             "trade a b 4 @ 5; cancelled c self_trade; cancelled b self_trade; ask 9 @ 6",
         ),
         (
-            "define max_quantity=10; sell a 8 @ 100; sell c 8 @ 100; buy s $5000 stop 105; sell d 1 @ 105; buy e 17 @ 105",
-            "trade a e 8 @ 100; trade c e 8 @ 100; trade d e 1 @ 105; trigger s; expired s immediate",
+            "define max_quantity=10; buy s $5000 stop 105; sell a 9 @ 105; sell c 9 @ 106; buy b 1 @ 105; order s",
+            "trade a b 1 @ 105; trigger s; trade a s 8 @ 105; trade c s 2 @ 106; s FILLED 10/10 protected 10000; ask 7 @ 106",
         ),
     ]);
 }
@@ -483,7 +491,7 @@ fn fill_or_kill_sees_own_orders_as_its_mode_does() {
         ),
         (
             "sell o 3 @ 100 by x; sell a 9 @ 100; buy b $500 fok by x stp maker",
-            "cancelled o self_trade; trade a b 5 @ 100; ask 4 @ 100",
+            "cancelled o self_trade; trade a b 5 @ 100; spent b; ask 4 @ 100",
         ),
     ]);
 }

@@ -22,7 +22,7 @@ fn a_stop_waits_until_the_last_price_reaches_it() {
         ),
         (
             "sell s 1 stop 95; buy a 2 @ 96; sell b 1 @ 96",
-            "trade a b 1 @ 96; waits s; bid 1 @ 96",
+            "trade a b 1 @ 96; bid 1 @ 96; waits s",
         ),
         (
             "sell s 1 stop 95; buy a 2 @ 95; sell b 1 @ 95",

@@ -7,13 +7,13 @@
 //! - `cancel-all [by USER] [in MARKET] [buy|sell] [operator]`, `tick`, `at TIME`
 //! - `deposit|withdraw USER AMOUNT ASSET [key KEY]`, `state STATE [in MARKET]`, `define [FIELD=VALUE]... [in MARKET]`
 //! - questions: `balance USER`, `order NAME`, `fees ASSET`, `tape`, `book off` (no book at the end)
-//! - `N times COMMAND`, where `{}` in the command is the turn
+//! - `N times COMMAND`, where `{}` in the command is the turn; `restart` goes on from a snapshot; `-` tells `-`
 //!
 //! A user without a deposit has a million of everything. Times are `HH:MM[:SS]`, later days `1d+HH:MM`. Two markets of a
 //! tick of 1 and a lot of 1 exist: `main` (ABC/USD) and `side` (XYZ/USD).
 //! Happenings: `trade MAKER TAKER LOTS @ PRICE`, `trigger NAME`, `prevent NAME LOTS`, `amended NAME LOTS [@ PRICE]`,
 //! `spent NAME` (filled before all its lots), `cancelled|expired|rejected NAME REASON`, `refused NAME WHY`, `same NAME`
-//! (repeated), `cancelled-all COUNT`; at the end what waits and what the books show.
+//! (repeated), `cancelled-all COUNT`; a hundred and more that differ in numbers only: `2500 x trigger s#`; at the end what waits and what the books show.
 
 use std::collections::BTreeMap;
 
@@ -69,7 +69,24 @@ fn run(script: &str) -> Vec<String> {
         state(&stage.venue.exchange),
         "the log gives the same state"
     );
-    stage.told
+    gather(&stage.told)
+}
+
+/// Tells a hundred and more happenings that differ in numbers only as one line: `2500 x trigger s#`.
+fn gather(told: &[String]) -> Vec<String> {
+    let shape = |line: &String| {
+        let mut shape = line.replace(|letter: char| letter.is_ascii_digit(), "#");
+        while shape.contains("##") {
+            shape = shape.replace("##", "#");
+        }
+        shape
+    };
+    let runs = told.chunk_by(|a, b| shape(a) == shape(b));
+    runs.flat_map(|run| match run.len() {
+        0..100 => run.to_vec(),
+        many => vec![format!("{many} x {}", shape(&run[0]))],
+    })
+    .collect()
 }
 
 fn lines(text: &str) -> impl Iterator<Item = &str> {
@@ -218,6 +235,8 @@ impl Stage {
             }
             "tape" => self.tape(words.market()),
             "book" => self.shows_books = false,
+            "-" => self.told.push("-".to_owned()),
+            "restart" => self.venue.restart(self.commands),
             other => panic!("unknown command {other}"),
         }
     }

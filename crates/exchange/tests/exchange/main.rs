@@ -9,6 +9,10 @@ mod life;
 #[cfg(test)]
 mod markets;
 #[cfg(test)]
+mod moves;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod script;
 #[cfg(test)]
 mod stops;

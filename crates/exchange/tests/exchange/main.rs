@@ -13,6 +13,8 @@ mod moves;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod record;
+#[cfg(test)]
 mod script;
 #[cfg(test)]
 mod stops;

@@ -11,6 +11,8 @@ mod markets;
 #[cfg(test)]
 mod moves;
 #[cfg(test)]
+mod naive;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod record;
@@ -18,6 +20,8 @@ mod record;
 mod script;
 #[cfg(test)]
 mod stops;
+#[cfg(test)]
+mod twin;
 #[cfg(test)]
 mod venue;
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod test;
 mod tidy;
 
 use clap::Parser;
+use std::process::ExitCode;
 
 #[derive(Parser)]
 #[command(about = "The project's chores")]
@@ -26,12 +27,13 @@ enum Chore {
     Coverage(coverage::Options),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Chore::parse() {
+fn main() -> ExitCode {
+    let outcome = match Chore::parse() {
         Chore::Lint => lint::run(),
         Chore::Test => test::run(),
         Chore::Layers => layers::run(),
         Chore::Tidy => tidy::run(),
         Chore::Coverage(options) => coverage::run(&options),
-    }
+    };
+    outcome.map_or_else(steps::report, |()| ExitCode::SUCCESS)
 }

@@ -1,6 +1,8 @@
 //! Several steps one after the other: all run, then the ones that failed are named together.
 
-use anyhow::{Result, bail};
+use std::process::ExitCode;
+
+use anyhow::{Error, Result, bail};
 
 /// The steps so far.
 #[derive(Default)]
@@ -36,6 +38,12 @@ impl Steps {
             self.failed.join(", ")
         )
     }
+}
+
+/// Prints why a chore failed: the reason alone, without a backtrace.
+pub fn report(error: Error) -> ExitCode {
+    println!("\n{error:#}");
+    ExitCode::FAILURE
 }
 
 #[cfg(test)]

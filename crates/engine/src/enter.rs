@@ -70,6 +70,7 @@ pub(crate) fn taker(order: &Order, owner: u32, key: Key, market: &Market) -> Tak
         Some(budget) => TakerAmount::Budget {
             amount: budget - order.filled_notional,
             tick_lot: market.tick_lot(),
+            most: lots,
         },
         None => TakerAmount::Lots(lots),
     };

@@ -287,11 +287,11 @@ impl Exchange {
         let mut held = 0;
         for (order_id, slot, amount) in self.engine.reservations() {
             held += 1;
-            if self.ledger.reserved(ledger::ReservationSlot::from_number(slot.0)) != amount {
+            if self.ledger.reserved(ledger::ReservationSlot(slot.0)) != amount {
                 return Err(Fault::Reservation(order_id));
             }
         }
-        if self.ledger.snapshot().reservations.len() == held {
+        if self.ledger.reservation_count() == held {
             Ok(())
         } else {
             Err(Fault::Stray)

@@ -19,13 +19,13 @@ fn sound(result: Result<(), LedgerFault>) {
 }
 
 const fn ours(slot: FundsSlot) -> ReservationSlot {
-    ReservationSlot::from_number(slot.0)
+    ReservationSlot(slot.0)
 }
 
 impl<P: Postings> Funds for LedgerFunds<'_, P> {
     fn reserve(&mut self, reserve: &Reserve) -> Option<FundsSlot> {
         match self.ledger.reserve(reserve, self.postings) {
-            Ok(slot) => Some(FundsSlot(slot.number())),
+            Ok(slot) => Some(FundsSlot(slot.0)),
             Err(ReserveError::InsufficientBalance { .. }) => None,
             Err(ReserveError::Fault(fault)) => panic!("the ledger refuses what the engine asks: {fault}"),
         }

@@ -14,6 +14,7 @@ mod snapshot;
 mod tape;
 
 pub use exchange::{Exchange, Fault, Output};
+pub use ledger::Balance;
 pub use log::{LogBody, LogEntry, LogError};
 pub use snapshot::SnapshotError;
 

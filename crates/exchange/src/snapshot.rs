@@ -113,7 +113,7 @@ impl Exchange {
         let slots: HashMap<OrderId, FundsSlot> = handles
             .into_iter()
             .filter(|handle| handle.request_id.is_none())
-            .map(|handle| (handle.order_id, FundsSlot(handle.slot.number())))
+            .map(|handle| (handle.order_id, FundsSlot(handle.slot.0)))
             .collect();
         let engine = Engine::restore(engine, hash_seed, |id| slots.get(&id).copied());
         let engine = engine.map_err(SnapshotError::Malformed)?;

@@ -104,17 +104,13 @@ impl Scanner {
     /// # Errors
     /// `Damaged`, `UnknownVersion` or `Io`.
     pub fn next_batch(&mut self) -> Result<Step, JournalError> {
-        let mut attempt = self.attempt().context("read", &self.path)?;
-        if let Attempt::Bad(fault) = attempt {
-            if !self.is_newest || fault.is_never_torn() {
-                return Err(self.damaged(fault));
-            }
-            if !self.has_later_batch().context("read", &self.path)? {
-                return Ok(Step::TornTail { fault });
-            }
-            // A writer may have finished this batch, and begun the later one, since we read it: read it again.
-            attempt = self.attempt().context("read", &self.path)?;
-        }
+        let attempt = match self.attempt().context("read", &self.path)? {
+            Attempt::Bad(fault) => match self.look_behind(fault)? {
+                Some(again) => again,
+                None => return Ok(Step::TornTail { fault }),
+            },
+            attempt => attempt,
+        };
         match attempt {
             Attempt::End => Ok(Step::End),
             Attempt::Bad(fault) => Err(self.damaged(fault)),
@@ -134,6 +130,18 @@ impl Scanner {
                 })
             }
         }
+    }
+
+    /// Decides what bad bytes at `offset` are: `None` for a torn tail, or what is read there a second time.
+    fn look_behind(&mut self, fault: Fault) -> Result<Option<Attempt>, JournalError> {
+        if !self.is_newest || fault.is_never_torn() {
+            return Err(self.damaged(fault));
+        }
+        if !self.has_later_batch().context("read", &self.path)? {
+            return Ok(None);
+        }
+        // A writer may have finished this batch, and begun the later one, since it was read.
+        self.attempt().context("read", &self.path).map(Some)
     }
 
     fn damaged(&self, fault: Fault) -> JournalError {
@@ -321,6 +329,46 @@ mod tests {
                 "{before}"
             );
         }
+    }
+
+    #[test]
+    fn a_batch_that_a_writer_finishes_meanwhile_is_no_damage() {
+        let body = [2, 0, 0, 0, b'h', b'i'];
+        let mut contents = SegmentHeader {
+            version: FORMAT_VERSION,
+            first_seq: 8,
+        }
+        .encode()
+        .to_vec();
+        contents.extend_from_slice(&BatchHeader::new(8, 1, 6, &body).encode());
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("segment");
+        std::fs::write(&path, &contents).unwrap();
+        let mut scanner = Scanner::new(File::open(&path).unwrap(), path.clone(), 8, true);
+        assert!(matches!(
+            scanner.attempt().unwrap(),
+            Attempt::Bad(Fault::ShortBatch)
+        ));
+
+        contents.extend_from_slice(&body);
+        contents.extend_from_slice(&BatchHeader::new(9, 1, 6, &body).encode());
+        std::fs::write(&path, &contents).unwrap();
+        let again = scanner.look_behind(Fault::ShortBatch).unwrap();
+        assert!(matches!(again, Some(Attempt::Batch(header)) if header.first_seq == 8));
+        let mut scanner = Scanner::new(File::open(&path).unwrap(), path, 8, true);
+        assert_eq!(
+            scanner.next_batch().unwrap(),
+            Step::Batch {
+                first_seq: 8,
+                count: 1
+            }
+        );
+        assert_eq!(
+            scanner.next_batch().unwrap(),
+            Step::TornTail {
+                fault: Fault::ShortBatch
+            }
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
 //! A process that is killed while it appends: what it said was durable is there at the next start.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod support;
 

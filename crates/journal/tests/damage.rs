@@ -1,4 +1,5 @@
 //! A log whose synced bytes have changed: the start is refused, naming file and byte, and nothing is touched.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod support;
 

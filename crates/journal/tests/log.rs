@@ -1,4 +1,5 @@
 //! The log in its daily life: appending, rotating, reading beside the writer, archiving, locking.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod support;
 
@@ -164,7 +165,7 @@ fn another_thread_reads_what_is_synced_while_the_writer_appends_and_archives() {
     let (mut journal, _) = open(dir.path(), options);
     let synced = AtomicU64::new(0);
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let writer = scope.spawn(|| {
             for number in (1..=LAST).step_by(3) {
                 let texts: Vec<String> = (number..number + 3).map(|seq| format!("entry {seq}")).collect();
                 let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
@@ -174,6 +175,10 @@ fn another_thread_reads_what_is_synced_while_the_writer_appends_and_archives() {
         });
         let mut read = 0;
         while read < LAST {
+            assert!(
+                !writer.is_finished() || synced.load(Ordering::Acquire) == LAST,
+                "the writer failed"
+            );
             let to_seq = synced.load(Ordering::Acquire);
             let options = ReadOptions {
                 to_seq: Some(to_seq),
@@ -227,6 +232,34 @@ fn covered_segments_are_archived_but_never_the_active_one() {
     assert!(report.is_sound());
     let archived: Vec<bool> = report.segments.iter().map(|segment| segment.archived).collect();
     assert_eq!(archived, [true, true, false, false]);
+}
+
+#[test]
+fn a_reader_of_the_archive_reads_a_copied_segment_once_and_refuses_a_gap() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, _) = open(dir.path(), a_segment_per_batch());
+    for payload in ["1", "2", "3", "4"] {
+        append(&mut journal, &[payload]);
+    }
+    journal.archive_covered(3).unwrap();
+    let archived = files(&dir.path().join("archive"));
+    let copy = dir.path().join("journal").join(archived[2].file_name().unwrap());
+    fs::copy(&archived[2], copy).unwrap();
+    assert_eq!(
+        texts(Reader::open(dir.path(), 1, EVERYTHING).unwrap(), 1),
+        ["1", "2", "3", "4"]
+    );
+    assert!(verify(dir.path()).unwrap().is_sound());
+
+    fs::remove_file(&archived[1]).unwrap();
+    let mut reader = Reader::open(dir.path(), 1, EVERYTHING).unwrap();
+    assert_eq!(reader.next_entry().unwrap(), Some((1, &b"1"[..])));
+    let error = reader.next_entry().unwrap_err();
+    assert!(
+        matches!(error, JournalError::MissingSegment { expected_seq: 2, .. }),
+        "{error}"
+    );
+    assert_eq!(reader.next_entry().unwrap(), None);
 }
 
 #[test]

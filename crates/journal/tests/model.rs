@@ -1,4 +1,5 @@
 //! Property: whatever is appended, rotated, archived, torn and reopened, the log equals a plain vector.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Snapshot files: whole or not there, and an older one stands in for a damaged one.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod support;
 

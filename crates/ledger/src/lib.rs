@@ -1,3 +1,5 @@
+//! Accounts, reservations and double-entry postings: the only code that changes a balance.
+//!
 #![doc = include_str!("../README.md")]
 #![deny(clippy::float_arithmetic)]
 

@@ -11,19 +11,7 @@ use crate::account::Row;
 /// The handle of a reservation: given out by reserve, worth keeping with the order, so that settling needs no search.
 /// A handle holds for the ledger that gave it, until the reservation ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct ReservationSlot(u32);
-
-impl ReservationSlot {
-    /// The handle with this number.
-    pub const fn from_number(number: u32) -> Self {
-        Self(number)
-    }
-
-    /// Its number, for owners that keep handles without knowing this crate.
-    pub const fn number(self) -> u32 {
-        self.0
-    }
-}
+pub struct ReservationSlot(pub u32);
 
 /// What one order or one amendment holds.
 #[derive(Debug, Clone)]
@@ -82,11 +70,7 @@ impl Reservations {
     pub fn order(&self, slot: ReservationSlot, order_id: OrderId) -> Result<&Reservation, LedgerFault> {
         match self.slots.get(slot.0 as usize) {
             Some(held) if held.use_of == SlotUse::Order && held.order_id == order_id => Ok(held),
-            _ => Err(LedgerFault::OtherReservation {
-                slot,
-                order_id,
-                request_id: None,
-            }),
+            _ => Err(other(slot, order_id, None)),
         }
     }
 
@@ -102,11 +86,7 @@ impl Reservations {
     ) -> Result<&Reservation, LedgerFault> {
         match self.slots.get(slot.0 as usize) {
             Some(held) if held.order_id == order_id && self.request_id(slot) == Some(request_id) => Ok(held),
-            _ => Err(LedgerFault::OtherReservation {
-                slot,
-                order_id,
-                request_id: Some(request_id),
-            }),
+            _ => Err(other(slot, order_id, Some(request_id))),
         }
     }
 
@@ -141,11 +121,24 @@ impl Reservations {
         }
     }
 
+    /// How many are live.
+    pub fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
     /// All live reservations with their slots, in the order of the slots.
     pub fn live(&self) -> impl Iterator<Item = (ReservationSlot, &Reservation)> {
         (0..)
             .map(ReservationSlot)
             .zip(&self.slots)
             .filter(|(_, held)| held.use_of != SlotUse::Free)
+    }
+}
+
+fn other(slot: ReservationSlot, order_id: OrderId, request_id: Option<RequestId>) -> LedgerFault {
+    LedgerFault::OtherReservation {
+        slot,
+        order_id,
+        request_id,
     }
 }

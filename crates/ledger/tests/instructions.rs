@@ -3,7 +3,7 @@
 
 mod stage;
 
-use domain::{Amount, RequestId, Reserve, Settle, SettleLeg};
+use domain::{Amount, Release, RequestId, Reserve, Settle, SettleLeg};
 use ledger::{AccountRef, EntryType, LedgerFault, Posting, Reference, ReserveError};
 use stage::{ALICE, BOB, Stage, amount, asset, leg, merge, order, release, reserve, settle, symbol};
 
@@ -269,6 +269,7 @@ fn an_order_that_holds_nothing_any_more_ends_by_close_or_by_a_last_release_of_no
             stage.release(&release(1, ALICE, "USDT", "0", true), buy).unwrap();
             assert!(stage.postings.is_empty());
         }
+        assert_eq!(stage.ledger.reservation_count(), 1);
         assert_eq!(stage.ledger.snapshot().reservations.len(), 1);
     }
 }
@@ -281,7 +282,7 @@ fn wrong_releases_are_faults() {
         order_id: order(id),
         request_id: None,
     };
-    let unknown = ledger::ReservationSlot::from_number(99);
+    let unknown = ledger::ReservationSlot(99);
     for (r, slot, fault) in [
         (release(1, ALICE, "USDT", "1", false), sell, other(sell, 1)),
         (release(1, ALICE, "USDT", "1", false), unknown, other(unknown, 1)),
@@ -503,4 +504,44 @@ fn the_same_order_reserved_for_twice_is_found_by_the_check() {
         index: 1,
     };
     assert_eq!(stage.ledger.check(), Err(twice));
+}
+
+#[test]
+fn a_refused_amendments_reservation_is_given_back_whole() {
+    let mut stage = Stage::new();
+    stage.fund(ALICE, "USDT", "150");
+    let request_id = Some(RequestId::from_u128(11));
+    let order_slot = stage.reserve(&reserve(1, ALICE, "USDT", "BTC", "100")).unwrap();
+    let more = Reserve {
+        request_id,
+        ..reserve(1, ALICE, "USDT", "BTC", "50")
+    };
+    let slot = stage.reserve(&more).unwrap();
+    let back = Release {
+        request_id,
+        ..release(1, ALICE, "USDT", "50", true)
+    };
+    let other = LedgerFault::OtherReservation {
+        slot: order_slot,
+        order_id: order(1),
+        request_id,
+    };
+    assert_eq!(
+        stage.fault(|ledger, to| ledger.release(&back, order_slot, to)),
+        other
+    );
+    stage.release(&back, slot).unwrap();
+    assert!(
+        stage
+            .postings
+            .iter()
+            .all(|line| line.reference == Reference::Amendment(more.request_id.unwrap()))
+    );
+    stage.assert_has(ALICE, "USDT", "50", "100");
+    let gone = LedgerFault::OtherReservation {
+        slot,
+        order_id: order(1),
+        request_id,
+    };
+    assert_eq!(stage.fault(|ledger, to| ledger.release(&back, slot, to)), gone);
 }

@@ -165,15 +165,13 @@ impl Session {
             },
             Act::Merge { amendment } => self.merge(*amendment),
             Act::Trade { buyer, seller, parts } => self.trade(*buyer, *seller, *parts),
-            Act::Release { order, part: parts } => {
-                match self.pick(*order, |live| live.request_id.is_none()) {
-                    Some(live) => {
-                        let amount = part(self.stage.ledger.reserved(live.slot), *parts);
-                        self.release(live, amount, false)
-                    }
-                    None => String::new(),
+            Act::Release { order, part: parts } => match self.pick(*order, |_| true) {
+                Some(live) => {
+                    let amount = part(self.stage.ledger.reserved(live.slot), *parts);
+                    self.release(live, amount, false)
                 }
-            }
+                None => String::new(),
+            },
             Act::End { order } => self.end(*order),
             Act::Restore { seed } => self.restore(*seed),
         }
@@ -279,8 +277,8 @@ impl Session {
         let asset = pays(live.buys);
         let r = Release {
             order_id: live.order_id,
-            request_id: None,
             user_id: live.user_id,
+            request_id: live.request_id,
             number: 1,
             asset,
             amount,
@@ -299,13 +297,13 @@ impl Session {
             .filter(|live| live.request_id.is_some())
             .map(|live| live.order_id)
             .collect();
-        let ends = |live: &Live| live.request_id.is_none() && !in_flight.contains(&live.order_id);
+        let ends = |live: &Live| live.request_id.is_some() || !in_flight.contains(&live.order_id);
         let Some(live) = self.pick(pick, ends) else {
             return String::new();
         };
         let rest = self.stage.ledger.reserved(live.slot);
         self.forget(live);
-        if rest.is_zero() {
+        if rest.is_zero() && live.request_id.is_none() {
             self.stage.ledger.close(live.order_id, live.slot).unwrap();
             return "closed".to_owned();
         }

@@ -30,6 +30,8 @@ pub enum TakerAmount {
         amount: Amount,
         /// What one lot costs at a price of one tick, in the same units; not zero.
         tick_lot: u64,
+        /// No more lots than this, however much the budget buys.
+        most: Lots,
     },
 }
 
@@ -38,7 +40,7 @@ impl TakerAmount {
     pub(crate) const fn is_zero(self) -> bool {
         match self {
             Self::Lots(lots) => lots.is_zero(),
-            Self::Budget { amount, .. } => amount.is_zero(),
+            Self::Budget { amount, most, .. } => amount.is_zero() || most.is_zero(),
         }
     }
 
@@ -46,8 +48,12 @@ impl TakerAmount {
     pub(crate) fn lots_at(self, price: Price) -> u64 {
         match self {
             Self::Lots(lots) => lots.0,
-            Self::Budget { amount, tick_lot } => match u64::from(price.ticks()).checked_mul(tick_lot) {
-                Some(cost) => amount.0.checked_div(cost).unwrap_or(0),
+            Self::Budget {
+                amount,
+                tick_lot,
+                most,
+            } => match u64::from(price.ticks()).checked_mul(tick_lot) {
+                Some(cost) => amount.0.checked_div(cost).unwrap_or(0).min(most.0),
                 None => 0,
             },
         }
@@ -57,9 +63,14 @@ impl TakerAmount {
     pub(crate) fn less(self, lots: u64, price: Price) -> Self {
         match self {
             Self::Lots(left) => Self::Lots(left - Lots(lots)),
-            Self::Budget { amount, tick_lot } => Self::Budget {
+            Self::Budget {
+                amount,
+                tick_lot,
+                most,
+            } => Self::Budget {
                 amount: amount - Amount(lots * u64::from(price.ticks()) * tick_lot),
                 tick_lot,
+                most: most - Lots(lots),
             },
         }
     }
@@ -113,7 +124,8 @@ pub enum MatchEnd {
     Filled,
     /// Nothing more rests within the taker's limit.
     NoLiquidity,
-    /// What is left of the budget buys less than one lot at the price of the last fill or of the best order, or is zero.
+    /// What is left of the budget buys less than one lot at the price of the last fill or of the best order, or is zero;
+    /// or it bought the most lots that it may.
     BudgetSpent,
     /// Self-trade prevention ended the taker.
     SelfTrade,

@@ -108,7 +108,8 @@ fn functions<'a>(lines: &'a [&'a str]) -> impl Iterator<Item = (usize, usize)> +
 fn begins_function(line: &str) -> bool {
     let mut words = line.split_whitespace().skip_while(|word| {
         word.starts_with("pub")
-            || ["const", "async", "unsafe", "extern", "\"C\"", "default", "in"].contains(word)
+            || word.ends_with(')')
+            || ["const", "async", "unsafe", "extern", "\"C\"", "default"].contains(word)
     });
     words.next() == Some("fn")
 }

@@ -246,6 +246,7 @@ fn totals_beyond_what_a_number_holds_break_nothing() {
     all.amount = TakerAmount::Budget {
         amount: Amount(u64::MAX),
         tick_lot: u64::MAX,
+        most: Lots(u64::MAX),
     };
     assert!(!book.can_fill(&all), "a lot that costs more than any budget");
     let result = book.take(&all, &mut Record::default());
@@ -269,6 +270,7 @@ fn an_amount_of_nothing_takes_nothing() {
             TakerAmount::Budget {
                 amount: Amount::ZERO,
                 tick_lot: 1,
+                most: Lots(u64::MAX),
             },
             MatchEnd::BudgetSpent,
             false,
@@ -277,6 +279,7 @@ fn an_amount_of_nothing_takes_nothing() {
             TakerAmount::Budget {
                 amount: Amount(5),
                 tick_lot: 0,
+                most: Lots(u64::MAX),
             },
             MatchEnd::BudgetSpent,
             false,

@@ -22,9 +22,13 @@ pub struct Naive(pub Vec<Order>);
 pub fn lots_at(amount: TakerAmount, price: Price) -> u64 {
     match amount {
         TakerAmount::Lots(lots) => lots.0,
-        TakerAmount::Budget { amount, tick_lot } => {
+        TakerAmount::Budget {
+            amount,
+            tick_lot,
+            most,
+        } => {
             let cost = u128::from(price.ticks()) * u128::from(tick_lot);
-            u64::try_from(u128::from(amount.0) / cost).unwrap()
+            u64::try_from((u128::from(amount.0) / cost).min(u128::from(most.0))).unwrap()
         }
     }
 }
@@ -32,7 +36,14 @@ pub fn lots_at(amount: TakerAmount, price: Price) -> u64 {
 fn pay(amount: &mut TakerAmount, lots: u64, price: Price) {
     match amount {
         TakerAmount::Lots(left) => left.0 -= lots,
-        TakerAmount::Budget { amount, tick_lot } => amount.0 -= lots * u64::from(price.ticks()) * *tick_lot,
+        TakerAmount::Budget {
+            amount,
+            tick_lot,
+            most,
+        } => {
+            amount.0 -= lots * u64::from(price.ticks()) * *tick_lot;
+            most.0 -= lots;
+        }
     }
 }
 
@@ -139,8 +150,8 @@ impl Naive {
         let end = loop {
             let none_left = match left {
                 TakerAmount::Lots(lots) => lots.is_zero(),
-                TakerAmount::Budget { amount, .. } => {
-                    amount.is_zero() || at.is_some_and(|price| lots_at(left, price) == 0)
+                TakerAmount::Budget { amount, most, .. } => {
+                    amount.is_zero() || most.is_zero() || at.is_some_and(|price| lots_at(left, price) == 0)
                 }
             };
             if none_left {

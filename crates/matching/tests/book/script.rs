@@ -80,6 +80,7 @@ impl Stage {
             Some(budget) => TakerAmount::Budget {
                 amount: Amount(budget.parse().unwrap()),
                 tick_lot: 1,
+                most: Lots(u64::MAX),
             },
             None => TakerAmount::Lots(Lots(words[2].parse().unwrap())),
         };

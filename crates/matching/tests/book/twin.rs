@@ -202,9 +202,10 @@ fn commands() -> impl Strategy<Value = Command> {
     ];
     let amount = prop_oneof![
         8 => (1u64..30).prop_map(|lots| TakerAmount::Lots(Lots(lots))),
-        1 => (0u64..60_000, 1u64..3).prop_map(|(amount, tick_lot)| TakerAmount::Budget {
+        1 => (0u64..60_000, 1u64..3, 1u64..40).prop_map(|(amount, tick_lot, most)| TakerAmount::Budget {
             amount: Amount(amount),
             tick_lot,
+            most: Lots(most),
         }),
     ];
     let limit = prop_oneof![9 => prices().prop_map(Some), 1 => Just(None)];

@@ -5,9 +5,9 @@ use domain::{
 };
 use matching::{Fill, MatchEnd, Resting, Sink, Taker, TakerAmount};
 
-use crate::budget::{self, budget};
 use crate::funds::Funds;
 use crate::orders::Key;
+use crate::place::budget;
 use crate::turn::Turn;
 
 /// What a match did, in order.
@@ -94,8 +94,7 @@ impl<F: Funds> Turn<'_, F> {
         let before = row.reference();
         let mut steps = std::mem::take(&mut self.engine.steps);
         steps.clear();
-        let most = live.order.remaining();
-        let end = budget::take(&mut row.book, &taker, most, &mut Steps(&mut steps));
+        let end = row.book.take(&taker, &mut Steps(&mut steps)).end;
         let mut traded: Option<(Price, Price)> = None;
         for step in &steps {
             match *step {
@@ -207,11 +206,9 @@ impl<F: Funds> Turn<'_, F> {
             let live = self.engine.orders.live(key);
             let row = self.row(market);
             let kill = live.order.time_in_force == TimeInForce::Fok
-                && !budget::can_fill(
-                    &row.book,
-                    &taker(&live.order, live.owner, key, &row.market),
-                    live.order.remaining(),
-                );
+                && !row
+                    .book
+                    .can_fill(&taker(&live.order, live.owner, key, &row.market));
             if kill {
                 self.close(key, Step::Expire(ExpireReason::FillOrKill));
             } else {

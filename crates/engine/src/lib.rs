@@ -6,7 +6,6 @@
 #![deny(clippy::float_arithmetic)]
 
 mod amend;
-mod budget;
 mod cancel;
 mod check;
 mod close;

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use domain::{
     Asset, Event, ExpireReason, MarketState, Order, OrderState, Place, Price, Refusal, RejectReason, Reserve,
-    Side, Step, Symbol, Terms, TimeInForce,
+    Side, Size, Step, Symbol, Terms, TimeInForce,
 };
 
-use crate::budget::can_fill;
 use crate::engine::Answer;
 use crate::enter::taker;
 use crate::funds::{Funds, FundsSlot};
@@ -184,11 +183,9 @@ impl<F: Funds> Turn<'_, F> {
         let would_take = order.terms.post_only() && row.book.would_take(order.side, order.terms.price());
         let killed = !waits
             && order.time_in_force == TimeInForce::Fok
-            && !can_fill(
-                &row.book,
-                &taker(order, owner, Key(u64::MAX), &row.market),
-                order.quantity,
-            );
+            && !row
+                .book
+                .can_fill(&taker(order, owner, Key(u64::MAX), &row.market));
         if would_take || killed {
             let stillborn = if would_take {
                 Stillborn::Rejected(RejectReason::PostOnlyWouldTake)
@@ -255,5 +252,13 @@ pub(crate) const fn pays_and_receives(symbol: Symbol, side: Side) -> (Asset, Ass
     match side {
         Side::Buy => (symbol.quote, symbol.base),
         Side::Sell => (symbol.base, symbol.quote),
+    }
+}
+
+/// Whether the size is a budget.
+pub(crate) const fn budget(terms: &Terms) -> Option<domain::Amount> {
+    match terms.size() {
+        Size::Budget(budget) => Some(budget),
+        Size::Quantity(_) => None,
     }
 }

@@ -2,10 +2,9 @@
 
 use domain::{Amount, Event, Price, Quantity, Settle, SettleLeg, Side, Step, Trade, TradeId, TradeSide};
 
-use crate::budget::budget;
 use crate::funds::{Funds, FundsSlot};
 use crate::orders::Key;
-use crate::place::step;
+use crate::place::{budget, step};
 use crate::turn::Turn;
 
 /// What one party's order gave to a trade.

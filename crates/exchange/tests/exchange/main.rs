@@ -23,6 +23,8 @@ mod stops;
 #[cfg(test)]
 mod twin;
 #[cfg(test)]
+mod unhappy;
+#[cfg(test)]
 mod venue;
 #[cfg(test)]
 mod witness;

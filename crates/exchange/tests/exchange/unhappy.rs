@@ -16,7 +16,7 @@ const ASSETS: [&str; 4] = ["ABC", "XYZ", "USD", "EUR"];
 const USERS: u128 = 3;
 
 /// Numbers where things break.
-fn edge() -> impl Strategy<Value = u64> {
+fn edge() -> BoxedStrategy<u64> {
     prop_oneof![
         3 => 1..20u64,
         1 => Just(0),
@@ -29,9 +29,10 @@ fn edge() -> impl Strategy<Value = u64> {
         2 => (0..64u32).prop_map(|shift| 1 << shift),
         1 => any::<u64>(),
     ]
+    .boxed()
 }
 
-fn ticks() -> impl Strategy<Value = u32> {
+fn ticks() -> BoxedStrategy<u32> {
     prop_oneof![
         4 => 1..20u32,
         1 => Just(0),
@@ -40,6 +41,7 @@ fn ticks() -> impl Strategy<Value = u32> {
         1 => (0..32u32).prop_map(|shift| 1 << shift),
         1 => any::<u32>(),
     ]
+    .boxed()
 }
 
 fn price() -> impl Strategy<Value = Price> {
@@ -107,11 +109,11 @@ fn time_in_force() -> impl Strategy<Value = TimeInForce> {
 }
 
 fn place() -> impl Strategy<Value = Command> {
-    let what = (user(), market(), side(), terms(), time_in_force());
+    let what = (user(), market(), side(), terms().boxed(), time_in_force().boxed());
     let how = (
         proptest::sample::select(SelfTradePrevention::ALL),
         proptest::option::weighted(0.3, 0..5u8),
-        stamp(),
+        stamp().boxed(),
         proptest::option::weighted(0.9, Just(Stamp::from_micros(u64::MAX))),
         proptest::option::weighted(0.2, price()),
     );

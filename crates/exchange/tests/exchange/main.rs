@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod basics;
 #[cfg(test)]
+mod bugs;
+#[cfg(test)]
 mod chunks;
 #[cfg(test)]
 mod life;

@@ -185,9 +185,9 @@ fn add_order(digest: &mut Digest, order: &Order) {
     let price = |price: Option<domain::Price>| price.map_or(0, |price| u64::from(price.ticks()));
     let time = |at: &Option<domain::Stamp>| at.map_or(0, |at| at.micros());
     let progress = state.progress();
-    let (budget, lots) = match terms.size() {
-        Size::Budget(budget) => (1 + budget.0, 0),
-        Size::Quantity(quantity) => (0, quantity.lots().0),
+    let (by_budget, size) = match terms.size() {
+        Size::Budget(budget) => (true, budget.0),
+        Size::Quantity(quantity) => (false, quantity.lots().0),
     };
     let reason = match state {
         OrderState::Pending | OrderState::Open(_) | OrderState::Filled(_) => 0,
@@ -201,8 +201,8 @@ fn add_order(digest: &mut Digest, order: &Order) {
         terms.order_type() as u64,
         price(terms.price()),
         price(terms.stop_price()),
-        budget,
-        lots,
+        u64::from(by_budget),
+        size,
         terms.display().map_or(0, |shown| shown.lots().0),
         u64::from(terms.post_only()),
         tif(*time_in_force),

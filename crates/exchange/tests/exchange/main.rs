@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod basics;
 #[cfg(test)]
+mod bugs;
+#[cfg(test)]
 mod chunks;
 #[cfg(test)]
 mod life;
@@ -22,6 +24,8 @@ mod script;
 mod stops;
 #[cfg(test)]
 mod twin;
+#[cfg(test)]
+mod unhappy;
 #[cfg(test)]
 mod venue;
 #[cfg(test)]

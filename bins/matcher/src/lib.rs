@@ -1,1 +1,49 @@
 //! The matcher: shard worker, and the replay of recorded order flows.
+//!
+//! So far it replays: it puts an order flow through the matching core as fast as it can and says what came of it.
+
+mod flow;
+mod pace;
+mod replay;
+mod report;
+mod tally;
+mod target;
+mod whole;
+
+use std::io::Write;
+
+pub use flow::{Action, Flow, FlowError, Lifetime, Step};
+pub use replay::ReplayArguments;
+pub use report::{LatencyReport, Report};
+pub use tally::{FillRow, Listener, Tally};
+pub use target::{BookRow, Core, StillRests, Target};
+pub use whole::Whole;
+
+/// What the matcher is asked to do.
+#[derive(Debug, clap::Parser)]
+#[command(name = "matcher", version, about = "The matcher of the trade engine")]
+pub struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Task {
+    /// Run a recorded order flow through the matching core, or through the whole exchange; print one JSON object with figures and totals.
+    Replay(ReplayArguments),
+}
+
+/// Does what it is asked to do and writes the answer to `out`.
+///
+/// # Errors
+/// The flow cannot be read or is not a flow, or an output cannot be written.
+pub fn run(arguments: Arguments, out: &mut impl Write) -> anyhow::Result<()> {
+    match arguments.task {
+        Task::Replay(arguments) => {
+            let report = replay::replay(&arguments)?;
+            serde_json::to_writer(&mut *out, &report)?;
+            writeln!(out)?;
+        }
+    }
+    Ok(())
+}

@@ -13,6 +13,11 @@ use serde::{Deserialize, Deserializer};
 pub(crate) struct DecimalText(String);
 
 impl DecimalText {
+    /// As it was written.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The amount that it is.
     pub(crate) fn amount(&self, field: &'static str) -> Result<Amount, FieldError> {
         Amount::parse(&self.0).map_err(|error| FieldError::new(field, error.to_string()))

@@ -1,5 +1,7 @@
 //! Events: what happened in a market, in its gap-free sequence. New kinds are added at the end.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -59,7 +61,7 @@ pub enum Event {
     /// The market takes something else now.
     MarketStateChanged(MarketState),
     /// An order came to life.
-    OrderAccepted(Box<Order>),
+    OrderAccepted(Arc<Order>),
     /// A stop was triggered by this last price.
     OrderTriggered {
         /// The order.
@@ -83,9 +85,9 @@ pub enum Event {
         remaining: Lots,
     },
     /// An order's price or quantity changed; this is the order after it.
-    OrderAmended(Box<Order>),
+    OrderAmended(Arc<Order>),
     /// An order ended: filled, cancelled, expired, or rejected before it came to life.
-    OrderClosed(Box<Order>),
+    OrderClosed(Arc<Order>),
     /// What the book shows at a price is now this, in all; zero: the level is gone.
     Level {
         /// The side of the book.

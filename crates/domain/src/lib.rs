@@ -1,15 +1,16 @@
 //! The words of the exchange: ids, prices, quantities, amounts, markets, orders, commands, events and money rules.
 //!
-//! Everything here is plain values and pure functions. Integers only: prices are whole ticks, quantities whole lots and
-//! amounts whole units of 1e-8, so that price times quantity is exact and only fees round.
+#![doc = include_str!("../README.md")]
 #![deny(clippy::float_arithmetic)]
 
 mod asset;
 mod command;
 mod decimal;
+mod digest;
 mod event;
 mod ids;
 mod market;
+mod market_text;
 mod money;
 mod number;
 mod order;
@@ -25,11 +26,13 @@ pub use command::{
     TransferKind,
 };
 pub use decimal::{DecimalError, format_units, parse_units};
+pub use digest::Digest;
 pub use event::{Event, MarketEvent, Trade, TradeSide};
 pub use ids::{
     ClientOrderId, IdError, InstitutionId, MarketNumber, OrderId, RequestId, TradeId, TransferKey, UserId,
 };
 pub use market::{Band, FeeRate, Market, MarketDefinition, MarketState};
+pub use market_text::MarketText;
 pub use money::{Merge, MoneyInstruction, Release, Reserve, Settle, SettleLeg};
 pub use number::{Amount, Lots, Price, Quantity};
 pub use order::{Order, OrderType, SelfTradePrevention, Side, Status, TimeInForce};

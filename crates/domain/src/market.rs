@@ -30,7 +30,8 @@ pub struct Band(pub u32);
 impl Band {
     /// The highest price inside the band, rounded down to a tick.
     const fn ceiling(self, reference: Price) -> u64 {
-        reference.ticks() as u64 * (10_000 + self.0 as u64) / 10_000
+        let parts = reference.ticks() as u128 * (10_000 + self.0 as u128);
+        (parts / 10_000) as u64
     }
 
     /// The lowest price inside the band, rounded up to a tick.
@@ -126,73 +127,10 @@ impl Market {
     /// # Errors
     /// Every field that breaks a rule, with the rule.
     pub fn new(definition: MarketDefinition) -> Result<Self, Vec<FieldError>> {
-        let mut errors = Vec::new();
-        let mut demand = |holds: bool, field: &'static str, rule: &'static str| {
-            if !holds {
-                errors.push(FieldError::new(field, rule));
-            }
-        };
-        let d = &definition;
-        let tick_lot = u128::from(d.tick.0) * u128::from(d.lot.0);
-        let highest = u128::from(d.max_price.ticks()) * u128::from(d.max_quantity.0);
-        demand(d.number.0 < MARKET_NUMBERS, "number", "must be below 1048576");
-        demand(
-            d.symbol.base != d.symbol.quote,
-            "symbol",
-            "must name two different assets",
-        );
-        demand(!d.tick.is_zero(), "tick", "must be greater than 0");
-        demand(!d.lot.is_zero(), "lot", "must be greater than 0");
-        demand(
-            decimals(d.tick) + decimals(d.lot) <= 8,
-            "lot",
-            "must have, together with the tick, at most 8 decimals",
-        );
-        demand(
-            !d.min_quantity.is_zero(),
-            "min_quantity",
-            "must be at least one lot",
-        );
-        demand(
-            d.min_quantity <= d.max_quantity,
-            "max_quantity",
-            "must not be below min_quantity",
-        );
-        let fits = tick_lot
-            .checked_div(u128::from(ONE))
-            .and_then(|unit| unit.checked_mul(highest))
-            .is_some_and(|value| value < 1 << 63);
-        demand(
-            fits,
-            "max_price",
-            "times max_quantity must be below 92233720368.54775808 of the quote asset",
-        );
-        let base = u128::from(d.lot.0) * u128::from(d.max_quantity.0);
-        demand(
-            base < 1 << 63,
-            "max_quantity",
-            "must be below 92233720368.54775808 of the base asset",
-        );
-        demand(
-            d.initial_price.is_none_or(|p| p <= d.max_price),
-            "initial_price",
-            "must not be above max_price",
-        );
-        demand(
-            d.market_band.is_none_or(|b| b.0 > 0),
-            "market_band",
-            "must be greater than 0",
-        );
-        demand(
-            d.limit_band.is_none_or(|b| b.0 > 0),
-            "limit_band",
-            "must be greater than 0",
-        );
-        demand(u64::from(d.maker_fee.0) < ONE, "maker_fee", "must be below 1");
-        demand(u64::from(d.taker_fee.0) < ONE, "taker_fee", "must be below 1");
-        demand(d.max_open_orders > 0, "max_open_orders", "must be greater than 0");
+        let errors = broken_rules(&definition);
         if errors.is_empty() {
-            let tick_lot = u64::try_from(tick_lot / u128::from(ONE)).unwrap_or(u64::MAX);
+            let tick_lot = u128::from(definition.tick.0) * u128::from(definition.lot.0) / u128::from(ONE);
+            let tick_lot = u64::try_from(tick_lot).unwrap_or(u64::MAX);
             Ok(Self { definition, tick_lot })
         } else {
             Err(errors)
@@ -375,6 +313,78 @@ impl Market {
             (Side::Sell, ..) => self.base_amount(order.remaining()),
         }
     }
+}
+
+/// Every field of a definition that breaks a rule, with the rule.
+fn broken_rules(d: &MarketDefinition) -> Vec<FieldError> {
+    let tick_lot = u128::from(d.tick.0) * u128::from(d.lot.0);
+    let highest = u128::from(d.max_price.ticks()) * u128::from(d.max_quantity.0);
+    let value = (tick_lot / u128::from(ONE)).checked_mul(highest);
+    let price = u128::from(d.tick.0) * u128::from(d.max_price.ticks());
+    let base = u128::from(d.lot.0) * u128::from(d.max_quantity.0);
+    let fits = |units: u128| units < 1 << 63;
+    let rules = [
+        (d.number.0 < MARKET_NUMBERS, "number", "must be below 1048576"),
+        (
+            d.symbol.base != d.symbol.quote,
+            "symbol",
+            "must name two different assets",
+        ),
+        (!d.tick.is_zero(), "tick", "must be greater than 0"),
+        (!d.lot.is_zero(), "lot", "must be greater than 0"),
+        (
+            decimals(d.tick) + decimals(d.lot) <= 8,
+            "lot",
+            "must have, together with the tick, at most 8 decimals",
+        ),
+        (
+            !d.min_quantity.is_zero(),
+            "min_quantity",
+            "must be at least one lot",
+        ),
+        (
+            d.min_quantity <= d.max_quantity,
+            "max_quantity",
+            "must not be below min_quantity",
+        ),
+        (
+            value.is_some_and(fits),
+            "max_price",
+            "times max_quantity must be below 92233720368.54775808 of the quote asset",
+        ),
+        (
+            fits(price),
+            "max_price",
+            "must be below 92233720368.54775808 of the quote asset",
+        ),
+        (
+            fits(base),
+            "max_quantity",
+            "must be below 92233720368.54775808 of the base asset",
+        ),
+        (
+            d.initial_price.is_none_or(|p| p <= d.max_price),
+            "initial_price",
+            "must not be above max_price",
+        ),
+        (
+            d.market_band.is_none_or(|b| b.0 > 0),
+            "market_band",
+            "must be greater than 0",
+        ),
+        (
+            d.limit_band.is_none_or(|b| b.0 > 0),
+            "limit_band",
+            "must be greater than 0",
+        ),
+        (u64::from(d.maker_fee.0) < ONE, "maker_fee", "must be below 1"),
+        (u64::from(d.taker_fee.0) < ONE, "taker_fee", "must be below 1"),
+        (d.max_open_orders > 0, "max_open_orders", "must be greater than 0"),
+    ];
+    let broken = rules.into_iter().filter(|(holds, ..)| !holds);
+    broken
+        .map(|(_, field, rule)| FieldError::new(field, rule))
+        .collect()
 }
 
 /// How many decimals an amount has when written.

@@ -51,11 +51,14 @@ pub struct Settle {
     pub seller: SettleLeg,
 }
 
-/// Give back a part of an order's reservation. Its key is (order id, number).
+/// Give back a part of an order's reservation, or all of an amendment's that was refused after it was granted.
+/// Its key is (order id, number), or the amendment's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Release {
     /// The order.
     pub order_id: OrderId,
+    /// The amendment whose own reservation it is, if it is not the order's.
+    pub request_id: Option<RequestId>,
     /// Its owner.
     pub user_id: UserId,
     /// Which release of this order it is, from 1.

@@ -1,5 +1,7 @@
 //! What a command came to: the answer that its caller gets.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -34,15 +36,15 @@ pub enum Refusal {
     /// The caller has no such order.
     UnknownOrder,
     /// The order has ended; this is how.
-    OrderEnded(Box<Order>),
+    OrderEnded(Arc<Order>),
     /// The market does not take this in its present state.
     MarketState(MarketState),
     /// The client order id stands for this other order.
     ClientIdConflict(OrderId),
     /// The amendment breaks this rule.
     Amendment(RejectReason),
-    /// The amendment does not fit the order's type.
-    AmendmentShape(FieldError),
+    /// The fields do not fit one another, or an amendment does not fit its order's type.
+    Shape(FieldError),
     /// The definition breaks these rules.
     Definition(Vec<FieldError>),
     /// The transfer's key stands for another transfer.
@@ -59,13 +61,15 @@ pub enum Outcome {
     /// It is done, and there is nothing to tell.
     Done,
     /// The order as it stands after the command; its state tells whether it was rejected.
-    Placed(Box<Order>),
+    Placed(Arc<Order>),
     /// The same order was placed before under this client id; this is it.
-    Repeated(Box<Order>),
+    Repeated(Arc<Order>),
+    /// The same order was placed before under this client id, and ended so long ago that only its id is kept.
+    RepeatedLongAgo(OrderId),
     /// The order after the cancel.
-    Cancelled(Box<Order>),
+    Cancelled(Arc<Order>),
     /// The order after the amendment.
-    Amended(Box<Order>),
+    Amended(Arc<Order>),
     /// So many orders were or will be cancelled, in chunks, before their markets take another command.
     CancelledAll(u64),
     /// The transfer is done, now or before under the same key.

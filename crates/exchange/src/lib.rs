@@ -1,1 +1,28 @@
 //! Engine and ledger applied at once: the embedded exchange as one pure fold, with snapshot, restore and digest.
+//!
+//! One command reserves, matches and settles in one step; there is no state in between that a crash could leave behind.
+//! The fold is a function of its commands and their stamps alone, so replaying the log gives the same state, the same
+//! events and the same digest, for ever.
+#![deny(clippy::float_arithmetic)]
+
+mod digest;
+mod ended;
+mod exchange;
+mod funds;
+mod log;
+mod snapshot;
+mod tape;
+
+pub use exchange::{Exchange, Fault, Output};
+pub use ledger::Balance;
+pub use log::{LogBody, LogEntry, LogError};
+pub use snapshot::SnapshotError;
+
+/// A digest of the events stands in the log after so many commands.
+pub const DIGEST_EVERY: u32 = 1_000;
+
+/// How many of a market's last trades are kept.
+pub const RECENT_TRADES: usize = 1_000;
+
+/// How many ended orders are kept, over all users; the oldest are forgotten first.
+pub const ENDED_ORDERS: usize = 100_000;

@@ -1,1 +1,25 @@
-//! Accounts, reservations and double-entry postings.
+//! Accounts, reservations and double-entry postings: the only code that changes a balance.
+//!
+#![doc = include_str!("../README.md")]
+#![deny(clippy::float_arithmetic)]
+
+mod account;
+mod asset;
+mod check;
+mod fault;
+mod ledger;
+mod posting;
+mod reservation;
+mod settle;
+mod snapshot;
+mod transfer;
+
+pub use account::Balance;
+pub use fault::{LedgerFault, ReserveError};
+pub use ledger::Ledger;
+pub use posting::{AccountRef, BalanceKind, EntryType, Posting, Postings, Reference};
+pub use reservation::ReservationSlot;
+pub use snapshot::{
+    AccountRecord, AssetRecord, LedgerSnapshot, ReservationHandle, ReservationRecord, TransferRecord,
+};
+pub use transfer::{Receipt, TransferAnswer};

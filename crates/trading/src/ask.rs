@@ -43,9 +43,9 @@ pub struct NewOrder {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Placed {
     /// A new order, as it stands after it was matched.
-    New(Box<Order>),
+    New(Arc<Order>),
     /// The same order was placed before under this client id.
-    Existing(Box<Order>),
+    Existing(Arc<Order>),
 }
 
 /// A change to an order; what is none stays.

@@ -1,5 +1,7 @@
 //! Why a caller does not get what it asked for, sorted by what the caller can do about it.
 
+use std::sync::Arc;
+
 use domain::{FieldError, MarketState, Order, OrderId, RejectReason};
 
 /// Why something asked for did not happen.
@@ -16,10 +18,10 @@ pub enum EntryError {
     UnknownOrder,
     /// The order has ended; this is how.
     #[error("the order has already ended")]
-    OrderEnded(Box<Order>),
+    OrderEnded(Arc<Order>),
     /// The order exists as rejected, with its reason.
     #[error("the order was rejected")]
-    Rejected(Box<Order>),
+    Rejected(Arc<Order>),
     /// The client order id stands for another order.
     #[error("the client order id stands for another order")]
     ClientIdConflict(OrderId),

@@ -1,0 +1,80 @@
+//! Asking the writer: queue limits, waiting for answers, and reads.
+
+use std::sync::atomic::Ordering;
+
+use crossbeam_channel::TrySendError;
+use domain::{Command, Outcome};
+use exchange::Exchange;
+use tokio::sync::oneshot;
+use trading::{EntryError, QueryError};
+
+use crate::job::{Answer, Job, NotDone};
+use crate::open::Embedded;
+
+/// How much of the queue a job may find full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Weight {
+    /// Taken below 80 % of the queue only.
+    Ordinary,
+    /// Taken while there is room at all: cancels and what operators do.
+    Urgent,
+}
+
+const fn unavailable(reason: &'static str) -> EntryError {
+    EntryError::Unavailable {
+        reason,
+        retry_after_secs: 1,
+    }
+}
+
+impl Embedded {
+    /// Puts a job into the queue, if its weight may.
+    fn queue(&self, job: Job, weight: Weight) -> Result<(), &'static str> {
+        let full = self.jobs.len() >= self.options.queue_capacity / 5 * 4;
+        if weight == Weight::Ordinary && full {
+            return Err("the queue is full");
+        }
+        match self.jobs.try_send(job) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(_)) => Err("the queue is full"),
+            Err(TrySendError::Disconnected(_)) => Err("the exchange has stopped"),
+        }
+    }
+
+    /// Has a command applied, and waits until what it came to is durable.
+    pub(crate) async fn command(&self, command: Command, weight: Weight) -> Result<Outcome, EntryError> {
+        let places = matches!(command, Command::Place(_) | Command::Amend(_));
+        if places && !self.gauge.disk_has_room.load(Ordering::Acquire) {
+            return Err(unavailable("the disk is nearly full"));
+        }
+        if !self.gauge.clock_is_sane.load(Ordering::Acquire) {
+            return Err(unavailable("the clock cannot be trusted"));
+        }
+        let (answer, outcome) = oneshot::channel();
+        self.queue(Job::Command { command, answer }, weight)
+            .map_err(unavailable)?;
+        match tokio::time::timeout(self.options.answer_timeout, outcome).await {
+            Ok(Ok(Ok(outcome))) => Ok(outcome),
+            Ok(Ok(Err(NotDone::Clock))) => Err(unavailable("the clock cannot be trusted")),
+            Ok(Err(_)) | Err(_) => Err(EntryError::OutcomeUnknown),
+        }
+    }
+
+    /// Looks at the state, and waits until what was seen is durable.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Exchange) -> T + Send + 'static,
+    ) -> Result<T, QueryError> {
+        let (answer, seen) = oneshot::channel();
+        let read = move |exchange: &Exchange| -> Answer {
+            let seen = look(exchange);
+            Box::new(move || drop(answer.send(seen)))
+        };
+        self.queue(Job::Read(Box::new(read)), Weight::Ordinary)
+            .map_err(|_| QueryError::Unavailable)?;
+        match tokio::time::timeout(self.options.answer_timeout, seen).await {
+            Ok(Ok(seen)) => Ok(seen),
+            Ok(Err(_)) | Err(_) => Err(QueryError::Unavailable),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The journal thread: makes batches durable one after the other, and only then lets answers and events out.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crossbeam_channel::Receiver;
+use domain::MarketEvent;
+use journal::{Batch, Journal, Retention, Snapshots};
+use trading::Markets;
+
+use crate::Fatal;
+use crate::gauge::Gauge;
+use crate::job::Answer;
+
+/// How many snapshots are kept: the newest, and one to fall back on.
+const SNAPSHOTS_KEPT: usize = 2;
+
+/// What the writer hands over after a batch.
+pub(crate) enum Handover {
+    /// Records to make durable, and what waits for them.
+    Batch {
+        records: Batch,
+        answers: Vec<Answer>,
+        events: Vec<MarketEvent>,
+        /// The markets, if the batch changed them.
+        markets: Option<Arc<Markets>>,
+    },
+    /// A snapshot covers the log up to here: older segments go to the archive.
+    Covered(u64),
+    /// The last snapshot of a clean stop.
+    Snapshot { seq: u64, contents: Vec<u8> },
+}
+
+pub(crate) struct Committer {
+    pub journal: Journal,
+    pub gauge: Arc<Gauge>,
+    pub fatal: Fatal,
+    pub archive_keep_bytes: Option<u64>,
+    pub handovers: Receiver<Handover>,
+}
+
+impl Committer {
+    /// Works until the writer has gone.
+    pub fn run(mut self) {
+        while let Ok(handover) = self.handovers.recv() {
+            let done = match handover {
+                Handover::Batch {
+                    records,
+                    answers,
+                    events,
+                    markets,
+                } => self.commit(&records, answers, events, markets),
+                Handover::Covered(seq) => {
+                    self.covered(seq);
+                    true
+                }
+                Handover::Snapshot { seq, contents } => {
+                    if let Err(error) = Snapshots::new(self.journal.dir()).write(seq, &contents) {
+                        tracing::warn!(%error, seq, "the last snapshot was not written; a start replays more");
+                    } else {
+                        tracing::info!(seq, "wrote the last snapshot");
+                        self.covered(seq);
+                    }
+                    true
+                }
+            };
+            if !done {
+                break;
+            }
+        }
+        self.gauge.stopped.store(true, Ordering::Release);
+    }
+
+    /// False: nothing may go on.
+    fn commit(
+        &mut self,
+        records: &Batch,
+        answers: Vec<Answer>,
+        events: Vec<MarketEvent>,
+        markets: Option<Arc<Markets>>,
+    ) -> bool {
+        match self.journal.append(records) {
+            Ok(seq) => self.gauge.set_durable(seq),
+            Err(error) => {
+                self.gauge.stopped.store(true, Ordering::Release);
+                self.fatal
+                    .happen(&format!("the journal cannot be written: {error}"));
+                return false;
+            }
+        }
+        if let Some(markets) = markets {
+            self.gauge.set_markets(markets);
+        }
+        for answer in answers {
+            answer();
+        }
+        if !events.is_empty() {
+            // An error says only that nobody listens.
+            let _ = self.gauge.events.send(events.into());
+        }
+        true
+    }
+
+    fn covered(&mut self, seq: u64) {
+        self.gauge.covered.store(seq, Ordering::Release);
+        if let Err(error) = self.journal.archive_covered(seq) {
+            tracing::warn!(%error, "covered segments stay where they are");
+        }
+        if let Some(bytes) = self.archive_keep_bytes {
+            match self.journal.drop_archived(Retention::Bytes(bytes)) {
+                Ok(dropped) if dropped.segments > 0 => {
+                    tracing::info!(segments = dropped.segments, bytes = dropped.bytes, "dropped archived segments");
+                }
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "archived segments stay where they are"),
+            }
+        }
+        if let Err(error) = Snapshots::new(self.journal.dir()).prune(SNAPSHOTS_KEPT) {
+            tracing::warn!(%error, "old snapshots stay where they are");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! What everybody may look at without asking the writer: how far the log is durable, and whether intake is open.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use domain::MarketEvent;
+use tokio::sync::broadcast;
+use trading::Markets;
+
+/// Shared between the callers, the writer, the journal thread and the snapshot thread.
+#[derive(Debug)]
+pub(crate) struct Gauge {
+    /// The number of the last durable record.
+    durable: AtomicU64,
+    /// The number of the last record that a snapshot covers.
+    pub covered: AtomicU64,
+    /// Whether the disk has room.
+    pub disk_has_room: AtomicBool,
+    /// Whether the clock can be trusted.
+    pub clock_is_sane: AtomicBool,
+    /// Whether a stop was asked for: what runs is finished, nobody new should come.
+    pub stopping: AtomicBool,
+    /// Whether the writer has stopped for good.
+    pub stopped: AtomicBool,
+    markets: RwLock<Arc<Markets>>,
+    /// Durable events, batch by batch.
+    pub events: broadcast::Sender<Arc<[MarketEvent]>>,
+}
+
+/// How many batches of events a slow receiver may lie behind.
+const EVENT_BATCHES: usize = 1_024;
+
+impl Gauge {
+    pub fn new(durable: u64, covered: u64, markets: Markets) -> Self {
+        Self {
+            durable: AtomicU64::new(durable),
+            covered: AtomicU64::new(covered),
+            disk_has_room: AtomicBool::new(true),
+            clock_is_sane: AtomicBool::new(true),
+            stopping: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
+            markets: RwLock::new(Arc::new(markets)),
+            events: broadcast::channel(EVENT_BATCHES).0,
+        }
+    }
+
+    pub fn durable(&self) -> u64 {
+        self.durable.load(Ordering::Acquire)
+    }
+
+    pub fn set_durable(&self, seq: u64) {
+        self.durable.store(seq, Ordering::Release);
+    }
+
+    pub fn markets(&self) -> Arc<Markets> {
+        Arc::clone(&self.markets.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub fn set_markets(&self, markets: Arc<Markets>) {
+        *self.markets.write().unwrap_or_else(PoisonError::into_inner) = markets;
+    }
+}

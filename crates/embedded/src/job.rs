@@ -1,0 +1,28 @@
+//! What waits for the writer, and what its answers wait in.
+
+use domain::{Command, Outcome};
+use exchange::Exchange;
+use tokio::sync::oneshot;
+
+/// An answer that leaves when the records that it speaks of are durable.
+pub(crate) type Answer = Box<dyn FnOnce() + Send>;
+
+/// Why the writer took a command and did nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotDone {
+    /// The clock cannot be trusted.
+    Clock,
+}
+
+/// What waits for the writer.
+pub(crate) enum Job {
+    /// A command. The writer makes its ids and its stamp.
+    Command {
+        command: Command,
+        answer: oneshot::Sender<Result<Outcome, NotDone>>,
+    },
+    /// A look at the state.
+    Read(Box<dyn FnOnce(&Exchange) -> Answer + Send>),
+    /// Stop after what came before; with a snapshot of the end.
+    Stop { snapshot: bool },
+}

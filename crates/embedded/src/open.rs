@@ -1,0 +1,284 @@
+//! Starting and stopping the embedded exchange.
+
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Sender, bounded};
+use domain::{
+    Command, DefineMarket, MarketDefinition, MarketNumber, MarketState, Outcome, Refusal, SetMarketState,
+    Stamp,
+};
+use exchange::Exchange;
+use journal::{Journal, JournalError, ReadOptions, Reader, Snapshots, TornTail};
+use runtime::JumpGuard;
+
+use crate::commit::Committer;
+use crate::gauge::Gauge;
+use crate::job::Job;
+use crate::options::Options;
+use crate::poison;
+use crate::snapshots::{SnapshotMaker, replay};
+use crate::writer::{Writer, markets};
+
+/// How many batches may wait for the journal thread.
+const HANDOVERS: usize = 2;
+
+/// Why the exchange does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The journal cannot be opened.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The log cannot be replayed.
+    #[error("the log cannot be replayed: {0}")]
+    Replay(String),
+    /// A market's definition breaks a rule.
+    #[error("market {symbol}: {rule}")]
+    Market {
+        /// The market.
+        symbol: String,
+        /// The rules that it breaks.
+        rule: String,
+    },
+    /// A thread or a file is refused by the system.
+    #[error("the system refuses: {0}")]
+    System(#[from] std::io::Error),
+    /// It stopped while it was being started.
+    #[error("the exchange stopped while it was being started")]
+    Stopped,
+}
+
+/// What a start found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// The snapshot that it started from.
+    pub snapshot: Option<u64>,
+    /// How many records were replayed.
+    pub replayed: u64,
+    /// The unfinished batch that was cut off the log.
+    pub torn_tail: Option<TornTail>,
+    /// Snapshots that could not be used, with the reason.
+    pub skipped: Vec<(PathBuf, String)>,
+    /// Markets that start halted because their commands killed the writer.
+    pub halted: Vec<MarketNumber>,
+}
+
+/// The exchange in one process. Dropping it stops it without a last snapshot.
+#[derive(Debug)]
+pub struct Embedded {
+    pub(crate) jobs: Sender<Job>,
+    pub(crate) gauge: Arc<Gauge>,
+    pub(crate) options: Options,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    stop_snapshots: Mutex<Option<Sender<()>>>,
+}
+
+impl Embedded {
+    /// Opens the exchange: newest valid snapshot, replay, then the threads. The markets of `definitions` (whose numbers
+    /// are given here: known symbols keep theirs) are defined, or changed where they differ.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; nothing is answered then and nothing is lost.
+    pub fn open(options: Options, definitions: Vec<MarketDefinition>) -> Result<(Self, Opened), OpenError> {
+        let (journal, recovery) = Journal::open(&options.dir, options.journal.clone())?;
+        let latest = Snapshots::new(&options.dir).latest_valid()?;
+        let seed = options.hash_seed;
+        let (snapshot, mut exchange) = match latest.snapshot {
+            Some((seq, bytes)) => {
+                let exchange =
+                    Exchange::restore(&bytes, seed).map_err(|error| OpenError::Replay(error.to_string()))?;
+                (Some(seq), exchange)
+            }
+            None => (None, Exchange::new(seed)),
+        };
+        recovery.check_snapshot(snapshot.unwrap_or(0))?;
+        let read = ReadOptions {
+            to_seq: Some(recovery.last_seq),
+            include_archive: false,
+        };
+        let mut reader = Reader::open(&options.dir, exchange.seq() + 1, read)?;
+        let replayed = replay(&mut exchange, &mut reader).map_err(OpenError::Replay)?;
+        let now = Stamp::from_micros(options.clock.wall_us());
+        let halted = poison::deadly(&options.dir, now)?;
+        let commands = genesis(&exchange, definitions)?;
+        let halts = halted.iter().map(|market| {
+            Command::SetMarketState(SetMarketState {
+                market: *market,
+                state: MarketState::Halted,
+            })
+        });
+        let commands: Vec<Command> = commands.into_iter().chain(halts).collect();
+        let gauge = Arc::new(Gauge::new(
+            recovery.last_seq,
+            snapshot.unwrap_or(0),
+            markets(&exchange),
+        ));
+        let embedded = Self::start(options, journal, exchange, gauge)?;
+        embedded.apply_first(commands)?;
+        let skipped = latest
+            .skipped
+            .into_iter()
+            .map(|(path, fault)| (path, fault.to_string()))
+            .collect();
+        Ok((
+            embedded,
+            Opened {
+                snapshot,
+                replayed,
+                torn_tail: recovery.torn_tail,
+                skipped,
+                halted,
+            },
+        ))
+    }
+
+    fn start(
+        options: Options,
+        journal: Journal,
+        exchange: Exchange,
+        gauge: Arc<Gauge>,
+    ) -> Result<Self, OpenError> {
+        let (jobs, waiting_jobs) = bounded(options.queue_capacity);
+        let (handovers, waiting_handovers) = bounded(HANDOVERS);
+        let (stop_snapshots, stop) = bounded(0);
+        let writer = Writer {
+            exchange,
+            dir: options.dir.clone(),
+            jobs: waiting_jobs,
+            handovers: handovers.clone(),
+            batch_max: options.batch_max,
+            batch: journal.new_batch(),
+            clock: options.clock.clone(),
+            guard: JumpGuard::new(&options.clock, JumpGuard::LIMIT),
+            gauge: Arc::clone(&gauge),
+            fatal: options.fatal.clone(),
+        };
+        let committer = Committer {
+            journal,
+            gauge: Arc::clone(&gauge),
+            fatal: options.fatal.clone(),
+            archive_keep_bytes: options.archive_keep_bytes,
+            handovers: waiting_handovers,
+        };
+        let maker = SnapshotMaker {
+            dir: options.dir.clone(),
+            every: options.snapshot_every,
+            hash_seed: options.hash_seed,
+            min_free_bytes: options.min_free_bytes,
+            gauge: Arc::clone(&gauge),
+            handovers,
+            stop,
+        };
+        let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
+        let threads = vec![
+            thread("writer").spawn(move || writer.run())?,
+            thread("journal").spawn(move || committer.run())?,
+            thread("snapshots").spawn(move || maker.run())?,
+        ];
+        Ok(Self {
+            jobs,
+            gauge,
+            options,
+            threads: Mutex::new(threads),
+            stop_snapshots: Mutex::new(Some(stop_snapshots)),
+        })
+    }
+
+    /// What must be in the log before anybody is let in.
+    fn apply_first(&self, commands: Vec<Command>) -> Result<(), OpenError> {
+        for command in commands {
+            let (answer, outcome) = tokio::sync::oneshot::channel();
+            self.jobs
+                .send(Job::Command {
+                    command: command.clone(),
+                    answer,
+                })
+                .map_err(|_| OpenError::Stopped)?;
+            let outcome = outcome.blocking_recv().map_err(|_| OpenError::Stopped)?;
+            if let (Command::DefineMarket(define), Ok(Outcome::Refused(Refusal::Definition(errors)))) =
+                (command, outcome)
+            {
+                let rule = errors
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join("; ");
+                return Err(OpenError::Market {
+                    symbol: define.definition.symbol.to_string(),
+                    rule,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Says through [`trading::Queries::health`] that nobody new should come; all goes on as before.
+    pub fn announce_stop(&self) {
+        self.gauge.stopping.store(true, Ordering::Release);
+    }
+
+    /// Stops after all that waits was applied and answered; writes a last snapshot. Blocks until it is done.
+    pub fn stop(&self) {
+        // An error says that the writer has gone already.
+        let _ = self.jobs.send(Job::Stop { snapshot: true });
+        self.join();
+    }
+
+    fn join(&self) {
+        self.stop_snapshots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the exchange panicked");
+            }
+        }
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        // The writer may have gone already, or its queue may be full of jobs that nobody waits for.
+        let _ = self.jobs.send(Job::Stop { snapshot: false });
+        self.join();
+    }
+}
+
+/// The commands that bring the markets to their definitions.
+fn genesis(exchange: &Exchange, definitions: Vec<MarketDefinition>) -> Result<Vec<Command>, OpenError> {
+    let known: Vec<_> = exchange
+        .engine()
+        .markets()
+        .map(|(market, _)| Arc::clone(market))
+        .collect();
+    let mut next = known.iter().map(|market| market.number().0).max().unwrap_or(0);
+    let mut commands = Vec::new();
+    for mut definition in definitions {
+        match known.iter().find(|market| market.symbol() == definition.symbol) {
+            Some(market) => definition.number = market.number(),
+            None => {
+                next += 1;
+                definition.number = MarketNumber(next);
+            }
+        }
+        if let Err(errors) = domain::Market::new(definition.clone()) {
+            let rule = errors
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("; ");
+            return Err(OpenError::Market {
+                symbol: definition.symbol.to_string(),
+                rule,
+            });
+        }
+        if !known.iter().any(|market| *market.definition() == definition) {
+            commands.push(Command::DefineMarket(DefineMarket { definition }));
+        }
+    }
+    Ok(commands)
+}

@@ -1,0 +1,86 @@
+//! Commands that made the fold panic: written down, never logged, and counted at the next start.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use domain::{Command, MarketNumber, Stamp};
+use exchange::{LogBody, LogEntry};
+
+/// So many deaths within the window halt a market.
+const DEATHS: usize = 3;
+/// The window: ten minutes.
+const WINDOW_MICROS: u64 = 600 * 1_000_000;
+
+/// The market that a command speaks of.
+pub(crate) const fn market_of(command: &Command) -> Option<MarketNumber> {
+    match command {
+        Command::Place(place) => Some(place.market),
+        Command::SetMarketState(set) => Some(set.market),
+        Command::DefineMarket(define) => Some(define.definition.number),
+        Command::CancelAll(all) => all.selection.market,
+        Command::Cancel(_) | Command::Amend(_) | Command::Transfer(_) | Command::Tick => None,
+    }
+}
+
+/// Writes a poisonous command down, durably.
+///
+/// # Errors
+/// The disk's; the command is lost then, and so is nothing that was answered.
+pub(crate) fn keep(
+    dir: &Path,
+    at: Stamp,
+    market: Option<MarketNumber>,
+    command: &Command,
+    panic: &str,
+) -> io::Result<PathBuf> {
+    let dir = dir.join("poison");
+    fs::create_dir_all(&dir)?;
+    let market = market.map_or_else(|| "none".to_owned(), |number| number.0.to_string());
+    let path = dir.join(format!("{:020}-{market}.bin", at.micros()));
+    let mut bytes = Vec::new();
+    let entry = LogEntry {
+        rules: engine::RULES_VERSION,
+        at,
+        body: LogBody::Command(command.clone()),
+    };
+    entry.encode(&mut bytes).map_err(io::Error::other)?;
+    let mut file = File::create(&path)?;
+    file.write_all(&bytes)?;
+    file.sync_all()?;
+    fs::write(path.with_extension("txt"), format!("{panic}\n{command:#?}\n"))?;
+    File::open(&dir)?.sync_all()?;
+    Ok(path)
+}
+
+/// The markets whose commands killed the writer three times within the last ten minutes.
+///
+/// # Errors
+/// The directory cannot be read.
+pub(crate) fn deadly(dir: &Path, now: Stamp) -> io::Result<Vec<MarketNumber>> {
+    let entries = match fs::read_dir(dir.join("poison")) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut deaths = Vec::new();
+    for entry in entries {
+        let name = entry?.file_name();
+        let parts = name
+            .to_str()
+            .and_then(|name| name.strip_suffix(".bin"))
+            .and_then(|name| name.split_once('-'));
+        let Some((Ok(at), Ok(market))) = parts.map(|(at, market)| (at.parse::<u64>(), market.parse::<u32>()))
+        else {
+            continue;
+        };
+        if at.saturating_add(WINDOW_MICROS) > now.micros() {
+            deaths.push(market);
+        }
+    }
+    deaths.sort_unstable();
+    let deadly = deaths
+        .chunk_by(|a, b| a == b)
+        .filter(|chunk| chunk.len() >= DEATHS);
+    Ok(deadly.map(|chunk| MarketNumber(chunk[0])).collect())
+}

@@ -1,0 +1,109 @@
+//! The snapshot thread: makes the next snapshot from the last one and the log, so that the writer never stops.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use exchange::{Exchange, LogEntry, Output};
+use journal::{ReadOptions, Reader, Snapshots};
+
+use crate::commit::Handover;
+use crate::gauge::Gauge;
+
+/// How often it looks whether a snapshot is due.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How much nicer than the others the thread is.
+const NICENESS: i32 = 10;
+
+pub(crate) struct SnapshotMaker {
+    pub dir: PathBuf,
+    pub every: u64,
+    pub hash_seed: u64,
+    pub min_free_bytes: u64,
+    pub gauge: Arc<Gauge>,
+    pub handovers: Sender<Handover>,
+    /// Closes when the exchange stops.
+    pub stop: Receiver<()>,
+}
+
+impl SnapshotMaker {
+    /// Works until the exchange stops.
+    pub fn run(self) {
+        if let Err(error) = rustix::process::nice(NICENESS) {
+            tracing::debug!(%error, "the snapshot thread keeps its priority");
+        }
+        while self.stop.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
+            self.look_at_disk();
+            let (durable, covered) = (self.gauge.durable(), self.gauge.covered.load(Ordering::Acquire));
+            if durable.saturating_sub(covered) < self.every {
+                continue;
+            }
+            match self.make(durable) {
+                Ok(()) => {
+                    tracing::info!(seq = durable, "wrote a snapshot");
+                    if self.handovers.send(Handover::Covered(durable)).is_err() {
+                        return;
+                    }
+                }
+                // The log has everything: a start replays more, and the next look tries again.
+                Err(error) => tracing::error!(error, "no snapshot could be made"),
+            }
+        }
+    }
+
+    fn look_at_disk(&self) {
+        match journal::free_bytes(&self.dir) {
+            Ok(free) => {
+                let room = free >= self.min_free_bytes;
+                if self.gauge.disk_has_room.swap(room, Ordering::AcqRel) != room {
+                    tracing::warn!(free, room, "room on the disk changed: placements follow");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "free space cannot be read"),
+        }
+    }
+
+    /// Every digest that stands in the log on the way is compared.
+    fn make(&self, to_seq: u64) -> Result<(), String> {
+        let snapshots = Snapshots::new(&self.dir);
+        let latest = snapshots.latest_valid().map_err(|error| error.to_string())?;
+        let mut exchange = match latest.snapshot {
+            Some((_, bytes)) => {
+                Exchange::restore(&bytes, self.hash_seed).map_err(|error| error.to_string())?
+            }
+            None => Exchange::new(self.hash_seed),
+        };
+        let options = ReadOptions {
+            to_seq: Some(to_seq),
+            include_archive: true,
+        };
+        let reader = Reader::open(&self.dir, exchange.seq() + 1, options);
+        let mut reader = reader.map_err(|error| error.to_string())?;
+        replay(&mut exchange, &mut reader)?;
+        let contents = exchange.snapshot().map_err(|error| error.to_string())?;
+        snapshots
+            .write(to_seq, &contents)
+            .map_err(|error| error.to_string())
+    }
+}
+
+/// Applies all that the reader has; the text says at which record it stopped.
+pub(crate) fn replay(exchange: &mut Exchange, reader: &mut Reader) -> Result<u64, String> {
+    let mut out = Output::default();
+    let mut count = 0;
+    while let Some((seq, bytes)) = reader.next_entry().map_err(|error| error.to_string())? {
+        let wrong = |text: String| format!("record {seq}: {text}");
+        if seq != exchange.seq() + 1 {
+            return Err(wrong(format!("follows record {}", exchange.seq())));
+        }
+        let entry = LogEntry::decode(bytes).map_err(|error| wrong(error.to_string()))?;
+        exchange
+            .replay(&entry, &mut out)
+            .map_err(|error| wrong(error.to_string()))?;
+        out.events.clear();
+        count += 1;
+    }
+    Ok(count)
+}

@@ -1,0 +1,271 @@
+//! The writer thread: the only one that changes the exchange.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use domain::{Command, Event, MarketEvent, OrderId, Outcome, RequestId, Stamp};
+use engine::RULES_VERSION;
+use exchange::{Exchange, LogBody, LogEntry, Output};
+use journal::Batch;
+use runtime::{Clock, ClockHealth, JumpGuard};
+use trading::{MarketView, Markets};
+
+use crate::commit::Handover;
+use crate::gauge::Gauge;
+use crate::job::{Answer, Job, NotDone};
+use crate::{Fatal, poison};
+
+/// The longest that the writer sleeps without a look at the clock.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+
+pub(crate) struct Writer {
+    pub exchange: Exchange,
+    pub dir: PathBuf,
+    pub jobs: Receiver<Job>,
+    pub handovers: Sender<Handover>,
+    pub batch_max: usize,
+    pub batch: Batch,
+    pub clock: Clock,
+    pub guard: JumpGuard,
+    pub gauge: Arc<Gauge>,
+    pub fatal: Fatal,
+}
+
+/// What a batch has gathered so far.
+struct Gathered {
+    records: Batch,
+    answers: Vec<Answer>,
+    out: Output,
+    /// The stamp that this batch's commands get, if the clock can be trusted.
+    now: Option<Stamp>,
+}
+
+/// The writer cannot go on.
+struct Dead;
+
+impl Writer {
+    /// Works until it is told to stop, all callers have gone, or nothing may go on.
+    pub fn run(mut self) {
+        let mut stop = None;
+        while stop.is_none() {
+            let first = match self.jobs.recv_timeout(self.sleep()) {
+                Ok(job) => Some(job),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            match self.batch(first) {
+                Ok(ended) => stop = ended,
+                Err(Dead) => return self.gauge.stopped.store(true, Ordering::Release),
+            }
+        }
+        if stop == Some(true) {
+            match self.exchange.snapshot() {
+                Ok(contents) => {
+                    let seq = self.exchange.seq();
+                    // An error says that the journal thread has gone; the log has everything all the same.
+                    let _ = self.handovers.send(Handover::Snapshot { seq, contents });
+                }
+                Err(error) => tracing::warn!(%error, "no last snapshot; a start replays more"),
+            }
+        }
+    }
+
+    /// Until the next timer, or a while.
+    fn sleep(&self) -> Duration {
+        match self.exchange.engine().next_due() {
+            Some(due) => {
+                let wait = Duration::from_micros(due.micros().saturating_sub(self.clock.wall_us()));
+                wait.min(LONGEST_SLEEP).max(Duration::from_millis(1))
+            }
+            None => LONGEST_SLEEP,
+        }
+    }
+
+    /// Applies a batch and hands it over. Tells whether to stop, and then whether with a snapshot.
+    fn batch(&mut self, first: Option<Job>) -> Result<Option<bool>, Dead> {
+        let mut gathered = Gathered {
+            records: self.batch.clone(),
+            answers: Vec::new(),
+            out: Output::default(),
+            now: self.now(),
+        };
+        let mut stop = None;
+        self.tick(&mut gathered)?;
+        let mut next = first;
+        for _ in 0..self.batch_max {
+            let Some(job) = next.take() else { break };
+            match job {
+                Job::Read(read) => gathered.answers.push(read(&self.exchange)),
+                Job::Stop { snapshot } => {
+                    stop = Some(snapshot);
+                    break;
+                }
+                Job::Command { command, answer } => match gathered.now {
+                    Some(now) => {
+                        self.tick(&mut gathered)?;
+                        let outcome = self.apply(now, command, &mut gathered)?;
+                        gathered
+                            .answers
+                            .push(Box::new(move || drop(answer.send(Ok(outcome)))));
+                    }
+                    None => gathered
+                        .answers
+                        .push(Box::new(move || drop(answer.send(Err(NotDone::Clock))))),
+                },
+            }
+            if gathered.records.is_full() {
+                break;
+            }
+            next = self.jobs.try_recv().ok();
+        }
+        self.hand_over(gathered)?;
+        Ok(stop)
+    }
+
+    /// The present time, if it can be trusted.
+    fn now(&mut self) -> Option<Stamp> {
+        let sane = matches!(self.guard.look(&self.clock), ClockHealth::Sane);
+        if self.gauge.clock_is_sane.swap(sane, Ordering::AcqRel) != sane {
+            tracing::error!(sane, "the clock jumped ahead, or came back: intake follows");
+        }
+        sane.then(|| Stamp::from_micros(self.clock.wall_us()))
+    }
+
+    /// Ticks until nothing is due at this moment.
+    fn tick(&mut self, gathered: &mut Gathered) -> Result<(), Dead> {
+        while let Some(now) = gathered.now {
+            if !self.exchange.engine().is_due(self.exchange.stamp(now)) {
+                break;
+            }
+            if gathered.records.is_full() {
+                let fresh = Gathered {
+                    records: self.batch.clone(),
+                    answers: Vec::new(),
+                    out: Output::default(),
+                    now: Some(now),
+                };
+                self.hand_over(std::mem::replace(gathered, fresh))?;
+            }
+            self.apply(now, Command::Tick, gathered)?;
+        }
+        Ok(())
+    }
+
+    /// Gives a command its stamp and ids, applies it, and writes its record.
+    fn apply(&mut self, now: Stamp, mut command: Command, gathered: &mut Gathered) -> Result<Outcome, Dead> {
+        let at = self.exchange.stamp(now);
+        let seq = self.exchange.seq() + 1;
+        match &mut command {
+            Command::Place(place) => {
+                place.order_id = OrderId::at(at, seq);
+                self.exchange.prepare(place);
+            }
+            Command::Amend(amend) => amend.request_id = RequestId::at(at, seq),
+            _ => {}
+        }
+        let applied = catch_unwind(AssertUnwindSafe(|| {
+            self.exchange.apply(at, &command, &mut gathered.out)
+        }));
+        let outcome = match applied {
+            Ok(outcome) => outcome,
+            Err(panic) => return Err(self.poisoned(at, &command, panic.as_ref())),
+        };
+        self.record(at, LogBody::Command(command), gathered)?;
+        if let Some(digest) = self.exchange.digest_due() {
+            self.record(at, digest, gathered)?;
+        }
+        Ok(outcome)
+    }
+
+    fn record(&self, at: Stamp, body: LogBody, gathered: &mut Gathered) -> Result<(), Dead> {
+        let mut bytes = Vec::with_capacity(256);
+        let encoded = LogEntry {
+            rules: RULES_VERSION,
+            at,
+            body,
+        }
+        .encode(&mut bytes);
+        let pushed = encoded
+            .map_err(|e| e.to_string())
+            .and_then(|()| gathered.records.push(&bytes).map_err(|e| e.to_string()));
+        pushed.map_err(|error| {
+            self.fatal
+                .happen(&format!("a record does not fit the log: {error}"));
+            Dead
+        })
+    }
+
+    fn poisoned(&self, at: Stamp, command: &Command, panic: &(dyn std::any::Any + Send)) -> Dead {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("no message");
+        let market = match command {
+            Command::Cancel(cancel) => self.market_of(cancel.user_id, &cancel.order),
+            Command::Amend(amend) => self.market_of(amend.user_id, &amend.order),
+            _ => poison::market_of(command),
+        };
+        match poison::keep(&self.dir, at, market, command, text) {
+            Ok(path) => {
+                tracing::error!(path = %path.display(), panic = text, "kept the command that cannot be applied")
+            }
+            Err(error) => {
+                tracing::error!(%error, panic = text, "a command that cannot be applied could not be kept")
+            }
+        }
+        self.fatal.happen(&format!("a command cannot be applied: {text}"));
+        Dead
+    }
+
+    fn market_of(&self, user_id: domain::UserId, order: &domain::OrderRef) -> Option<domain::MarketNumber> {
+        let order = catch_unwind(AssertUnwindSafe(|| self.exchange.order_of(user_id, order)));
+        order.ok().flatten().map(|order| order.market)
+    }
+
+    fn hand_over(&self, gathered: Gathered) -> Result<(), Dead> {
+        let Gathered {
+            records,
+            answers,
+            out,
+            now: _,
+        } = gathered;
+        if records.is_empty() && answers.is_empty() {
+            return Ok(());
+        }
+        let changed = |event: &MarketEvent| {
+            matches!(
+                event.event,
+                Event::MarketDefined(_) | Event::MarketStateChanged(_)
+            )
+        };
+        let markets = out
+            .events
+            .iter()
+            .any(changed)
+            .then(|| Arc::new(markets(&self.exchange)));
+        let handover = Handover::Batch {
+            records,
+            answers,
+            events: out.events,
+            markets,
+        };
+        self.handovers.send(handover).map_err(|_| Dead)
+    }
+}
+
+/// The markets as callers see them.
+pub(crate) fn markets(exchange: &Exchange) -> Markets {
+    let views = exchange.engine().markets();
+    Markets::new(
+        views
+            .map(|(market, state)| MarketView {
+                market: Arc::clone(market),
+                state,
+            })
+            .collect(),
+    )
+}

@@ -1,0 +1,195 @@
+//! Amending an order: less quantity keeps its place; a new price or more quantity goes to the back and may trade.
+
+use std::sync::Arc;
+
+use domain::{
+    Amend, Amount, Event, FieldError, Lots, MarketState, Merge, Order, Price, Quantity, Refusal,
+    RejectReason, Release, Reserve, Size, Step, Terms,
+};
+
+use crate::engine::Answer;
+use crate::funds::Funds;
+use crate::orders::Key;
+use crate::place::{pays_and_receives, step};
+use crate::turn::Turn;
+
+impl<F: Funds> Turn<'_, F> {
+    pub fn amend(&mut self, amend: &Amend) -> Answer {
+        let Some(key) = self.find(amend.user_id, &amend.order) else {
+            return Answer::Refused(Refusal::UnknownOrder);
+        };
+        match self.try_amend(key, amend) {
+            Ok(order_id) => Answer::Amended(order_id),
+            Err(refusal) => Answer::Refused(refusal),
+        }
+    }
+
+    fn try_amend(&mut self, key: Key, amend: &Amend) -> Result<domain::OrderId, Refusal> {
+        let live = self.engine.orders.live(key);
+        let row = self.row(live.market);
+        let order = &live.order;
+        let order_id = order.order_id;
+        if matches!(row.state, MarketState::CancelOnly | MarketState::Halted) {
+            return Err(Refusal::MarketState(row.state));
+        }
+        let terms = amended(&order.terms, amend.price, amend.quantity)?;
+        if terms == order.terms {
+            return Ok(order_id);
+        }
+        let quantity = row.market.lots(terms.size());
+        if quantity <= order.quantity - order.remaining() {
+            self.withdraw(key);
+            self.close(key, Step::Resize(quantity));
+            return Ok(order_id);
+        }
+        let limits = row.market.check_limits(&terms, row.reference());
+        limits.map_err(Refusal::Amendment)?;
+        let keeps_place = terms.price() == order.terms.price() && quantity < order.quantity;
+        let post_only = terms.post_only() || row.state == MarketState::PostOnly;
+        let waits = order.awaits_trigger();
+        let would_take =
+            !waits && !keeps_place && post_only && row.book.would_take(order.side, terms.price());
+        self.cover(key, amend, &terms, quantity, would_take)?;
+        if !waits && !keeps_place {
+            self.withdraw(key);
+        }
+        let live = self.engine.orders.live_mut(key);
+        live.order.terms = terms;
+        live.order.quantity = quantity;
+        live.order.state = step(live.order.state, Step::Resize(quantity));
+        live.order.updated_at = self.at;
+        let (market, remaining) = (live.market, live.order.remaining());
+        let after = Arc::new(live.order.clone());
+        self.release_surplus(key);
+        self.emit(market, Event::OrderAmended(after));
+        match (waits, keeps_place) {
+            (true, _) => {}
+            (false, true) => self.shrink(key, remaining),
+            (false, false) => self.enter(key),
+        }
+        self.run_triggered(market, crate::CHUNK);
+        Ok(order_id)
+    }
+
+    /// Reserves what the amended order needs beyond what it has; refuses before anything of the order has changed.
+    fn cover(
+        &mut self,
+        key: Key,
+        amend: &Amend,
+        terms: &Terms,
+        quantity: Lots,
+        would_take: bool,
+    ) -> Result<(), Refusal> {
+        let live = self.engine.orders.live(key);
+        let market = &self.engine.markets[live.market].market;
+        let mut after = live.order.clone();
+        after.terms = *terms;
+        after.quantity = quantity;
+        after.state = step(after.state, Step::Resize(quantity));
+        let needed = market.still_needed(&after);
+        let Order {
+            order_id,
+            user_id,
+            side,
+            ..
+        } = after;
+        let (asset, receives) = pays_and_receives(market.symbol(), side);
+        let missing = needed
+            .checked_sub(live.reserved)
+            .filter(|missing| *missing > Amount::ZERO);
+        let order_slot = live.funds;
+        let request_id = amend.request_id;
+        let granted = match missing {
+            None => None,
+            Some(amount) => {
+                let reserve = Reserve {
+                    order_id,
+                    request_id: Some(request_id),
+                    user_id,
+                    asset,
+                    receives,
+                    amount,
+                };
+                let refused = Refusal::Amendment(RejectReason::InsufficientBalance);
+                Some((self.funds.reserve(&reserve).ok_or(refused)?, amount))
+            }
+        };
+        match granted {
+            Some((slot, amount)) if would_take => {
+                let request_id = Some(request_id);
+                let release = Release {
+                    order_id,
+                    request_id,
+                    user_id,
+                    number: 1,
+                    asset,
+                    amount,
+                    last: true,
+                };
+                self.funds.release(&release, slot);
+            }
+            Some((slot, amount)) => {
+                let merge = Merge {
+                    request_id,
+                    order_id,
+                    user_id,
+                    asset,
+                    amount,
+                };
+                self.funds.merge(&merge, slot, order_slot);
+                self.engine.orders.live_mut(key).reserved += amount;
+            }
+            None => {}
+        }
+        if would_take {
+            Err(Refusal::Amendment(RejectReason::PostOnlyWouldTake))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// The terms with a new price and quantity. An iceberg never shows more than its quantity.
+fn amended(
+    terms: &Terms,
+    new_price: Option<Price>,
+    new_quantity: Option<Quantity>,
+) -> Result<Terms, Refusal> {
+    let shape = |field, rule| Err(Refusal::Shape(FieldError::new(field, rule)));
+    let mut terms = *terms;
+    match &mut terms {
+        Terms::Limit {
+            price,
+            quantity,
+            display,
+            ..
+        }
+        | Terms::StopLimit {
+            price,
+            quantity,
+            display,
+            ..
+        } => {
+            *price = new_price.unwrap_or(*price);
+            *quantity = new_quantity.unwrap_or(*quantity);
+            *display = display.map(|shown| shown.min(*quantity));
+        }
+        Terms::Stop { .. } | Terms::Market { .. } if new_price.is_some() => {
+            return shape("price", "cannot be set on an order without a limit price");
+        }
+        Terms::Stop {
+            size: Size::Quantity(quantity),
+            ..
+        }
+        | Terms::Market {
+            size: Size::Quantity(quantity),
+        } => {
+            *quantity = new_quantity.unwrap_or(*quantity);
+        }
+        Terms::Stop { .. } | Terms::Market { .. } if new_quantity.is_some() => {
+            return shape("quantity", "cannot be set on an order by quote_quantity");
+        }
+        Terms::Stop { .. } | Terms::Market { .. } => {}
+    }
+    Ok(terms)
+}

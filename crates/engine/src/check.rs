@@ -1,0 +1,117 @@
+//! What must hold of the engine's state after every command; a test and an auditor ask.
+
+use domain::{MarketNumber, OrderId, OrderState, Side};
+
+use crate::engine::Engine;
+use crate::market::MarketRow;
+use crate::orders::Key;
+
+/// An invariant that does not hold: a fault in the program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EngineFault {
+    /// The best bid is not below the best ask.
+    Crossed(MarketNumber),
+    /// An order's lots do not add up, or its reservation is not what it still needs.
+    Order(OrderId),
+    /// A queue is not in order of price and time, or shows something else than its orders do.
+    Queue(MarketNumber),
+    /// Orders are missing from, or too many in, books, stops, lists or timers.
+    Count,
+}
+
+impl Engine {
+    /// Checks every invariant of books and orders. Walks everything: for tests and audits.
+    ///
+    /// # Errors
+    /// The first that does not hold.
+    pub fn check(&self) -> Result<(), EngineFault> {
+        let mut placed = 0;
+        for row in &self.markets {
+            placed += self.check_market(row)?;
+        }
+        let listed: usize = self
+            .users
+            .all()
+            .iter()
+            .map(|user| self.orders.of(&user.list).count())
+            .sum();
+        let counted: usize = self.users.all().iter().map(|user| user.list.count as usize).sum();
+        let timed = self
+            .timers
+            .iter()
+            .filter(|(end, _, key)| self.expires(*key) == Some(*end))
+            .count();
+        if [placed, listed, counted] != [self.orders.len(); 3] || timed != self.timers.len() {
+            return Err(EngineFault::Count);
+        }
+        Ok(())
+    }
+
+    /// What live orders have reserved, by order.
+    pub fn reservations(&self) -> impl Iterator<Item = (OrderId, crate::FundsSlot, domain::Amount)> {
+        let users = self.users.all().iter();
+        users
+            .flat_map(|user| self.orders.of(&user.list))
+            .map(|(_, live)| (live.order.order_id, live.funds, live.reserved))
+    }
+
+    fn expires(&self, key: Key) -> Option<domain::Stamp> {
+        self.orders.get(key)?.order.expires_at
+    }
+
+    fn check_market(&self, row: &MarketRow) -> Result<usize, EngineFault> {
+        let number = row.market.number();
+        if let (Some(bid), Some(ask)) = (row.book.best(Side::Buy), row.book.best(Side::Sell))
+            && bid >= ask
+        {
+            return Err(EngineFault::Crossed(number));
+        }
+        let mut placed = row.triggered.len() + row.stops.len();
+        for side in [Side::Buy, Side::Sell] {
+            let mut shown = std::collections::BTreeMap::new();
+            for (_, key, price, at_shown, hidden) in row.book.queue(side) {
+                placed += 1;
+                let live = self.orders.get(Key(key)).ok_or(EngineFault::Count)?;
+                let order = &live.order;
+                let right = order.side == side
+                    && order.terms.price() == Some(price)
+                    && order.remaining() == at_shown + hidden;
+                if !right {
+                    return Err(EngineFault::Queue(number));
+                }
+                *shown.entry(price).or_insert(domain::Lots::ZERO) += at_shown;
+                self.check_order(row, Key(key))?;
+            }
+            let levels: Vec<_> = row
+                .book
+                .levels(side)
+                .map(|level| (level.price, level.shown))
+                .collect();
+            let ordered = match side {
+                Side::Sell => levels.iter().copied().eq(shown),
+                Side::Buy => levels.iter().copied().eq(shown.into_iter().rev()),
+            };
+            if !ordered {
+                return Err(EngineFault::Queue(number));
+            }
+            for key in row.stops.keys(side) {
+                self.check_order(row, key)?;
+            }
+        }
+        Ok(placed)
+    }
+
+    fn check_order(&self, row: &MarketRow, key: Key) -> Result<(), EngineFault> {
+        let live = self.orders.get(key).ok_or(EngineFault::Count)?;
+        let order = &live.order;
+        let OrderState::Open(p) = order.state else {
+            return Err(EngineFault::Order(order.order_id));
+        };
+        let whole = p.remaining + p.filled + p.prevented == order.quantity && !p.remaining.is_zero();
+        if whole && live.reserved == row.market.still_needed(order) {
+            Ok(())
+        } else {
+            Err(EngineFault::Order(order.order_id))
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Logs: one line per event as JSON or text, with a level that can change while running.
+
+use std::io;
+
+use tracing::Subscriber;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
+
+use crate::settings::{LogFormat, LogOutput, LoggingSettings};
+
+/// Changes the level of the logs while the program runs. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct LevelHandle {
+    filter: reload::Handle<EnvFilter, Registry>,
+}
+
+impl LevelHandle {
+    /// Sets the level (`debug`) or filter (`info,embedded=debug`) from now on.
+    ///
+    /// # Errors
+    /// When the text is no filter; the old one stays.
+    pub fn set(&self, level: &str) -> Result<(), TelemetryError> {
+        let filter = parse(level)?;
+        self.filter.reload(filter).map_err(|_| TelemetryError::Gone)
+    }
+}
+
+/// Why logs cannot be set up or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// Not a level or filter.
+    #[error("`{level}` is not a log level or filter")]
+    Level {
+        /// What was asked for.
+        level: String,
+    },
+    /// Logs were set up before in this process.
+    #[error("logs are set up already")]
+    Twice,
+    /// The subscriber that the handle belongs to is gone.
+    #[error("the logs that this handle belongs to are gone")]
+    Gone,
+}
+
+/// Sets up the logs of this process. Call it once, first thing.
+///
+/// # Errors
+/// When the level is no filter, or logs are set up already.
+pub fn init(settings: &LoggingSettings) -> Result<LevelHandle, TelemetryError> {
+    let writer = match settings.output {
+        LogOutput::Stdout => BoxMakeWriter::new(io::stdout),
+        LogOutput::Stderr => BoxMakeWriter::new(io::stderr),
+    };
+    let (subscriber, handle) = subscriber(settings, writer)?;
+    tracing::subscriber::set_global_default(subscriber).map_err(|_| TelemetryError::Twice)?;
+    Ok(handle)
+}
+
+/// The subscriber that [`init`] installs, writing to `writer`; for tests and for programs that add layers.
+///
+/// # Errors
+/// When the level is no filter.
+pub fn subscriber<W>(
+    settings: &LoggingSettings,
+    writer: W,
+) -> Result<
+    (
+        impl Subscriber + for<'span> LookupSpan<'span> + Send + Sync + use<W>,
+        LevelHandle,
+    ),
+    TelemetryError,
+>
+where
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
+    let (filter, handle) = reload::Layer::new(parse(&settings.level)?);
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
+    let lines = match settings.format {
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .boxed(),
+        LogFormat::Text => lines.with_ansi(false).boxed(),
+    };
+    Ok((
+        Registry::default().with(filter).with(lines),
+        LevelHandle { filter: handle },
+    ))
+}
+
+fn parse(level: &str) -> Result<EnvFilter, TelemetryError> {
+    EnvFilter::try_new(level).map_err(|_| TelemetryError::Level {
+        level: level.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Lines {
+        fn take(&self) -> String {
+            String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap()
+        }
+    }
+
+    fn capture(format: LogFormat, level: &str) -> (impl Subscriber + Send + Sync, LevelHandle, Lines) {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let settings = LoggingSettings {
+            level: level.to_owned(),
+            format,
+            output: LogOutput::Stdout,
+        };
+        let (subscriber, handle) = subscriber(&settings, move || writer.clone()).unwrap();
+        (subscriber, handle, lines)
+    }
+
+    #[test]
+    fn a_json_line_has_its_fields_at_the_top() {
+        let (subscriber, _handle, lines) = capture(LogFormat::Json, "info");
+        tracing::subscriber::with_default(subscriber, || {
+            let _span = tracing::info_span!("request", request_id = "r1").entered();
+            tracing::info!(market = "BTC/USDT", sequence = 7, "order accepted");
+        });
+        let line: serde_json::Value = serde_json::from_str(&lines.take()).unwrap();
+        assert_eq!(line["level"], "INFO");
+        assert_eq!(line["message"], "order accepted");
+        assert_eq!(
+            (&line["market"], &line["sequence"]),
+            (&"BTC/USDT".into(), &7.into())
+        );
+        assert_eq!(line["span"]["request_id"], "r1");
+        assert!(line["timestamp"].as_str().unwrap().ends_with('Z'));
+    }
+
+    #[test]
+    fn the_level_changes_while_running_and_a_bad_one_changes_nothing() {
+        let (subscriber, handle, lines) = capture(LogFormat::Text, "warn");
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!("first");
+            handle.set("info").unwrap();
+            tracing::info!("second");
+            assert!(handle.set("no=such=level").is_err());
+            tracing::info!("third");
+        });
+        let text = lines.take();
+        assert!(
+            !text.contains("first") && text.contains("second") && text.contains("third"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,532 @@
+//! Settings as a whole: files, environment, defaults, and every kind of mistake.
+#![allow(clippy::unwrap_used, reason = "a test may fail so")]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use runtime::Settings;
+use runtime::settings::{
+    AuthSettings, Environment, FileSecrets, LogFormat, Market, Mode, SettingsError, Variables, find_file,
+};
+use secrecy::ExposeSecret;
+
+fn fixture(name: &str) -> String {
+    std::fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/fixtures")
+            .join(name),
+    )
+    .unwrap()
+}
+
+fn repository_file(path: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)).unwrap()
+}
+
+fn load(yaml: &str, pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+    Settings::from_yaml(yaml, &Variables::from_pairs(pairs.iter().copied()), &FileSecrets)
+}
+
+/// The problems as lines, sorted.
+fn problems(yaml: &str, pairs: &[(&str, &str)]) -> Vec<String> {
+    match load(yaml, pairs) {
+        Ok(_) => Vec::new(),
+        Err(SettingsError::Invalid(problems)) => problems.iter().map(ToString::to_string).collect(),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+#[test]
+fn the_plans_file_loads_word_for_word() {
+    let settings = load(&fixture("plan.yaml"), &[]).unwrap();
+    assert_eq!(settings.mode, Mode::Embedded);
+    assert_eq!(settings.environment, Environment::Development);
+    assert_eq!(
+        (
+            settings.server.http_port,
+            settings.server.websocket_port,
+            settings.server.metrics_port
+        ),
+        (8080, 8081, 9090)
+    );
+    assert_eq!(settings.server.read_timeout, Duration::from_secs(60));
+    assert_eq!(settings.database.conn_max_lifetime, Duration::from_secs(3600));
+    assert_eq!(
+        settings.rabbitmq.connection_url().expose_secret(),
+        "amqp://guest:guest@localhost:5672/"
+    );
+    assert_eq!(settings.matching.symbols, ["BTC/USDT", "ETH/USDT", "XRP/USDT"]);
+    assert_eq!(settings.logging.format, LogFormat::Json);
+    assert_eq!(
+        settings.matching.markets(),
+        Settings::default().matching.markets()
+    );
+}
+
+#[test]
+fn the_plans_environment_file_loads_and_its_addresses_win_over_their_parts() {
+    let text = fixture("plan.env");
+    let pairs: Vec<(&str, &str)> = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once('='))
+        .collect();
+    assert_eq!(pairs.len(), 9);
+    for yaml in ["", &fixture("plan.yaml")] {
+        let settings = load(yaml, &pairs).unwrap();
+        let database = settings.database.connection_url();
+        assert_eq!(
+            database.expose_secret(),
+            "postgres://postgres:postgres@localhost:5433/mytrader"
+        );
+        assert_eq!(
+            settings.redis.connection_url().expose_secret(),
+            "redis://:redis@localhost:6380/0"
+        );
+        assert_eq!(
+            settings.rabbitmq.connection_url().expose_secret(),
+            "amqp://admin:admin@localhost:5673/"
+        );
+        assert_eq!(
+            (settings.logging.level.as_str(), settings.server.http_port),
+            ("debug", 8080)
+        );
+    }
+    let parts = [
+        ("POSTGRES_PASSWORD", "p/1"),
+        ("RABBITMQ_USER", "me"),
+        ("RABBITMQ_PASSWORD", "0123"),
+    ];
+    let settings = load("", &parts).unwrap();
+    assert_eq!(
+        settings.database.connection_url().expose_secret(),
+        "postgres://postgres:p%2F1@localhost:5432/mytrader"
+    );
+    assert_eq!(
+        settings.rabbitmq.connection_url().expose_secret(),
+        "amqp://me:0123@localhost:5672/"
+    );
+}
+
+#[test]
+fn the_example_file_has_every_setting_with_its_default() {
+    let text = repository_file("config/config.example.yaml");
+    assert_eq!(load(&text, &[]).unwrap().show(), Settings::default().show());
+
+    let keys: BTreeSet<&str> = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .filter_map(|line| line.split_once(':').map(|(key, _)| key.trim()))
+        .collect();
+    for line in Settings::default().show().lines() {
+        let (path, _) = line.split_once(" = ").unwrap();
+        let key = path.rsplit('.').next().unwrap();
+        assert!(
+            keys.contains(key),
+            "{path} is missing in config/config.example.yaml"
+        );
+    }
+}
+
+#[test]
+fn the_file_that_cargo_run_uses_loads_and_differs_from_the_defaults_in_one_point() {
+    let text = repository_file("config/config.yaml");
+    let mut settings = load(&text, &[]).unwrap();
+    assert!(settings.server.admin_on_public);
+    settings.server.admin_on_public = false;
+    assert_eq!(settings.show(), Settings::default().show());
+}
+
+#[test]
+fn later_sources_win() {
+    let yaml = "server: {http_port: 1001, websocket_port: 1002, metrics_port: 1003}\nlogging: {level: warn}";
+    let plain = ("SERVER_PORT", "2001");
+    let ours = ("TRADE_ENGINE_SERVER__HTTP_PORT", "3001");
+    let port = |yaml, pairs: &[_]| load(yaml, pairs).unwrap().server.http_port;
+    assert_eq!(port("", &[]), 8080);
+    assert_eq!(port(yaml, &[]), 1001);
+    assert_eq!(port(yaml, &[plain]), 2001);
+    assert_eq!(port(yaml, &[ours, plain]), 3001);
+    assert_eq!(
+        port(yaml, &[("SERVER_PORT", "")]),
+        1001,
+        "an empty variable counts as unset"
+    );
+    assert_eq!(
+        load(yaml, &[ours]).unwrap().logging.level,
+        "warn",
+        "other keys of the file stay"
+    );
+}
+
+#[test]
+fn every_kind_of_setting_can_come_from_the_environment() {
+    let settings = load(
+        "",
+        &[
+            ("TRADE_ENGINE_ENVIRONMENT", "staging"),
+            ("TRADE_ENGINE_AUTH__SECRET", "12345678901234567890123456789012"),
+            ("TRADE_ENGINE_DATA_DIR", "/var/lib/trade-engine"),
+            ("TRADE_ENGINE_SERVER__ADMIN_ON_PUBLIC", "true"),
+            ("TRADE_ENGINE_SERVER__ANSWER_TIMEOUT", "1500ms"),
+            ("TRADE_ENGINE_SERVER__TRUSTED_PROXIES", r#"["10.0.0.0/8", "::1"]"#),
+            ("TRADE_ENGINE_EMBEDDED__ARCHIVE_KEEP_BYTES", "1073741824"),
+            ("TRADE_ENGINE_CONFIG", "elsewhere.yaml"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(settings.environment, Environment::Staging);
+    assert_eq!(
+        settings.auth.secret.expose_secret(),
+        "12345678901234567890123456789012"
+    );
+    assert_eq!(settings.data_dir, PathBuf::from("/var/lib/trade-engine"));
+    assert!(settings.server.admin_on_public);
+    assert_eq!(settings.server.answer_timeout, Duration::from_millis(1500));
+    assert_eq!(settings.server.trusted_proxies, ["10.0.0.0/8", "::1"]);
+    assert_eq!(
+        settings.embedded.archive_keep_bytes,
+        Some(1 << 30)
+    );
+}
+
+#[test]
+fn all_mistakes_are_reported_at_once() {
+    let yaml = r#"
+servr: {http_port: 1}
+environment: prod
+server:
+  http_prt: 1
+  http_port: 70000
+  metrics_port: 8081
+  read_timeout: 60
+  write_timeout: 0s
+  trusted_proxies: [10.0.0.0/33, example.org]
+database: {password: 12345, port: abc}
+matching:
+  markets:
+    - {symbol: BTC/USDT, tick: 0.01, lott: "1"}
+    - {symbol: SOL/USDT, tick: "1e-2"}
+    - {}
+embedded: {queue_capacity: -1, batch_max: 0}
+auth: {secret: short, algorithm: none}
+logging: {level: "a=b=c"}
+monitoring: {jaeger_enabled: true}
+"#;
+    let pairs = [
+        ("TRADE_ENGINE_SERVER__PORT", "1"),
+        ("TRADE_ENGINE_SERVER__HOST__NAME", "x"),
+    ];
+    let found = problems(yaml, &pairs);
+    let paths: Vec<&str> = found
+        .iter()
+        .map(|line| line.split(": ").next().unwrap())
+        .collect();
+    assert_eq!(
+        paths,
+        [
+            "TRADE_ENGINE_SERVER__HOST__NAME",
+            "TRADE_ENGINE_SERVER__PORT",
+            "auth.algorithm",
+            "auth.secret",
+            "database.password",
+            "database.port",
+            "embedded.batch_max",
+            "embedded.queue_capacity",
+            "environment",
+            "logging.level",
+            "matching.markets[0].lott",
+            "matching.markets[0].tick",
+            "matching.markets[1].lot",
+            "matching.markets[1].max_price",
+            "matching.markets[1].max_quantity",
+            "matching.markets[1].min_quantity",
+            "matching.markets[2].lot",
+            "matching.markets[2].max_price",
+            "matching.markets[2].max_quantity",
+            "matching.markets[2].min_quantity",
+            "matching.markets[2].symbol",
+            "matching.markets[2].tick",
+            "monitoring.jaeger_endpoint",
+            "server.answer_timeout",
+            "server.http_port",
+            "server.http_prt",
+            "server.metrics_port",
+            "server.read_timeout",
+            "server.trusted_proxies[0]",
+            "server.trusted_proxies[1]",
+            "server.write_timeout",
+            "servr",
+        ],
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn each_mistake_names_its_field_and_rule() {
+    for (yaml, expected) in [
+        ("server: {http_port: 0}", "server.http_port: must be 1 to 65535"),
+        (
+            "server: {http_port: 8081}",
+            "server.websocket_port: must differ from server.http_port",
+        ),
+        (
+            "server: {answer_timeout: 60s}",
+            "server.answer_timeout: must be shorter than server.write_timeout",
+        ),
+        (
+            "server: {max_body_bytes: 10}",
+            "server.max_body_bytes: must be 1024 to 1048576",
+        ),
+        (
+            "server: {shutdown_timeout: soon}",
+            "server.shutdown_timeout: must be a whole number with a unit",
+        ),
+        (
+            "server: 8080",
+            "server: invalid type: integer `8080`, expected struct ServerSettings",
+        ),
+        (
+            "server: {http_port: 70000}",
+            "server.http_port: invalid value: integer `70000`, expected u16",
+        ),
+        ("nonsense: 1", "nonsense: unknown field `nonsense`"),
+        (
+            "database: {password: 0123}",
+            "database.password: must be text: put it in quotes",
+        ),
+        ("auth: {secret: ''}", "auth.secret: must have at least 32 bytes"),
+        (
+            "matching: {symbols: []}",
+            "matching.symbols: at least one market is needed",
+        ),
+        (
+            "matching: {symbols: [BTC/USDT, BTC/USDT]}",
+            "matching.symbols[1]: BTC/USDT is listed twice",
+        ),
+        (
+            "matching: {tick_sizes: {BTC/USD: '1'}}",
+            "matching.tick_sizes.BTC/USD: is not among matching.symbols",
+        ),
+        (
+            "matching: {tick_sizes: {BTC/USDT: '0'}}",
+            "market BTC/USDT: tick: must be a decimal above 0",
+        ),
+        (
+            "matching: {tick_sizes: {BTC/USDT: '1.123456789'}}",
+            "market BTC/USDT: tick: must be a decimal above 0",
+        ),
+        (
+            "matching: {tick_sizes: {BTC/USDT: '-1'}}",
+            "market BTC/USDT: tick: must be a decimal above 0",
+        ),
+        (
+            "matching: {symbols: [SOL/USDT], tick_sizes: {SOL/USDT: '1'}}",
+            "matching.symbols[0].lot: is needed",
+        ),
+        (
+            "embedded: {batch_max: 9000}",
+            "embedded.batch_max: must be 1 to embedded.queue_capacity",
+        ),
+        (
+            "embedded: {segment_bytes: 5}",
+            "embedded.segment_bytes: must be 1048576 (1 MiB)",
+        ),
+        ("data_dir: ''", "data_dir: must not be empty"),
+        ("logging: {level: ${LEVEL", "line 1: `${` without its `}`"),
+        ("server: [", "settings file: "),
+        (
+            "mode: distributed\ndatabase: {url: 'mysql://x'}",
+            "database.url: must begin with postgres://",
+        ),
+        (
+            "mode: distributed\nrabbitmq: {publisher_confirms: false}",
+            "rabbitmq.publisher_confirms: must be true",
+        ),
+    ] {
+        let found = problems(yaml, &[]);
+        assert!(
+            found.iter().any(|line| line.starts_with(expected)),
+            "{yaml}: {found:#?}"
+        );
+    }
+}
+
+#[test]
+fn secrets_never_appear_in_what_is_shown_or_reported() {
+    let secret = "hunter2-hunter2-hunter2-hunter2-hunter2";
+    let address = format!("postgres://me:{secret}@db/name");
+    let pairs = [
+        ("TRADE_ENGINE_AUTH__SECRET", secret),
+        ("POSTGRES_PASSWORD", secret),
+        ("DATABASE_URL", address.as_str()),
+        ("RABBITMQ_PASSWORD", secret),
+        ("SECRET", secret),
+    ];
+    let settings = load("redis:\n  password: ${SECRET}", &pairs).unwrap();
+    assert_eq!(settings.redis.password.expose_secret(), secret);
+    for text in [settings.show(), format!("{settings:?}")] {
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+    assert!(settings.show().contains("auth.secret = \"(redacted)\"\n"));
+
+    for yaml in [
+        "redis: {password: [hunter2]}",
+        "auth: {secret: {a: hunter2}}",
+        "database: {url: [hunter2]}",
+        "auth: {secret: hunter2}",
+    ] {
+        let found = problems(yaml, &[]);
+        assert!(
+            !found.is_empty() && !found.concat().contains("hunter2"),
+            "{yaml}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn secrets_can_come_from_files_but_not_from_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secret");
+    std::fs::write(&path, "12345678901234567890123456789012\n").unwrap();
+    let yaml = format!("auth:\n  secret_file: {}", path.display());
+    assert_eq!(
+        load(&yaml, &[]).unwrap().auth.secret.expose_secret(),
+        "12345678901234567890123456789012"
+    );
+
+    let both = problems(
+        &yaml,
+        &[("TRADE_ENGINE_AUTH__SECRET", "12345678901234567890123456789012")],
+    );
+    assert_eq!(
+        both,
+        ["auth.secret: give either auth.secret or auth.secret_file, not both"]
+    );
+
+    std::fs::write(&path, "\n").unwrap();
+    assert!(problems(&yaml, &[])[0].starts_with("auth.secret_file: "));
+    std::fs::remove_file(&path).unwrap();
+    assert!(problems(&yaml, &[])[0].starts_with("auth.secret_file: cannot read"));
+}
+
+#[test]
+fn outside_development_default_secrets_are_refused() {
+    let good = (
+        "TRADE_ENGINE_AUTH__SECRET",
+        "a-secret-of-our-own-with-enough-bytes",
+    );
+    for environment in ["staging", "production"] {
+        let yaml = format!("environment: {environment}");
+        let found = problems(&yaml, &[]);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(
+            found[0].starts_with("auth.secret: the development secret is refused"),
+            "{found:?}"
+        );
+        assert!(
+            problems(
+                &yaml,
+                &[("TRADE_ENGINE_AUTH__SECRET", AuthSettings::DEVELOPMENT_SECRET)]
+            )
+            .len()
+                == 1
+        );
+        assert!(
+            problems(&yaml, &[good]).is_empty(),
+            "the other servers are not used when embedded"
+        );
+
+        let distributed = format!("{yaml}\nmode: distributed");
+        let rule = "a default or empty password is refused outside development";
+        assert_eq!(
+            problems(
+                &distributed,
+                &[good, ("DATABASE_URL", "postgres://postgres:postgres@db/x")]
+            ),
+            [
+                format!("database.url: {rule}"),
+                format!("rabbitmq.password: {rule}"),
+                format!("redis.password: {rule}")
+            ]
+        );
+        let own = [
+            good,
+            ("POSTGRES_PASSWORD", "x1"),
+            ("REDIS_PASSWORD", "x2"),
+            ("RABBITMQ_PASSWORD", "x3"),
+        ];
+        assert!(problems(&distributed, &own).is_empty());
+    }
+}
+
+#[test]
+fn one_json_variable_replaces_the_markets() {
+    let json = r#"[{"symbol":"ETH/USDT","taker_fee":"0.002"},
+        {"symbol":"ETH/BTC","tick":"0.00001","lot":"0.001","min_quantity":"0.001","max_quantity":"50000","max_price":"1"}]"#;
+    let settings = load(&fixture("plan.yaml"), &[("TRADE_ENGINE_MATCHING__MARKETS", json)]).unwrap();
+    let markets = settings.matching.markets();
+    assert_eq!(markets.len(), 2);
+    let usual = &Settings::default().matching.markets()[1];
+    assert_eq!(
+        markets[0],
+        Market {
+            taker_fee: "0.002".to_owned(),
+            ..usual.clone()
+        }
+    );
+    assert_eq!(
+        (markets[1].maker_fee.as_str(), &markets[1].initial_price),
+        ("0.001", &None)
+    );
+
+    let found = problems("", &[("TRADE_ENGINE_MATCHING__MARKETS", "[{")]);
+    assert_eq!(
+        found,
+        ["matching.markets: invalid type: string \"[{\", expected a sequence"]
+    );
+}
+
+#[test]
+fn the_default_markets_keep_the_numbers_inside_their_limits() {
+    let units = |text: &str| {
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+        format!("{whole}{fraction:0<8}").parse::<i128>().unwrap()
+    };
+    let one = 100_000_000;
+    for market in Settings::default().matching.markets() {
+        let [tick, lot, least, most, top] = [
+            &market.tick,
+            &market.lot,
+            &market.min_quantity,
+            &market.max_quantity,
+            &market.max_price,
+        ]
+        .map(|text| units(text));
+        assert!(top % tick == 0 && top / tick < 1 << 32, "{market:?}");
+        assert!(least % lot == 0 && most % lot == 0 && least < most, "{market:?}");
+        assert!(
+            tick * lot % one == 0,
+            "price x quantity is exact in units of 1e-8: {market:?}"
+        );
+        assert!(top * most / one < 1 << 63, "{market:?}");
+        let initial = units(market.initial_price.as_ref().unwrap());
+        assert!(initial % tick == 0 && initial < top, "{market:?}");
+    }
+}
+
+#[test]
+fn the_file_is_the_one_asked_for_then_the_one_named_by_the_environment() {
+    let named = Variables::from_pairs([("TRADE_ENGINE_CONFIG", "b.yaml")]);
+    assert_eq!(
+        find_file(Some("a.yaml".into()), &named),
+        Some(PathBuf::from("a.yaml"))
+    );
+    assert_eq!(find_file(None, &named), Some(PathBuf::from("b.yaml")));
+    let missing = Settings::load(Some(Path::new("no/such/file.yaml")), &named).unwrap_err();
+    assert_eq!(
+        missing.to_string(),
+        "cannot read the settings file no/such/file.yaml"
+    );
+}

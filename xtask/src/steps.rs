@@ -1,0 +1,70 @@
+//! Several steps one after the other: all run, then the ones that failed are named together.
+
+use std::process::ExitCode;
+
+use anyhow::{Error, Result, bail};
+
+/// The steps so far.
+#[derive(Default)]
+pub struct Steps {
+    done: usize,
+    failed: Vec<String>,
+}
+
+impl Steps {
+    /// Runs one step; a failure is printed at once and remembered.
+    pub fn step(&mut self, name: &str, outcome: impl FnOnce() -> Result<()>) {
+        println!("\n== {name}");
+        self.done += 1;
+        if let Err(error) = outcome() {
+            println!("{name} FAILED: {error:#}");
+            self.failed.push(name.to_owned());
+        }
+    }
+
+    /// Prints the outcome of all steps.
+    ///
+    /// # Errors
+    /// When any step failed.
+    pub fn finish(self, chore: &str) -> Result<()> {
+        if self.failed.is_empty() {
+            println!("\n{chore}: all {} steps passed", self.done);
+            return Ok(());
+        }
+        bail!(
+            "{chore}: {} of {} steps failed: {}",
+            self.failed.len(),
+            self.done,
+            self.failed.join(", ")
+        )
+    }
+}
+
+/// Prints why a chore failed: the reason alone, without a backtrace.
+pub fn report(error: Error) -> ExitCode {
+    println!("\n{error:#}");
+    ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_steps_run_and_the_failed_ones_are_named_together() {
+        let mut steps = Steps::default();
+        let mut ran = 0;
+        for (name, fails) in [("one", true), ("two", false), ("three", true)] {
+            steps.step(name, || {
+                ran += 1;
+                if fails { bail!("no") } else { Ok(()) }
+            });
+        }
+        assert_eq!(ran, 3);
+        assert_eq!(
+            steps.finish("lint").unwrap_err().to_string(),
+            "lint: 2 of 3 steps failed: one, three"
+        );
+        assert!(Steps::default().finish("lint").is_ok());
+    }
+}

@@ -159,22 +159,21 @@ impl Queries for Embedded {
         let OrderFilter { market, live, limit } = filter;
         let orders = self.read(move |exchange| {
             let wanted = |order: &Order| market.is_none_or(|number| number == order.market);
-            let mut orders: Vec<Order> = Vec::new();
-            if live != Some(false) {
-                orders.extend(
-                    exchange
-                        .live_orders_of(caller.user_id)
-                        .filter(|o| wanted(o))
-                        .cloned(),
-                );
+            let live_ones = exchange.live_orders_of(caller.user_id);
+            let ended_ones = exchange.ended_orders_of(caller.user_id).map(|order| &**order);
+            // Ids grow in the order in which orders came. Only the newest are copied.
+            let mut orders: Vec<&Order> = live_ones
+                .filter(|_| live != Some(false))
+                .chain(ended_ones.filter(|_| live != Some(true)))
+                .filter(|order| wanted(order))
+                .collect();
+            let newest = |order: &&Order| std::cmp::Reverse(order.order_id);
+            if limit < orders.len() {
+                orders.select_nth_unstable_by_key(limit, newest);
+                orders.truncate(limit);
             }
-            if live != Some(true) {
-                let ended = exchange.ended_orders_of(caller.user_id).filter(|o| wanted(o));
-                orders.extend(ended.take(limit).map(|order| Order::clone(order)));
-            }
-            orders.sort_by_key(|order| std::cmp::Reverse((order.created_at, order.order_id)));
-            orders.truncate(limit);
-            orders
+            orders.sort_unstable_by_key(newest);
+            orders.into_iter().cloned().collect()
         });
         orders.await
     }

@@ -16,7 +16,7 @@ use runtime::JumpGuard;
 
 use crate::commit::Committer;
 use crate::gauge::Gauge;
-use crate::job::Job;
+use crate::job::{Job, NotDone};
 use crate::options::Options;
 use crate::poison;
 use crate::snapshots::{SnapshotMaker, replay};
@@ -45,6 +45,9 @@ pub enum OpenError {
     /// A thread or a file is refused by the system.
     #[error("the system refuses: {0}")]
     System(#[from] std::io::Error),
+    /// The clock jumped while it was being started.
+    #[error("the clock jumped while the exchange was being started")]
+    Clock,
     /// It stopped while it was being started.
     #[error("the exchange stopped while it was being started")]
     Stopped,
@@ -77,7 +80,7 @@ pub struct Embedded {
 
 impl Embedded {
     /// Opens the exchange: newest valid snapshot, replay, then the threads. The markets of `definitions` (whose numbers
-    /// are given here: known symbols keep theirs) are defined, or changed where they differ.
+    /// are given here: known symbols keep theirs) are defined, or changed where they differ. Blocks until that is done.
     ///
     /// # Errors
     /// See [`OpenError`]; nothing is answered then and nothing is lost.
@@ -116,7 +119,9 @@ impl Embedded {
             markets(&exchange),
         ));
         let embedded = Self::start(options, journal, exchange, gauge)?;
-        embedded.apply_first(commands)?;
+        // Tokio lets nobody wait on a thread of its own, and the caller's may be one.
+        std::thread::scope(|scope| scope.spawn(|| embedded.apply_first(commands)).join())
+            .unwrap_or(Err(OpenError::Stopped))?;
         let skipped = latest
             .skipped
             .into_iter()
@@ -197,7 +202,8 @@ impl Embedded {
                 })
                 .map_err(|_| OpenError::Stopped)?;
             let outcome = outcome.blocking_recv().map_err(|_| OpenError::Stopped)?;
-            if let (Command::DefineMarket(define), Ok(Outcome::Refused(Refusal::Definition(errors)))) =
+            let outcome = outcome.map_err(|NotDone::Clock| OpenError::Clock)?;
+            if let (Command::DefineMarket(define), Outcome::Refused(Refusal::Definition(errors))) =
                 (command, outcome)
             {
                 let rule = errors

@@ -2,7 +2,7 @@
 
 use domain::{
     Digest, Event, MarketDefinition, MarketEvent, Order, OrderState, Outcome, Size, TimeInForce, Trade,
-    TradeSide,
+    TradeSide, TransferReceipt,
 };
 
 /// Adds what one command came to.
@@ -15,9 +15,12 @@ pub(crate) fn add(digest: &mut Digest, seq: u64, outcome: &Outcome, events: &[Ma
         Outcome::Cancelled(_) => 3,
         Outcome::Amended(_) => 4,
         Outcome::CancelledAll(_) => 5,
-        Outcome::Transferred(receipt) => 16 + receipt.available.0,
         Outcome::Refused(_) => 6,
+        Outcome::Transferred(_) => 7,
     });
+    if let Outcome::Transferred(receipt) = outcome {
+        add_receipt(digest, receipt);
+    }
     for event in events {
         let MarketEvent {
             market,
@@ -29,6 +32,25 @@ pub(crate) fn add(digest: &mut Digest, seq: u64, outcome: &Outcome, events: &[Ma
         digest.word(*seq);
         digest.word(at.micros());
         add_event(digest, event);
+    }
+}
+
+/// Transfers have no events: what they came to goes in itself.
+fn add_receipt(digest: &mut Digest, receipt: &TransferReceipt) {
+    let TransferReceipt {
+        key,
+        kind,
+        user_id,
+        asset,
+        amount,
+        available,
+        at,
+    } = receipt;
+    digest.bytes(key.as_str().as_bytes());
+    digest.wide(user_id.as_u128());
+    digest.bytes(asset.as_str().as_bytes());
+    for word in [*kind as u64, amount.0, available.0, at.micros()] {
+        digest.word(word);
     }
 }
 
@@ -163,9 +185,9 @@ fn add_order(digest: &mut Digest, order: &Order) {
     let price = |price: Option<domain::Price>| price.map_or(0, |price| u64::from(price.ticks()));
     let time = |at: &Option<domain::Stamp>| at.map_or(0, |at| at.micros());
     let progress = state.progress();
-    let (budget, lots) = match terms.size() {
-        Size::Budget(budget) => (1 + budget.0, 0),
-        Size::Quantity(quantity) => (0, quantity.lots().0),
+    let (by_budget, size) = match terms.size() {
+        Size::Budget(budget) => (true, budget.0),
+        Size::Quantity(quantity) => (false, quantity.lots().0),
     };
     let reason = match state {
         OrderState::Pending | OrderState::Open(_) | OrderState::Filled(_) => 0,
@@ -179,8 +201,8 @@ fn add_order(digest: &mut Digest, order: &Order) {
         terms.order_type() as u64,
         price(terms.price()),
         price(terms.stop_price()),
-        budget,
-        lots,
+        u64::from(by_budget),
+        size,
         terms.display().map_or(0, |shown| shown.lots().0),
         u64::from(terms.post_only()),
         tif(*time_in_force),

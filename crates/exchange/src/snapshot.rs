@@ -84,7 +84,11 @@ impl Exchange {
     pub fn restore(bytes: &[u8], hash_seed: u64) -> Result<Self, SnapshotError> {
         let malformed = |error: &dyn std::fmt::Display| SnapshotError::Malformed(error.to_string());
         let snapshot: Snapshot = match bytes.split_first() {
-            Some((&FORMAT, rest)) => postcard::from_bytes(rest).map_err(|error| malformed(&error))?,
+            Some((&FORMAT, rest)) => match postcard::take_from_bytes(rest) {
+                Ok((snapshot, [])) => snapshot,
+                Ok((_, more)) => return Err(malformed(&format!("{} bytes too many", more.len()))),
+                Err(error) => return Err(malformed(&error)),
+            },
             Some((&format, _)) => return Err(SnapshotError::UnknownFormat(format)),
             None => return Err(SnapshotError::Malformed("no bytes".to_owned())),
         };

@@ -3,6 +3,8 @@
 //! The edge (REST, WebSocket) speaks to these traits only; `embedded` and `distributed` implement them.
 
 mod ask;
+#[cfg(feature = "behaviour")]
+pub mod behaviour;
 mod error;
 mod view;
 

@@ -1,0 +1,5 @@
+//! The embedded exchange from outside: the behaviour suite, and what only a process with a disk and a clock can do.
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
+
+mod behaviour;
+mod house;

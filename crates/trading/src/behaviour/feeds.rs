@@ -1,0 +1,95 @@
+//! Feeds: every event of what was answered, in order; and no silent loss.
+
+use std::sync::Arc;
+
+use domain::{Event, MarketEvent, OrderRef, Side::Buy, Side::Sell};
+use tokio::sync::broadcast::{Receiver, error::TryRecvError};
+
+use crate::behaviour::Venue;
+use crate::behaviour::stage::{PATIENCE, Stage};
+use crate::{Feeds, OrderEntry, Queries};
+
+/// An event in one word.
+const fn word(event: &Event) -> &'static str {
+    match event {
+        Event::MarketDefined(_) => "defined",
+        Event::MarketStateChanged(_) => "state",
+        Event::OrderAccepted(_) => "accepted",
+        Event::OrderTriggered { .. } => "triggered",
+        Event::Trade(_) => "trade",
+        Event::OrderPrevented { .. } => "prevented",
+        Event::OrderAmended(_) => "amended",
+        Event::OrderClosed(_) => "closed",
+        Event::Level { .. } => "level",
+    }
+}
+
+pub(super) async fn events_of_what_was_answered_arrive_in_order<V: Venue>(venue: &V) {
+    let stage = Stage::open(venue).await;
+    let mut events = stage.exchange().events();
+    // What came before may still be told; callers pass over it by its number.
+    let before = stage
+        .exchange()
+        .depth(stage.number(), 1)
+        .await
+        .expect("the depth is told")
+        .seq;
+    let (alice, bob) = (stage.user(0, 1_000).await, stage.user(5, 0).await);
+    stage.limits(alice, Buy, 5, 100).await;
+    stage.limits(bob, Sell, 2, 100).await;
+    let mut told = Vec::new();
+    let mut last = before;
+    while told.len() < 6 {
+        let next = tokio::time::timeout(PATIENCE, events.recv()).await;
+        let batch = next
+            .expect("events of what was answered arrive")
+            .expect("the exchange runs");
+        let ours = batch.iter().filter(|event| event.market == stage.number());
+        for event in ours.filter(|event| event.seq > before) {
+            assert_eq!(event.seq, last + 1, "no gap, no repeat");
+            last = event.seq;
+            told.push(word(&event.event));
+        }
+    }
+    assert_eq!(told[..4], ["accepted", "level", "accepted", "trade"]);
+    let mut rest = told[4..].to_vec();
+    rest.sort_unstable();
+    assert_eq!(
+        rest,
+        ["closed", "level"],
+        "the seller's order ends and the level shrinks"
+    );
+    stage.finish().await;
+}
+
+/// Whether the receiver has lost events, and was told so; before the first round it cannot have.
+fn slow_has_lost(slow: &mut Receiver<Arc<[MarketEvent]>>, rounds: usize) -> bool {
+    rounds > 0 && matches!(slow.try_recv(), Err(TryRecvError::Lagged(missed)) if missed > 0)
+}
+
+pub(super) async fn a_receiver_that_falls_behind_is_told<V: Venue>(venue: &V) {
+    let stage = Stage::open(venue).await;
+    let mut slow = stage.exchange().events();
+    let alice = stage.user(0, 1_000).await;
+    // A receiver that never looks is cut off at some bound. Each answer is a batch of its own, at least.
+    let mut rounds = 0;
+    while !slow_has_lost(&mut slow, rounds) {
+        rounds += 1;
+        assert!(
+            rounds <= 10,
+            "a receiver that never looks falls behind at some point"
+        );
+        slow = stage.exchange().events();
+        for _ in 0..rounds * 600 {
+            let order = stage.limits(alice, Buy, 5, 100).await;
+            let cancelled = stage.exchange().cancel(alice, OrderRef::Id(order.order_id)).await;
+            assert!(cancelled.is_ok(), "{cancelled:?}");
+        }
+    }
+    let next = tokio::time::timeout(PATIENCE, slow.recv()).await;
+    assert!(
+        matches!(next, Ok(Ok(_))),
+        "once told, it goes on with what is kept: {next:?}"
+    );
+    stage.finish().await;
+}

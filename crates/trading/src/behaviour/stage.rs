@@ -1,0 +1,472 @@
+//! One case's own market, assets and users, short ways to act on them, and the questions at the end.
+
+use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use domain::{
+    Amount, Asset, Band, ClientOrderId, Event, FeeRate, Lots, Market, MarketDefinition, MarketEvent,
+    MarketNumber, Order, OrderRef, Price, Quantity, RejectReason, SelfTradePrevention, Side, Size, Symbol,
+    Terms, TimeInForce, Trade, TransferKey, TransferKind, UserId,
+};
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+
+use crate::behaviour::Venue;
+use crate::{Caller, EntryError, Feeds, NewOrder, Operations, OrderEntry, OrderFilter, Placed, Queries};
+
+/// How long an event may take; far more than any machine needs.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+/// More orders and trades than any case makes.
+const MANY: usize = 1_000;
+/// Units of 1e-8 in one.
+pub(super) const ONE: u64 = 100_000_000;
+
+/// A market of whole ticks and whole lots (1 each) around a price of 100, and who trades in it.
+///
+/// Market orders trade between 90 and 110, limits lie between 50 and 150 and never above 1,000. Orders have 2 to 10,000
+/// lots and are worth 150 at least. Makers pay 0.1 %, takers 0.2 %. A user may have 20 live orders.
+pub(super) struct Stage<'a, V: Venue> {
+    pub venue: &'a V,
+    pub market: Arc<Market>,
+    users: Mutex<Vec<Caller>>,
+    /// What came in less what went out, by asset, in units.
+    inside: Mutex<BTreeMap<Asset, i128>>,
+    events: tokio::sync::Mutex<Receiver<Arc<[MarketEvent]>>>,
+}
+
+pub(super) fn price(ticks: u32) -> Price {
+    Price::from_ticks(ticks).expect("a case names prices above zero")
+}
+
+pub(super) fn lots(lots: u64) -> Quantity {
+    Quantity::from_lots(Lots(lots)).expect("a case names quantities above zero")
+}
+
+pub(super) const fn whole(number: u64) -> Amount {
+    Amount(number * ONE)
+}
+
+pub(super) fn client(text: &str) -> Option<ClientOrderId> {
+    Some(text.parse().expect("a case names good client ids"))
+}
+
+/// An order in a few words: `PARTIALLY_FILLED 2/5`, `EXPIRED 0/5 immediate`.
+pub(super) fn told(order: &Order) -> String {
+    let (status, filled, all) = (order.state.status().word(), order.filled().0, order.quantity.0);
+    match order.state.reason_code() {
+        Some(reason) => format!("{status} {filled}/{all} {reason}"),
+        None => format!("{status} {filled}/{all}"),
+    }
+}
+
+/// Waits for all of them, each making progress while the others wait.
+pub(super) async fn together<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+    let mut waiting: Vec<Pin<Box<F>>> = futures.into_iter().map(Box::pin).collect();
+    let mut done: Vec<Option<F::Output>> = waiting.iter().map(|_| None).collect();
+    poll_fn(|context| {
+        for (future, output) in waiting.iter_mut().zip(&mut done) {
+            if output.is_none()
+                && let Poll::Ready(ready) = future.as_mut().poll(context)
+            {
+                *output = Some(ready);
+            }
+        }
+        if done.iter().all(Option::is_some) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+    done.into_iter().flatten().collect()
+}
+
+impl<'a, V: Venue> Stage<'a, V> {
+    /// A new market, open, with nothing in it.
+    pub async fn open(venue: &'a V) -> Self {
+        Self::with(venue, |_| {}).await
+    }
+
+    /// A new market whose usual definition is changed first.
+    pub async fn with(venue: &'a V, change: impl FnOnce(&mut MarketDefinition)) -> Self {
+        let events = venue.exchange().events();
+        let mut definition = usual_definition(venue.fresh());
+        change(&mut definition);
+        let market = Market::new(definition.clone()).expect("a case's market keeps the rules");
+        let defined = venue.exchange().define_market(definition).await;
+        assert_eq!(defined, Ok(()), "a good market is defined");
+        Self {
+            venue,
+            market: Arc::new(market),
+            users: Mutex::default(),
+            inside: Mutex::default(),
+            events: tokio::sync::Mutex::new(events),
+        }
+    }
+
+    pub fn exchange(&self) -> &'a V::Exchange {
+        self.venue.exchange()
+    }
+
+    pub fn number(&self) -> MarketNumber {
+        self.market.number()
+    }
+
+    pub fn base(&self) -> Asset {
+        self.market.symbol().base
+    }
+
+    pub fn quote(&self) -> Asset {
+        self.market.symbol().quote
+    }
+
+    /// A new user with so many whole base and quote.
+    pub async fn user(&self, base: u64, quote: u64) -> Caller {
+        let user = Caller {
+            user_id: UserId::from_u128(u128::from(self.venue.fresh())),
+            institution_id: None,
+        };
+        self.users
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(user);
+        for (asset, amount) in [(self.base(), base), (self.quote(), quote)] {
+            if amount > 0 {
+                let key = self.key();
+                let done = self
+                    .transfer(TransferKind::Deposit, &key, user, asset, whole(amount))
+                    .await;
+                assert!(done.is_ok(), "a deposit is taken: {done:?}");
+            }
+        }
+        user
+    }
+
+    /// A transfer key that was never used.
+    pub fn key(&self) -> TransferKey {
+        let key = format!("key-{}", self.venue.fresh());
+        key.parse().expect("the key is short and plain")
+    }
+
+    /// Deposits or withdraws under a new key, and counts it.
+    pub async fn transfer(
+        &self,
+        kind: TransferKind,
+        key: &TransferKey,
+        user: Caller,
+        asset: Asset,
+        amount: Amount,
+    ) -> Result<domain::TransferReceipt, EntryError> {
+        let receipt = self
+            .exchange()
+            .transfer(kind, key.clone(), user.user_id, asset, amount)
+            .await?;
+        let signed = match kind {
+            TransferKind::Deposit => i128::from(amount.0),
+            TransferKind::Withdrawal => -i128::from(amount.0),
+        };
+        let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        *inside.entry(asset).or_insert(0) += signed;
+        Ok(receipt)
+    }
+
+    /// An order of these terms, good till cancelled.
+    pub fn order(&self, side: Side, terms: Terms) -> NewOrder {
+        NewOrder {
+            market: self.number(),
+            side,
+            terms,
+            time_in_force: TimeInForce::Gtc,
+            self_trade_prevention: SelfTradePrevention::ExpireTaker,
+            client_order_id: None,
+            deadline: None,
+        }
+    }
+
+    /// A limit order, good till cancelled.
+    pub fn limit(&self, side: Side, quantity: u64, at: u32) -> NewOrder {
+        let terms = Terms::Limit {
+            price: price(at),
+            quantity: lots(quantity),
+            display: None,
+            post_only: false,
+        };
+        self.order(side, terms)
+    }
+
+    /// A market order, immediate or cancel.
+    pub fn at_market(&self, side: Side, size: Size) -> NewOrder {
+        NewOrder {
+            time_in_force: TimeInForce::Ioc,
+            ..self.order(side, Terms::Market { size })
+        }
+    }
+
+    pub async fn place(&self, user: Caller, order: NewOrder) -> Result<Placed, EntryError> {
+        self.exchange().place(user, order).await
+    }
+
+    /// Places an order that must be taken as new.
+    pub async fn placed(&self, user: Caller, order: NewOrder) -> Order {
+        match self.place(user, order.clone()).await {
+            Ok(Placed::New(order)) => Arc::unwrap_or_clone(order),
+            other => panic!("expected a new order from {order:?}, got {other:?}"),
+        }
+    }
+
+    /// Places a limit order that must be taken as new.
+    pub async fn limits(&self, user: Caller, side: Side, quantity: u64, at: u32) -> Order {
+        self.placed(user, self.limit(side, quantity, at)).await
+    }
+
+    /// Places an order that must be rejected; why it was.
+    pub async fn rejected(&self, user: Caller, order: NewOrder) -> RejectReason {
+        match self.place(user, order.clone()).await {
+            Err(EntryError::Rejected(rejected)) => match rejected.state {
+                domain::OrderState::Rejected(reason) => reason,
+                other => panic!("a rejected order is in state {other:?}"),
+            },
+            other => panic!("expected a rejection of {order:?}, got {other:?}"),
+        }
+    }
+
+    /// How an order stands now, in a few words.
+    pub async fn stands(&self, user: Caller, order: &Order) -> String {
+        told(&self.look(user, order).await)
+    }
+
+    /// An order as it is now.
+    pub async fn look(&self, user: Caller, order: &Order) -> Order {
+        let found = self.exchange().order(user, OrderRef::Id(order.order_id)).await;
+        found.unwrap_or_else(|error| panic!("an order that was placed is found: {error}"))
+    }
+
+    /// What a user has: `base 5 + 2 reserved, quote 100 + 0 reserved`.
+    pub async fn has(&self, user: Caller) -> String {
+        let of = |balances: &[crate::AccountBalance], asset| {
+            let found = balances.iter().find(|balance| balance.asset == asset);
+            let (available, reserved) = found.map_or_else(Default::default, |b| (b.available, b.reserved));
+            format!("{available} + {reserved}")
+        };
+        let balances = self.exchange().balances(user).await.expect("balances are told");
+        let (base, quote) = (of(&balances, self.base()), of(&balances, self.quote()));
+        format!("base {base}, quote {quote}")
+    }
+
+    /// The book, best first: `bids 5@99 2@98 asks 3@101`.
+    pub async fn book(&self) -> String {
+        let depth = self
+            .exchange()
+            .depth(self.number(), MANY)
+            .await
+            .expect("the depth is told");
+        let side = |levels: &[crate::LevelView]| -> String {
+            let level = |l: &crate::LevelView| format!(" {}@{}", l.quantity.0, l.price.ticks());
+            levels.iter().map(level).collect()
+        };
+        format!("bids{} asks{}", side(&depth.bids), side(&depth.asks))
+    }
+
+    pub async fn trades(&self) -> Vec<Trade> {
+        self.exchange()
+            .trades(self.number(), MANY)
+            .await
+            .expect("the trades are told")
+    }
+
+    /// The questions at the end of every case.
+    pub async fn finish(self) {
+        let trades = self.trades().await;
+        self.money_is_all_there(&trades).await;
+        self.reserved_is_what_live_orders_need().await;
+        self.orders_agree_with_book_and_trades(&trades).await;
+        self.events_have_no_gap(&trades).await;
+    }
+
+    fn everybody(&self) -> Vec<Caller> {
+        self.users.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn money_is_all_there(&self, trades: &[Trade]) {
+        let mut found: BTreeMap<Asset, i128> = BTreeMap::new();
+        for user in self.everybody() {
+            for balance in self.exchange().balances(user).await.expect("balances are told") {
+                let both = i128::from(balance.available.0) + i128::from(balance.reserved.0);
+                *found.entry(balance.asset).or_insert(0) += both;
+            }
+        }
+        for trade in trades {
+            *found.entry(self.base()).or_insert(0) += i128::from(trade.buyer.fee.0);
+            *found.entry(self.quote()).or_insert(0) += i128::from(trade.seller.fee.0);
+        }
+        found.retain(|_, units| *units != 0);
+        let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        inside.retain(|_, units| *units != 0);
+        assert_eq!(found, inside, "balances and fees together are what came in");
+    }
+
+    async fn live(&self, user: Caller) -> Vec<Order> {
+        let filter = OrderFilter {
+            market: None,
+            live: Some(true),
+            limit: MANY,
+        };
+        self.exchange()
+            .orders(user, filter)
+            .await
+            .expect("orders are told")
+    }
+
+    async fn reserved_is_what_live_orders_need(&self) {
+        for user in self.everybody() {
+            let mut needed: BTreeMap<Asset, u64> = BTreeMap::new();
+            for order in self.live(user).await {
+                assert_eq!(
+                    order.market,
+                    self.number(),
+                    "a case's users trade in its market only"
+                );
+                let pays = match order.side {
+                    Side::Buy => self.quote(),
+                    Side::Sell => self.base(),
+                };
+                *needed.entry(pays).or_insert(0) += self.market.still_needed(&order).0;
+            }
+            for balance in self.exchange().balances(user).await.expect("balances are told") {
+                let needed = needed.get(&balance.asset).copied().unwrap_or(0);
+                assert_eq!(
+                    balance.reserved.0, needed,
+                    "{}: reserved is what live orders need",
+                    balance.asset
+                );
+            }
+        }
+    }
+
+    async fn orders_agree_with_book_and_trades(&self, trades: &[Trade]) {
+        let depth = self
+            .exchange()
+            .depth(self.number(), MANY)
+            .await
+            .expect("the depth is told");
+        if let (Some(bid), Some(ask)) = (depth.bids.first(), depth.asks.first()) {
+            assert!(
+                bid.price < ask.price,
+                "the book is crossed: {}",
+                self.book().await
+            );
+        }
+        let mut resting: BTreeMap<(Side, Price), u64> = BTreeMap::new();
+        for user in self.everybody() {
+            let filter = OrderFilter {
+                market: None,
+                live: None,
+                limit: MANY,
+            };
+            for order in self
+                .exchange()
+                .orders(user, filter)
+                .await
+                .expect("orders are told")
+            {
+                let sides = trades.iter().flat_map(|t| [(&t.buyer, t), (&t.seller, t)]);
+                let traded = sides.filter(|(side, _)| side.order_id == order.order_id);
+                let filled: u64 = traded.map(|(_, trade)| trade.quantity.lots().0).sum();
+                assert_eq!(
+                    order.filled().0,
+                    filled,
+                    "filled is the sum of an order's trades: {order:?}"
+                );
+                assert_eq!(order.ended_at.is_some(), order.state.is_final(), "{order:?}");
+                if let (false, false, Some(at)) = (
+                    order.state.is_final(),
+                    order.awaits_trigger(),
+                    order.terms.price(),
+                ) {
+                    *resting.entry((order.side, at)).or_insert(0) += order.remaining().0;
+                }
+            }
+        }
+        let bids = depth.bids.iter().map(|level| (Side::Buy, level));
+        for (side, level) in bids.chain(depth.asks.iter().map(|level| (Side::Sell, level))) {
+            let behind = resting.remove(&(side, level.price)).unwrap_or(0);
+            let shown = level.quantity.0;
+            assert!(
+                0 < shown && shown <= behind,
+                "{shown} shown at {level:?}, {behind} behind it"
+            );
+        }
+        assert!(
+            resting.is_empty(),
+            "orders rest that the book does not show: {resting:?}"
+        );
+    }
+
+    async fn events_have_no_gap(&self, trades: &[Trade]) {
+        let last = self
+            .exchange()
+            .depth(self.number(), 1)
+            .await
+            .expect("the depth is told")
+            .seq;
+        let mut told = Vec::new();
+        let mut seq = 0;
+        while seq < last {
+            let Some(batch) = self.next_events().await else {
+                return;
+            };
+            for event in batch.iter().filter(|event| event.market == self.number()) {
+                assert_eq!(event.seq, seq + 1, "events have neither gaps nor repeats");
+                seq = event.seq;
+                if let Event::Trade(trade) = &event.event {
+                    told.push(**trade);
+                }
+            }
+        }
+        told.reverse();
+        assert_eq!(told, trades, "the events tell the trades that the tape shows");
+    }
+
+    /// The next batch of events; none where the case had so many that this receiver fell behind.
+    pub async fn next_events(&self) -> Option<Arc<[MarketEvent]>> {
+        let mut events = self.events.lock().await;
+        let next = tokio::time::timeout(PATIENCE, events.recv()).await;
+        let next = next.expect("events of what was answered arrive");
+        match next {
+            Ok(batch) => Some(batch),
+            Err(RecvError::Lagged(_)) => None,
+            Err(RecvError::Closed) => panic!("the exchange stopped"),
+        }
+    }
+}
+
+/// The usual definition for this fresh number.
+pub(super) fn usual_definition(number: u32) -> MarketDefinition {
+    let asset = |letter| {
+        format!("{letter}{number}")
+            .parse()
+            .expect("a letter and at most 7 digits")
+    };
+    MarketDefinition {
+        number: MarketNumber(number),
+        symbol: Symbol {
+            base: asset('B'),
+            quote: asset('Q'),
+        },
+        tick: whole(1),
+        lot: whole(1),
+        min_quantity: Lots(2),
+        max_quantity: Lots(10_000),
+        max_price: price(1_000),
+        min_notional: whole(150),
+        market_band: Some(Band(1_000)),
+        limit_band: Some(Band(5_000)),
+        initial_price: Some(price(100)),
+        maker_fee: FeeRate(100_000),
+        taker_fee: FeeRate(200_000),
+        max_open_orders: 20,
+    }
+}

@@ -69,7 +69,9 @@ fn serve(settings: Settings) -> anyhow::Result<()> {
     let tokio = tokio.context("the asynchronous runtime does not start")?;
     tokio.block_on(async {
         let shutdown = Shutdown::new();
-        shutdown.listen_for_signals().context("signals cannot be listened to")?;
+        shutdown
+            .listen_for_signals()
+            .context("signals cannot be listened to")?;
         crate::run(settings, shutdown).await
     })
 }

@@ -64,7 +64,11 @@ fn verify(dir: &std::path::Path) -> anyhow::Result<()> {
     for gap in &report.gaps {
         say(&json!({ "gap": format!("{gap:?}") }).to_string())?;
     }
-    if report.is_sound() { Ok(()) } else { bail!("the journal is damaged") }
+    if report.is_sound() {
+        Ok(())
+    } else {
+        bail!("the journal is damaged")
+    }
 }
 
 fn dump(dir: &std::path::Path, from: u64, to: u64) -> anyhow::Result<()> {
@@ -82,13 +86,21 @@ fn dump(dir: &std::path::Path, from: u64, to: u64) -> anyhow::Result<()> {
     })?;
     match failed {
         Some(error) if !is_closed(&error) => Err(error),
-        _ => Ok(out.flush().or_else(|error| if error.kind() == std::io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })?),
+        _ => Ok(out.flush().or_else(|error| {
+            if error.kind() == std::io::ErrorKind::BrokenPipe {
+                Ok(())
+            } else {
+                Err(error)
+            }
+        })?),
     }
 }
 
 /// Whether whoever reads has had enough.
 fn is_closed(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 fn line(seq: u64, bytes: &[u8]) -> anyhow::Result<Value> {

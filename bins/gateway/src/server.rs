@@ -57,7 +57,8 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Gateway> {
     let verifier = Arc::new(TokenVerifier::new(&jwt(settings))?);
     let listener = |port| {
         let address = (settings.server.host.as_str(), port);
-        TcpListener::bind(address).with_context(|| format!("cannot listen on {}:{port}", settings.server.host))
+        TcpListener::bind(address)
+            .with_context(|| format!("cannot listen on {}:{port}", settings.server.host))
     };
     let public = listener(settings.server.http_port)?;
     let admin = listener(settings.server.metrics_port)?;
@@ -70,11 +71,22 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Gateway> {
     };
     let (public_address, admin_address) = (public.local_addr()?, admin.local_addr()?);
     let servers = [
-        server(settings, public, state.clone(), true, settings.server.admin_on_public)?,
+        server(
+            settings,
+            public,
+            state.clone(),
+            true,
+            settings.server.admin_on_public,
+        )?,
         server(settings, admin, state, false, true)?,
     ];
     tracing::info!(public = %public_address, admin = %admin_address, "listening");
-    Ok(Gateway { public: public_address, admin: admin_address, exchange, servers })
+    Ok(Gateway {
+        public: public_address,
+        admin: admin_address,
+        exchange,
+        servers,
+    })
 }
 
 impl Gateway {
@@ -83,7 +95,11 @@ impl Gateway {
     /// # Errors
     /// A listener fails.
     pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
-        let Self { exchange, servers: [public, admin], .. } = self;
+        let Self {
+            exchange,
+            servers: [public, admin],
+            ..
+        } = self;
         let handles: [ServerHandle; 2] = [public.handle(), admin.handle()];
         let announced = Arc::clone(&exchange);
         let stopper = tokio::spawn(async move {
@@ -109,7 +125,10 @@ async fn open(settings: &Settings) -> anyhow::Result<Embedded> {
         queue_capacity: of.queue_capacity,
         batch_max: of.batch_max,
         snapshot_every: of.snapshot_every_commands,
-        journal: journal::Options { segment_bytes: of.segment_bytes, ..journal::Options::default() },
+        journal: journal::Options {
+            segment_bytes: of.segment_bytes,
+            ..journal::Options::default()
+        },
         min_free_bytes: of.min_free_bytes,
         archive_keep_bytes: of.archive_keep_bytes,
         answer_timeout: settings.server.answer_timeout,
@@ -119,8 +138,15 @@ async fn open(settings: &Settings) -> anyhow::Result<Embedded> {
     let definitions = markets::definitions(settings)?;
     // The opening waits for its own threads, which an asynchronous thread must not.
     let opened = tokio::task::spawn_blocking(move || Embedded::open(options, definitions)).await?;
-    let (exchange, found) = opened.with_context(|| format!("the exchange in {}", settings.data_dir.display()))?;
-    let Opened { snapshot, replayed, torn_tail, skipped, halted } = found;
+    let (exchange, found) =
+        opened.with_context(|| format!("the exchange in {}", settings.data_dir.display()))?;
+    let Opened {
+        snapshot,
+        replayed,
+        torn_tail,
+        skipped,
+        halted,
+    } = found;
     for (path, reason) in skipped {
         tracing::warn!(path = %path.display(), reason, "a snapshot could not be used");
     }

@@ -38,7 +38,9 @@ const OPERATOR: &str = "read admin:markets admin:funds admin:accounts admin:read
 impl TokenCommand {
     pub(crate) fn execute(&self, settings: &Settings) -> anyhow::Result<()> {
         let user = user_id(&self.user);
-        let user = user.or_else(|| Uuid::try_parse(&self.user).ok()).context("the user must be a name or a UUID")?;
+        let user = user
+            .or_else(|| Uuid::try_parse(&self.user).ok())
+            .context("the user must be a name or a UUID")?;
         let usual = if self.user == "operator" { OPERATOR } else { TRADER };
         let scope = self.scope.as_deref().unwrap_or(usual);
         let valid = Duration::from_secs(u64::from(self.hours) * 3_600);

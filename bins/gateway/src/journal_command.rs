@@ -38,9 +38,18 @@ impl JournalCommand {
     pub(crate) fn execute(self, settings: &Settings) -> anyhow::Result<()> {
         let or_settings = |dir: Option<PathBuf>| dir.unwrap_or_else(|| settings.data_dir.clone());
         match self {
-            Self::Verify { dir } => verify(&or_settings(dir)),
-            Self::Dump { dir, from, to } => dump(&or_settings(dir), from, to),
+            Self::Verify { dir } => verify(&holding(or_settings(dir))?),
+            Self::Dump { dir, from, to } => dump(&holding(or_settings(dir))?, from, to),
         }
+    }
+}
+
+/// The directory, if it holds a journal: a misspelt one must not pass as sound.
+fn holding(dir: PathBuf) -> anyhow::Result<PathBuf> {
+    if dir.join("journal").is_dir() {
+        Ok(dir)
+    } else {
+        bail!("there is no journal in {}", dir.display())
     }
 }
 

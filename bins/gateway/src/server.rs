@@ -27,10 +27,11 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Gateway {
     /// Where the public API listens.
     pub public: SocketAddr,
-    /// Where operators' calls are taken.
-    pub admin: SocketAddr,
+    /// Where operators' calls are taken; none where `metrics_port` is 0.
+    pub admin: Option<SocketAddr>,
     exchange: Arc<Embedded>,
-    servers: [Server; 2],
+    public_server: Server,
+    admin_server: Option<Server>,
 }
 
 /// Runs a gateway until it is told to stop.
@@ -61,7 +62,10 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Gateway> {
             .with_context(|| format!("cannot listen on {}:{port}", settings.server.host))
     };
     let public = listener(settings.server.http_port)?;
-    let admin = listener(settings.server.metrics_port)?;
+    let admin = match settings.server.metrics_port {
+        0 => None,
+        port => Some(listener(port)?),
+    };
     let exchange = Arc::new(open(settings).await?);
     let state = ApiState {
         exchange: Arc::clone(&exchange) as Arc<dyn api::Exchange>,
@@ -69,23 +73,20 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Gateway> {
         now: Arc::new(|| Stamp::from_micros(Clock::System.wall_us())),
         version: env!("CARGO_PKG_VERSION"),
     };
-    let (public_address, admin_address) = (public.local_addr()?, admin.local_addr()?);
-    let servers = [
-        server(
-            settings,
-            public,
-            state.clone(),
-            true,
-            settings.server.admin_on_public,
-        )?,
-        server(settings, admin, state, false, true)?,
-    ];
-    tracing::info!(public = %public_address, admin = %admin_address, "listening");
+    let public_address = public.local_addr()?;
+    let admin_address = admin.as_ref().map(TcpListener::local_addr).transpose()?;
+    let both = settings.server.admin_on_public;
+    let public_server = server(settings, public, state.clone(), true, both)?;
+    let admin_server = admin.map(|admin| server(settings, admin, state, false, true));
+    let admin_server = admin_server.transpose()?;
+    let admin = admin_address.map(tracing::field::display);
+    tracing::info!(public = %public_address, admin, "listening");
     Ok(Gateway {
         public: public_address,
         admin: admin_address,
         exchange,
-        servers,
+        public_server,
+        admin_server,
     })
 }
 
@@ -97,10 +98,12 @@ impl Gateway {
     pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
         let Self {
             exchange,
-            servers: [public, admin],
+            public_server,
+            admin_server,
             ..
         } = self;
-        let handles: [ServerHandle; 2] = [public.handle(), admin.handle()];
+        let servers = [Some(&public_server), admin_server.as_ref()];
+        let handles: Vec<ServerHandle> = servers.into_iter().flatten().map(Server::handle).collect();
         let announced = Arc::clone(&exchange);
         let stopper = tokio::spawn(async move {
             shutdown.wait().await;
@@ -110,7 +113,13 @@ impl Gateway {
                 handle.stop(true).await;
             }
         });
-        let served = tokio::try_join!(public, admin);
+        let admin = async {
+            match admin_server {
+                Some(server) => server.await,
+                None => Ok(()),
+            }
+        };
+        let served = tokio::try_join!(public_server, admin);
         stopper.abort();
         tokio::task::spawn_blocking(move || exchange.stop()).await?;
         tracing::info!("stopped");

@@ -1,4 +1,5 @@
 # Amendments: less keeps its place, more and a new price go to the back, a crossing one trades, what is refused
+# shellcheck shell=bash disable=SC2154,SC2034
 
 clear_book alice bob carol
 place alice SELL LIMIT quantity=2 price=100

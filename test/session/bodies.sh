@@ -1,4 +1,5 @@
 # Bodies, queries and paths that are not ours
+# shellcheck shell=bash disable=SC2154,SC2034
 
 good="{\"symbol\":\"$symbol\",\"side\":\"BUY\",\"order_type\":\"LIMIT\",\"quantity\":\"1\",\"price\":\"90\""
 for member in '"status":"FILLED"' '"filled_quantity":"1"' "\"user_id\":\"$(id_of bob)\"" '"fee_rate":"0"' \

@@ -1,4 +1,5 @@
 # Cancels: one, twice, another user's, by market and side, by an operator
+# shellcheck shell=bash disable=SC2154,SC2034
 
 clear_book alice bob carol
 place alice SELL LIMIT quantity=1 price=100
@@ -49,6 +50,11 @@ ask alice DELETE '/api/v1/orders?side=SELL'
 expect 200 cancelled=1
 ask alice GET "/api/v1/orders?limit=1"
 expect 200 status=CANCELLED reject_reason=mass_cancel "symbol=$other"
+# A filter in a body would be passed over, and everything cancelled.
+ask alice DELETE /api/v1/orders "$(json "symbol=$symbol")"
+expect 400 code=bad_request
+ask alice DELETE /api/v1/orders '' -H 'Transfer-Encoding: chunked' -d x
+expect 400 code=bad_request
 ask alice DELETE '/api/v1/orders?side=sell'
 expect 400 code=invalid_field field=side
 ask alice DELETE '/api/v1/orders?symbol=NO-SUCH'

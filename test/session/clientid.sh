@@ -1,4 +1,5 @@
 # client_order_id: the same body again is the same order, another body is a conflict
+# shellcheck shell=bash disable=SC2154,SC2034
 
 clear_book alice bob
 name=$run-one

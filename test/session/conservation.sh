@@ -1,4 +1,5 @@
 # The money at the end: what was deposited is there, but for the fees
+# shellcheck shell=bash disable=SC2154,SC2034
 
 clear_book alice bob carol
 for name in alice bob carol; do
@@ -50,3 +51,4 @@ same "the fees of $traded trades in $base, by trades and by orders" "$base_fees"
 same "the fees of $traded trades in USDT, by trades and by orders" "$quote_fees" "$orders_quote_fees"
 same "$base: deposits are balances and fees, in units of 1e-8" "$deposited_base" "$(($(sum_of "$base") + base_fees))"
 same 'USDT: deposits less withdrawals are balances and fees' "$deposited_quote" "$(($(sum_of USDT) + quote_fees))"
+same 'the other markets are as they were' "$markets_before" "$(other_markets)"

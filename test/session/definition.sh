@@ -1,4 +1,5 @@
 # An operator defines markets; nothing else is touched
+# shellcheck shell=bash disable=SC2154,SC2034
 
 user operator 'read admin:markets admin:funds'
 user funds_operator 'admin:funds'
@@ -17,8 +18,13 @@ expect 200 service=trade-engine status=running version!=
 base="S$(echo "$run" | tr a-f A-F)"
 symbol=$base/USDT
 dashed=$base-USDT
+other_markets() { # every market but those of this session
+  ask nobody GET /api/v1/markets
+  printf '%s\n' "$body" | tr '{' '\n' | grep '"symbol"' | grep -v "\"base_asset\":\"$base\"" | tr -d ']},'
+}
+markets_before=$(other_markets)
 definition() { # definition [NAME=VALUE...]: those given last win
-  local rules=(symbol=$symbol tick=0.01 lot=0.001 min_quantity=0.01 max_quantity=1000 max_price=1000 min_notional=1
+  local rules=("symbol=$symbol" tick=0.01 lot=0.001 min_quantity=0.01 max_quantity=1000 max_price=1000 min_notional=1
     market_band=0.1 limit_band=0.5 maker_fee=0.001 taker_fee=0.002 max_open_orders=20)
   local rule given kept=()
   for rule in "${rules[@]}"; do

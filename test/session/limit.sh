@@ -1,4 +1,5 @@
 # LIMIT: good till cancelled, immediate or cancel, fill or kill, day, good till date; limits and band
+# shellcheck shell=bash disable=SC2154,SC2034
 
 # Before the first trade there is no price to protect a market order with, and none to band a limit with.
 place alice BUY MARKET quantity=1

@@ -1,4 +1,5 @@
 # MARKET: by quantity and by quote_quantity, filled, expired, protected; the last price is 100
+# shellcheck shell=bash disable=SC2154,SC2034
 
 place bob BUY MARKET quantity=1
 expect 201 status=EXPIRED filled_quantity=0 average_price=null reject_reason=immediate

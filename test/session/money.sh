@@ -1,4 +1,5 @@
 # Deposits and withdrawals under the caller's key
+# shellcheck shell=bash disable=SC2154,SC2034
 
 balance alice USDT
 expect 200 available_balance=0

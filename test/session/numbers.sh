@@ -1,4 +1,5 @@
 # Bad numbers: refused, no order, nothing reserved
+# shellcheck shell=bash disable=SC2154,SC2034
 
 clear_book alice
 orders_of() { # orders_of WHO: how many
@@ -8,7 +9,7 @@ orders_of() { # orders_of WHO: how many
 before=$(orders_of alice)
 balance alice USDT
 money=$body
-bad=('' -1 0 0.0 1e400 NaN Infinity 1e3 ' 1' '1 ' +1 .5 1. 1,5 1_000 0x10 9223372036854775808
+bad=('' -1 0 0.0 1e400 NaN Infinity 1e3 ' 1' '1 ' +1 .5 1. "1,5" 1_000 0x10 9223372036854775808
   123456789012345678901234567890123456789 1.000000001 92233720368.54775808 '１' '١' "1'" '1;drop')
 for field_name in price quantity display_quantity; do
   for number in "${bad[@]}"; do

@@ -1,4 +1,5 @@
 # Self-trade prevention: each mode
+# shellcheck shell=bash disable=SC2154,SC2034
 
 clear_book alice bob carol
 own() { # own [NAME=VALUE...]: alice sells 1 at 100 and then buys with what is given

@@ -1,4 +1,5 @@
 # What everybody sees: markets, depth, trades
+# shellcheck shell=bash disable=SC2154,SC2034
 
 clear_book alice bob carol
 for price in 95 96 97; do place bob BUY LIMIT quantity=1 "price=$price"; done

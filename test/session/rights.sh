@@ -1,7 +1,8 @@
 # Tokens and scopes
+# shellcheck shell=bash disable=SC2154,SC2034
 
 user reader read
-user stranger 'openid'
+user stranger ''
 token_expired=$("$GATEWAY" token "$(id_of alice)" --hours 0)
 made_at=$(date +%s)
 base64url() { base64 | tr -d '=\n' | tr '/+' '_-'; }

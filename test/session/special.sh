@@ -1,4 +1,5 @@
 # Post-only and icebergs; the last price is 97 or what came before
+# shellcheck shell=bash disable=SC2154,SC2034
 
 clear_book alice bob carol
 place alice SELL LIMIT quantity=1 price=100 post_only=true

@@ -1,4 +1,5 @@
 # Market states: post_only, cancel_only, halted, and open again; the last price is 100
+# shellcheck shell=bash disable=SC2154,SC2034
 
 clear_book alice bob carol
 place alice SELL LIMIT quantity=1 price=101

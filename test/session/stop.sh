@@ -1,4 +1,5 @@
 # STOP and STOP_LIMIT: both directions, triggered, a cascade
+# shellcheck shell=bash disable=SC2154,SC2034
 
 # The last price becomes 100.
 place alice SELL LIMIT quantity=1 price=100

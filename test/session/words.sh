@@ -1,5 +1,5 @@
 # The words of a session: users, requests, expectations.
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154
 
 passed=0
 failed=0
@@ -18,7 +18,7 @@ run=$(hex 4)
 user() { # user NAME [SCOPE]: a fresh user with a token; then NAME can ask, and id_of NAME is its id
   local id token
   id=$(uuid)
-  token=$("$GATEWAY" token "$id" ${2:+--scope "$2"}) || { echo 'session: no token could be made' >&2; exit 2; }
+  token=$("$GATEWAY" token "$id" ${2+--scope "$2"}) || { echo 'session: no token could be made' >&2; exit 2; }
   eval "id_$1=\$id token_$1=\$token"
 }
 id_of() { local name="id_$1"; echo "${!name}"; }

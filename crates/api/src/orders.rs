@@ -4,7 +4,7 @@ use actix_web::http::header;
 use actix_web::web::{Data, Json, Path, ServiceConfig, delete, get, patch, post, resource};
 use actix_web::{HttpResponse, Responder};
 use domain::{MarketNumber, Order, OrderRef, OrderState};
-use http::{JsonBody, Problem, QueryParams};
+use http::{JsonBody, NoBody, Problem, QueryParams};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use trading::{Caller, OrderFilter, Placed};
@@ -205,6 +205,7 @@ async fn cancel_all(
     Trader(caller): Trader,
     state: Data<ApiState>,
     QueryParams(MassCancel { symbol, side }): QueryParams<MassCancel>,
+    _: NoBody,
 ) -> Result<impl Responder, Problem> {
     let market = market_of(&state, symbol.as_deref())?;
     let side = side

@@ -1,5 +1,7 @@
 //! JSON bodies: read within a limit and a deadline, refused with the field that is wrong.
 
+use std::future::{Ready, ready};
+
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
@@ -36,6 +38,29 @@ impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
             parse(&bytes).map(Self)
         }
         .boxed_local()
+    }
+}
+
+/// No body: 400 for a request that brings one. For calls whose body would be passed over although its sender may have
+/// narrowed in it what is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoBody;
+
+impl FromRequest for NoBody {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let headers = request.headers();
+        let length = headers.get(header::CONTENT_LENGTH);
+        let has_body = headers.contains_key(header::TRANSFER_ENCODING)
+            || length.is_some_and(|length| length.as_bytes() != b"0");
+        ready(if has_body {
+            Err(Problem::of_status(StatusCode::BAD_REQUEST)
+                .detail("this takes no body; what it takes stands in the query"))
+        } else {
+            Ok(Self)
+        })
     }
 }
 
@@ -160,6 +185,28 @@ mod tests {
                 field,
                 "{body}: {}",
                 problem.body()
+            );
+        }
+    }
+
+    #[test]
+    fn a_body_where_none_is_read_is_refused() {
+        use actix_web::test::TestRequest;
+        for (name, value, accepted) in [
+            ("x-other", "1", true),
+            ("content-length", "0", true),
+            ("content-length", "1", false),
+            ("content-length", "x", false),
+            ("transfer-encoding", "chunked", false),
+        ] {
+            let request = TestRequest::delete()
+                .insert_header((name, value))
+                .to_http_request();
+            let taken = NoBody::extract(&request).into_inner();
+            assert_eq!(
+                taken.map_err(|problem| problem.status().as_u16()).is_ok(),
+                accepted,
+                "{name}: {value}"
             );
         }
     }

@@ -28,7 +28,7 @@ mod verifier;
 
 pub use actix_web::http::StatusCode;
 pub use auth::Authenticated;
-pub use body::JsonBody;
+pub use body::{JsonBody, NoBody};
 pub use context::request_id;
 pub use issuer::{TokenIssuer, TokenRequest};
 pub use layer::{Edge, EdgeLimits};

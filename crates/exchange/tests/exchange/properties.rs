@@ -20,7 +20,7 @@ pub fn config(cases: u32) -> Config {
 }
 
 /// Plays a session; every so many commands the whole is compared.
-fn play(moves: &[Move], every: usize) -> Venue {
+pub fn play(moves: &[Move], every: usize) -> Venue {
     let (mut venue, mut director) = (Venue::new(), Director::new());
     for command in director.opening([20, 20, 3_000]) {
         venue.apply(director.now, command);

@@ -17,7 +17,7 @@ use trading::{MarketView, Markets};
 use crate::commit::Handover;
 use crate::gauge::Gauge;
 use crate::job::{Answer, Job, NotDone};
-use crate::{Fatal, poison};
+use crate::{Fatal, Probe, poison};
 
 /// The longest that the writer sleeps without a look at the clock.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
@@ -33,6 +33,7 @@ pub(crate) struct Writer {
     pub guard: JumpGuard,
     pub gauge: Arc<Gauge>,
     pub fatal: Fatal,
+    pub probe: Probe,
 }
 
 /// What a batch has gathered so far.
@@ -95,9 +96,8 @@ impl Writer {
         };
         let mut stop = None;
         self.tick(&mut gathered)?;
-        let mut next = first;
-        for _ in 0..self.batch_max {
-            let Some(job) = next.take() else { break };
+        let (mut next, mut taken) = (first, 0);
+        while let Some(job) = next {
             match job {
                 Job::Read(read) => gathered.answers.push(read(&self.exchange)),
                 Job::Stop { snapshot } => {
@@ -117,7 +117,9 @@ impl Writer {
                         .push(Box::new(move || drop(answer.send(Err(NotDone::Clock))))),
                 },
             }
-            if gathered.records.is_full() {
+            taken += 1;
+            // Nothing more is taken from the queue than this batch has room for: what is taken is answered.
+            if taken >= self.batch_max || gathered.records.is_full() {
                 break;
             }
             next = self.jobs.try_recv().ok();
@@ -162,12 +164,16 @@ impl Writer {
         match &mut command {
             Command::Place(place) => {
                 place.order_id = OrderId::at(at, seq);
+                // Where the clock went back, stamps run ahead of it; no order is late because of that.
+                let ahead = at.micros() - now.micros();
+                place.received_at = place.received_at.plus_micros(ahead);
                 self.exchange.prepare(place);
             }
             Command::Amend(amend) => amend.request_id = RequestId::at(at, seq),
             _ => {}
         }
         let applied = catch_unwind(AssertUnwindSafe(|| {
+            self.probe.look(&command);
             self.exchange.apply(at, &command, &mut gathered.out)
         }));
         let outcome = match applied {

@@ -2,4 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 mod behaviour;
+mod durability;
 mod house;
+mod intake;
+mod timers;

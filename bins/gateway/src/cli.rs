@@ -69,20 +69,24 @@ fn serve(settings: Settings) -> anyhow::Result<()> {
     let tokio = tokio.context("the asynchronous runtime does not start")?;
     tokio.block_on(async {
         let shutdown = Shutdown::new();
-        shutdown.listen_for_signals().context("signals cannot be listened to")?;
+        shutdown
+            .listen_for_signals()
+            .context("signals cannot be listened to")?;
         crate::run(settings, shutdown).await
     })
 }
 
-/// Prints a line for a person or a script.
+/// Prints a line for a person or a script. A reader that has gone (`| head`) is no error.
 ///
 /// # Errors
-/// Standard output is closed.
+/// Standard output cannot be written to.
 pub(crate) fn say(text: &str) -> anyhow::Result<()> {
-    use std::io::Write;
+    use std::io::{ErrorKind, Write};
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{text}")?;
-    Ok(out.flush()?)
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Tells on standard error what went wrong, cause by cause.

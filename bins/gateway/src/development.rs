@@ -20,11 +20,19 @@ const USERS: [(&str, u128); 3] = [
 ];
 
 /// What each trader of them has.
-const FUNDS: [(&str, &str); 4] = [("BTC", "10"), ("ETH", "100"), ("USDT", "1000000"), ("XRP", "100000")];
+const FUNDS: [(&str, &str); 4] = [
+    ("BTC", "10"),
+    ("ETH", "100"),
+    ("USDT", "1000000"),
+    ("XRP", "100000"),
+];
 
 /// The id of a development user.
 pub(crate) fn user_id(name: &str) -> Option<Uuid> {
-    USERS.iter().find(|(known, _)| *known == name).map(|(_, id)| Uuid::from_u128(*id))
+    USERS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, id)| Uuid::from_u128(*id))
 }
 
 /// Deposits the funds: once, since the keys stay the same.
@@ -37,7 +45,9 @@ pub(crate) async fn fund(exchange: &impl Operations) -> anyhow::Result<()> {
             let key: TransferKey = format!("development-{name}-{asset}").parse()?;
             let user_id = UserId::from_u128(*id);
             let amount = Amount::parse(amount)?;
-            let done = exchange.transfer(TransferKind::Deposit, key, user_id, asset.parse()?, amount).await;
+            let done = exchange
+                .transfer(TransferKind::Deposit, key, user_id, asset.parse()?, amount)
+                .await;
             done.map_err(|error| anyhow!("the development deposit of {asset} to {name} failed: {error}"))?;
         }
     }
@@ -47,16 +57,28 @@ pub(crate) async fn fund(exchange: &impl Operations) -> anyhow::Result<()> {
 /// Prints where it listens and how to place an order.
 ///
 /// # Errors
-/// Standard output is closed, or no token can be made.
-pub(crate) fn greet(settings: &Settings, public: SocketAddr, admin: SocketAddr) -> anyhow::Result<()> {
+/// Standard output cannot be written to.
+pub(crate) fn greet(
+    settings: &Settings,
+    public: SocketAddr,
+    admin: Option<SocketAddr>,
+) -> anyhow::Result<()> {
     let day = Duration::from_secs(24 * 3_600);
-    let alice = token(settings, Uuid::from_u128(USERS[0].1), None, "trade read", day)?;
+    let alice = token(settings, Uuid::from_u128(USERS[0].1), None, "trade read", day);
+    // With the key of an issuer of their own, developers have tokens of their own too.
+    let alice = alice.unwrap_or_else(|_| "$TOKEN".to_owned());
+    let both = settings.server.admin_on_public.then_some(public);
+    let operators = admin.or(both).map_or_else(
+        || "nowhere, since server.metrics_port is 0".to_owned(),
+        |at| format!("http://{at}/api/v1/admin"),
+    );
     let data_dir = std::path::absolute(&settings.data_dir)?;
-    let order = r#"{"symbol":"BTC/USDT","side":"BUY","order_type":"LIMIT","price":"60000.00","quantity":"0.01"}"#;
+    let order =
+        r#"{"symbol":"BTC/USDT","side":"BUY","order_type":"LIMIT","price":"60000.00","quantity":"0.01"}"#;
     say(&format!(
         "
   Trade engine, embedded, in development.
-  API        http://{public}/api/v1   (operators: http://{admin}/api/v1/admin)
+  API        http://{public}/api/v1   (operators: {operators})
   Data       {}
   Users      alice and bob are funded; more tokens: gateway token bob, gateway token operator
 

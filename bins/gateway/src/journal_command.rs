@@ -38,9 +38,18 @@ impl JournalCommand {
     pub(crate) fn execute(self, settings: &Settings) -> anyhow::Result<()> {
         let or_settings = |dir: Option<PathBuf>| dir.unwrap_or_else(|| settings.data_dir.clone());
         match self {
-            Self::Verify { dir } => verify(&or_settings(dir)),
-            Self::Dump { dir, from, to } => dump(&or_settings(dir), from, to),
+            Self::Verify { dir } => verify(&holding(or_settings(dir))?),
+            Self::Dump { dir, from, to } => dump(&holding(or_settings(dir))?, from, to),
         }
+    }
+}
+
+/// The directory, if it holds a journal: a misspelt one must not pass as sound.
+fn holding(dir: PathBuf) -> anyhow::Result<PathBuf> {
+    if dir.join("journal").is_dir() {
+        Ok(dir)
+    } else {
+        bail!("there is no journal in {}", dir.display())
     }
 }
 
@@ -64,7 +73,11 @@ fn verify(dir: &std::path::Path) -> anyhow::Result<()> {
     for gap in &report.gaps {
         say(&json!({ "gap": format!("{gap:?}") }).to_string())?;
     }
-    if report.is_sound() { Ok(()) } else { bail!("the journal is damaged") }
+    if report.is_sound() {
+        Ok(())
+    } else {
+        bail!("the journal is damaged")
+    }
 }
 
 fn dump(dir: &std::path::Path, from: u64, to: u64) -> anyhow::Result<()> {
@@ -82,13 +95,21 @@ fn dump(dir: &std::path::Path, from: u64, to: u64) -> anyhow::Result<()> {
     })?;
     match failed {
         Some(error) if !is_closed(&error) => Err(error),
-        _ => Ok(out.flush().or_else(|error| if error.kind() == std::io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })?),
+        _ => Ok(out.flush().or_else(|error| {
+            if error.kind() == std::io::ErrorKind::BrokenPipe {
+                Ok(())
+            } else {
+                Err(error)
+            }
+        })?),
     }
 }
 
 /// Whether whoever reads has had enough.
 fn is_closed(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 fn line(seq: u64, bytes: &[u8]) -> anyhow::Result<Value> {

@@ -29,7 +29,8 @@ pub(crate) fn definitions(settings: &Settings) -> anyhow::Result<Vec<MarketDefin
             taker_fee: &market.taker_fee,
             max_open_orders: MAX_OPEN_ORDERS,
         };
-        text.definition(MarketNumber(0)).map_err(|error| anyhow!("market {}: {error}", market.symbol))
+        text.definition(MarketNumber(0))
+            .map_err(|error| anyhow!("market {}: {error}", market.symbol))
     };
     markets.into_iter().map(definition).collect()
 }

@@ -27,10 +27,11 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Gateway {
     /// Where the public API listens.
     pub public: SocketAddr,
-    /// Where operators' calls are taken.
-    pub admin: SocketAddr,
+    /// Where operators' calls are taken; none where `metrics_port` is 0.
+    pub admin: Option<SocketAddr>,
     exchange: Arc<Embedded>,
-    servers: [Server; 2],
+    public_server: Server,
+    admin_server: Option<Server>,
 }
 
 /// Runs a gateway until it is told to stop.
@@ -57,10 +58,14 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Gateway> {
     let verifier = Arc::new(TokenVerifier::new(&jwt(settings))?);
     let listener = |port| {
         let address = (settings.server.host.as_str(), port);
-        TcpListener::bind(address).with_context(|| format!("cannot listen on {}:{port}", settings.server.host))
+        TcpListener::bind(address)
+            .with_context(|| format!("cannot listen on {}:{port}", settings.server.host))
     };
     let public = listener(settings.server.http_port)?;
-    let admin = listener(settings.server.metrics_port)?;
+    let admin = match settings.server.metrics_port {
+        0 => None,
+        port => Some(listener(port)?),
+    };
     let exchange = Arc::new(open(settings).await?);
     let state = ApiState {
         exchange: Arc::clone(&exchange) as Arc<dyn api::Exchange>,
@@ -68,13 +73,21 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Gateway> {
         now: Arc::new(|| Stamp::from_micros(Clock::System.wall_us())),
         version: env!("CARGO_PKG_VERSION"),
     };
-    let (public_address, admin_address) = (public.local_addr()?, admin.local_addr()?);
-    let servers = [
-        server(settings, public, state.clone(), true, settings.server.admin_on_public)?,
-        server(settings, admin, state, false, true)?,
-    ];
-    tracing::info!(public = %public_address, admin = %admin_address, "listening");
-    Ok(Gateway { public: public_address, admin: admin_address, exchange, servers })
+    let public_address = public.local_addr()?;
+    let admin_address = admin.as_ref().map(TcpListener::local_addr).transpose()?;
+    let both = settings.server.admin_on_public;
+    let public_server = server(settings, public, state.clone(), true, both)?;
+    let admin_server = admin.map(|admin| server(settings, admin, state, false, true));
+    let admin_server = admin_server.transpose()?;
+    let admin = admin_address.map(tracing::field::display);
+    tracing::info!(public = %public_address, admin, "listening");
+    Ok(Gateway {
+        public: public_address,
+        admin: admin_address,
+        exchange,
+        public_server,
+        admin_server,
+    })
 }
 
 impl Gateway {
@@ -83,8 +96,14 @@ impl Gateway {
     /// # Errors
     /// A listener fails.
     pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
-        let Self { exchange, servers: [public, admin], .. } = self;
-        let handles: [ServerHandle; 2] = [public.handle(), admin.handle()];
+        let Self {
+            exchange,
+            public_server,
+            admin_server,
+            ..
+        } = self;
+        let servers = [Some(&public_server), admin_server.as_ref()];
+        let handles: Vec<ServerHandle> = servers.into_iter().flatten().map(Server::handle).collect();
         let announced = Arc::clone(&exchange);
         let stopper = tokio::spawn(async move {
             shutdown.wait().await;
@@ -94,7 +113,13 @@ impl Gateway {
                 handle.stop(true).await;
             }
         });
-        let served = tokio::try_join!(public, admin);
+        let admin = async {
+            match admin_server {
+                Some(server) => server.await,
+                None => Ok(()),
+            }
+        };
+        let served = tokio::try_join!(public_server, admin);
         stopper.abort();
         tokio::task::spawn_blocking(move || exchange.stop()).await?;
         tracing::info!("stopped");
@@ -109,7 +134,10 @@ async fn open(settings: &Settings) -> anyhow::Result<Embedded> {
         queue_capacity: of.queue_capacity,
         batch_max: of.batch_max,
         snapshot_every: of.snapshot_every_commands,
-        journal: journal::Options { segment_bytes: of.segment_bytes, ..journal::Options::default() },
+        journal: journal::Options {
+            segment_bytes: of.segment_bytes,
+            ..journal::Options::default()
+        },
         min_free_bytes: of.min_free_bytes,
         archive_keep_bytes: of.archive_keep_bytes,
         answer_timeout: settings.server.answer_timeout,
@@ -119,8 +147,15 @@ async fn open(settings: &Settings) -> anyhow::Result<Embedded> {
     let definitions = markets::definitions(settings)?;
     // The opening waits for its own threads, which an asynchronous thread must not.
     let opened = tokio::task::spawn_blocking(move || Embedded::open(options, definitions)).await?;
-    let (exchange, found) = opened.with_context(|| format!("the exchange in {}", settings.data_dir.display()))?;
-    let Opened { snapshot, replayed, torn_tail, skipped, halted } = found;
+    let (exchange, found) =
+        opened.with_context(|| format!("the exchange in {}", settings.data_dir.display()))?;
+    let Opened {
+        snapshot,
+        replayed,
+        torn_tail,
+        skipped,
+        halted,
+    } = found;
     for (path, reason) in skipped {
         tracing::warn!(path = %path.display(), reason, "a snapshot could not be used");
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use http::{Scopes, TokenIssuer, TokenRequest};
+use http::{Scope, Scopes, TokenIssuer, TokenRequest};
 use runtime::settings::{Algorithm, Environment};
 use runtime::{Clock, Settings};
 use secrecy::ExposeSecret;
@@ -38,9 +38,17 @@ const OPERATOR: &str = "read admin:markets admin:funds admin:accounts admin:read
 impl TokenCommand {
     pub(crate) fn execute(&self, settings: &Settings) -> anyhow::Result<()> {
         let user = user_id(&self.user);
-        let user = user.or_else(|| Uuid::try_parse(&self.user).ok()).context("the user must be a name or a UUID")?;
+        let user = user
+            .or_else(|| Uuid::try_parse(&self.user).ok())
+            .context("the user must be a name or a UUID")?;
         let usual = if self.user == "operator" { OPERATOR } else { TRADER };
         let scope = self.scope.as_deref().unwrap_or(usual);
+        for word in scope.split_ascii_whitespace() {
+            if Scope::from_word(word).is_none() {
+                let known: Vec<_> = Scope::ALL.iter().map(|scope| scope.word()).collect();
+                bail!("there is no scope `{word}`; there are {}", known.join(", "));
+            }
+        }
         let valid = Duration::from_secs(u64::from(self.hours) * 3_600);
         say(&token(settings, user, self.institution, scope, valid)?)
     }

@@ -65,7 +65,7 @@ impl Embedded {
     /// Puts a job into the queue, if its weight may.
     fn queue(&self, job: Job, weight: Weight) -> Result<(), &'static str> {
         if self.gauge.stopped.load(Ordering::Acquire) {
-            return Err("the exchange has stopped");
+            return Err(NotDone::Stopped.reason());
         }
         let full = self.jobs.len() >= self.options.queue_capacity * 4 / 5;
         if weight == Weight::Ordinary && full {
@@ -74,7 +74,7 @@ impl Embedded {
         match self.jobs.try_send(job) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(_)) => Err("the queue is full"),
-            Err(TrySendError::Disconnected(_)) => Err("the exchange has stopped"),
+            Err(TrySendError::Disconnected(_)) => Err(NotDone::Stopped.reason()),
         }
     }
 
@@ -85,14 +85,14 @@ impl Embedded {
             return Err(unavailable("the disk is nearly full"));
         }
         if !self.gauge.clock_is_sane.load(Ordering::Acquire) {
-            return Err(unavailable("the clock cannot be trusted"));
+            return Err(unavailable(NotDone::Clock.reason()));
         }
         let (answer, outcome) = oneshot::channel();
         self.queue(Job::Command { command, answer }, weight)
             .map_err(unavailable)?;
         match tokio::time::timeout(self.options.answer_timeout, outcome).await {
             Ok(Ok(Ok(outcome))) => Ok(outcome),
-            Ok(Ok(Err(NotDone::Clock))) => Err(unavailable("the clock cannot be trusted")),
+            Ok(Ok(Err(not_done))) => Err(unavailable(not_done.reason())),
             Ok(Err(_)) | Err(_) => Err(EntryError::OutcomeUnknown),
         }
     }

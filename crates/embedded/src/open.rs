@@ -204,7 +204,10 @@ impl Embedded {
                 })
                 .map_err(|_| OpenError::Stopped)?;
             let outcome = outcome.blocking_recv().map_err(|_| OpenError::Stopped)?;
-            let outcome = outcome.map_err(|NotDone::Clock| OpenError::Clock)?;
+            let outcome = outcome.map_err(|not_done| match not_done {
+                NotDone::Clock => OpenError::Clock,
+                NotDone::Stopped => OpenError::Stopped,
+            })?;
             if let (Command::DefineMarket(define), Outcome::Refused(Refusal::Definition(errors))) =
                 (command, outcome)
             {

@@ -3,6 +3,7 @@
 
 mod behaviour;
 mod durability;
+mod faults;
 mod house;
 mod intake;
 mod timers;

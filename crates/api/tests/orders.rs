@@ -30,8 +30,8 @@ fn amend(path: &str, body: &Value) -> TestRequest {
     as_trader(with_json(TestRequest::patch(), path, body))
 }
 
-fn ended(state: OrderState) -> Box<Order> {
-    Box::new(Order {
+fn ended(state: OrderState) -> Arc<Order> {
+    Arc::new(Order {
         state,
         ended_at: Some(support::stamp(2_000)),
         ..order()
@@ -98,7 +98,7 @@ async fn a_repeat_gets_the_first_answer() {
             ..Script::default()
         })
     };
-    let answer = ask(&existing(Placed::Existing(Box::new(order()))), place()).await;
+    let answer = ask(&existing(Placed::Existing(Arc::new(order()))), place()).await;
     assert_eq!((answer.status, &answer.body["order_id"]), (200, &json!(ID)));
     let rejected = ended(OrderState::Rejected(RejectReason::InsufficientBalance));
     for placed in [Placed::Existing(rejected.clone()), Placed::New(rejected)] {
@@ -126,7 +126,7 @@ async fn every_refusal_has_its_status_and_code() {
             422,
             "price_out_of_band",
         ),
-        (EntryError::Rejected(Box::new(order())), 500, "internal"),
+        (EntryError::Rejected(Arc::new(order())), 500, "internal"),
         (
             EntryError::ClientIdConflict(order().order_id),
             409,
@@ -458,7 +458,7 @@ async fn an_order_by_budget_shows_its_budget_and_no_quantity() {
         ..order()
     };
     let script = Script {
-        placed: Some(Placed::New(Box::new(by_budget))),
+        placed: Some(Placed::New(Arc::new(by_budget))),
         ..Script::default()
     };
     let body = ask(&Arc::new(script), place()).await.body;

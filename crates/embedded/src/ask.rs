@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use crossbeam_channel::TrySendError;
 use domain::{Command, Outcome};
-use exchange::Exchange;
+use exchange::{Exchange, Fault};
 use tokio::sync::oneshot;
 use trading::{EntryError, QueryError};
 
@@ -27,17 +27,54 @@ const fn unavailable(reason: &'static str) -> EntryError {
     }
 }
 
+/// What an audit found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Audit {
+    /// The number of the last record, durable by now.
+    pub seq: u64,
+    /// The digest of all events up to it.
+    pub digest: u128,
+    /// The first invariant that does not hold.
+    pub fault: Option<Fault>,
+}
+
 impl Embedded {
+    /// Checks every invariant. The writer walks everything meanwhile: for tests, and for auditors at quiet hours.
+    ///
+    /// # Errors
+    /// No answer, for now.
+    pub async fn audit(&self) -> Result<Audit, QueryError> {
+        let look = |exchange: &Exchange| Audit {
+            seq: exchange.seq(),
+            digest: exchange.event_digest(),
+            fault: exchange.check().err(),
+        };
+        self.read(look).await
+    }
+
+    /// How many jobs wait for the writer at this moment.
+    pub fn waiting(&self) -> usize {
+        self.jobs.len()
+    }
+
+    /// Whether the writer trusts the clock, as of its last look.
+    pub fn is_clock_trusted(&self) -> bool {
+        self.gauge.clock_is_sane.load(Ordering::Acquire)
+    }
+
     /// Puts a job into the queue, if its weight may.
     fn queue(&self, job: Job, weight: Weight) -> Result<(), &'static str> {
-        let full = self.jobs.len() >= self.options.queue_capacity / 5 * 4;
+        if self.gauge.stopped.load(Ordering::Acquire) {
+            return Err(NotDone::Stopped.reason());
+        }
+        let full = self.jobs.len() >= self.options.queue_capacity * 4 / 5;
         if weight == Weight::Ordinary && full {
             return Err("the queue is full");
         }
         match self.jobs.try_send(job) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(_)) => Err("the queue is full"),
-            Err(TrySendError::Disconnected(_)) => Err("the exchange has stopped"),
+            Err(TrySendError::Disconnected(_)) => Err(NotDone::Stopped.reason()),
         }
     }
 
@@ -48,14 +85,14 @@ impl Embedded {
             return Err(unavailable("the disk is nearly full"));
         }
         if !self.gauge.clock_is_sane.load(Ordering::Acquire) {
-            return Err(unavailable("the clock cannot be trusted"));
+            return Err(unavailable(NotDone::Clock.reason()));
         }
         let (answer, outcome) = oneshot::channel();
         self.queue(Job::Command { command, answer }, weight)
             .map_err(unavailable)?;
         match tokio::time::timeout(self.options.answer_timeout, outcome).await {
             Ok(Ok(Ok(outcome))) => Ok(outcome),
-            Ok(Ok(Err(NotDone::Clock))) => Err(unavailable("the clock cannot be trusted")),
+            Ok(Ok(Err(not_done))) => Err(unavailable(not_done.reason())),
             Ok(Err(_)) | Err(_) => Err(EntryError::OutcomeUnknown),
         }
     }

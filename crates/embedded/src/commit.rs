@@ -1,5 +1,6 @@
 //! The journal thread: makes batches durable one after the other, and only then lets answers and events out.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -42,33 +43,43 @@ pub(crate) struct Committer {
 impl Committer {
     /// Works until the writer has gone.
     pub fn run(mut self) {
+        if catch_unwind(AssertUnwindSafe(|| self.work())).is_err() {
+            self.gauge.stopped.store(true, Ordering::Release);
+            self.fatal.happen("the journal thread panicked");
+        }
+        self.gauge.stopped.store(true, Ordering::Release);
+    }
+
+    fn work(&mut self) {
         while let Ok(handover) = self.handovers.recv() {
-            let done = match handover {
+            match handover {
                 Handover::Batch {
                     records,
                     answers,
                     events,
                     markets,
-                } => self.commit(&records, answers, events, markets),
-                Handover::Covered(seq) => {
-                    self.covered(seq);
-                    true
-                }
-                Handover::Snapshot { seq, contents } => {
-                    if let Err(error) = Snapshots::new(self.journal.dir()).write(seq, &contents) {
-                        tracing::warn!(%error, seq, "the last snapshot was not written; a start replays more");
-                    } else {
-                        tracing::info!(seq, "wrote the last snapshot");
-                        self.covered(seq);
+                } => {
+                    if !self.commit(&records, answers, events, markets) {
+                        return;
                     }
-                    true
                 }
-            };
-            if !done {
-                break;
+                Handover::Covered(seq) => self.covered(seq),
+                Handover::Snapshot { seq, contents } => self.snapshot(seq, &contents),
             }
         }
-        self.gauge.stopped.store(true, Ordering::Release);
+    }
+
+    /// Writes the last snapshot of a clean stop.
+    fn snapshot(&mut self, seq: u64, contents: &[u8]) {
+        match Snapshots::new(self.journal.dir()).write(seq, contents) {
+            Ok(()) => {
+                tracing::info!(seq, "wrote the last snapshot");
+                self.covered(seq);
+            }
+            Err(error) => {
+                tracing::warn!(%error, seq, "the last snapshot was not written; a start replays more")
+            }
+        }
     }
 
     /// False: nothing may go on.

@@ -12,6 +12,18 @@ pub(crate) type Answer = Box<dyn FnOnce() + Send>;
 pub(crate) enum NotDone {
     /// The clock cannot be trusted.
     Clock,
+    /// The exchange has stopped.
+    Stopped,
+}
+
+impl NotDone {
+    /// The reason as callers are told of it.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Clock => "the clock cannot be trusted",
+            Self::Stopped => "the exchange has stopped",
+        }
+    }
 }
 
 /// What waits for the writer.

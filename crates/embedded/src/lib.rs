@@ -13,9 +13,12 @@ mod job;
 mod open;
 mod options;
 mod poison;
+mod probe;
 mod snapshots;
 mod writer;
 
+pub use ask::Audit;
 pub use fatal::Fatal;
 pub use open::{Embedded, OpenError, Opened};
 pub use options::Options;
+pub use probe::Probe;

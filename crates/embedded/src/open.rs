@@ -159,6 +159,7 @@ impl Embedded {
             guard: JumpGuard::new(&options.clock, JumpGuard::LIMIT),
             gauge: Arc::clone(&gauge),
             fatal: options.fatal.clone(),
+            probe: options.probe.clone(),
         };
         let committer = Committer {
             journal,
@@ -176,6 +177,7 @@ impl Embedded {
             handovers,
             stop,
         };
+        maker.look_at_disk();
         let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let threads = vec![
             thread("writer").spawn(move || writer.run())?,
@@ -202,7 +204,10 @@ impl Embedded {
                 })
                 .map_err(|_| OpenError::Stopped)?;
             let outcome = outcome.blocking_recv().map_err(|_| OpenError::Stopped)?;
-            let outcome = outcome.map_err(|NotDone::Clock| OpenError::Clock)?;
+            let outcome = outcome.map_err(|not_done| match not_done {
+                NotDone::Clock => OpenError::Clock,
+                NotDone::Stopped => OpenError::Stopped,
+            })?;
             if let (Command::DefineMarket(define), Outcome::Refused(Refusal::Definition(errors))) =
                 (command, outcome)
             {

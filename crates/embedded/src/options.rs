@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use runtime::Clock;
 
-use crate::Fatal;
+use crate::{Fatal, Probe};
 
 /// How the embedded exchange is set up.
 #[derive(Debug, Clone)]
@@ -32,6 +32,8 @@ pub struct Options {
     pub clock: Clock,
     /// What happens when nothing may go on.
     pub fatal: Fatal,
+    /// Sees each command before it is applied; for tests.
+    pub probe: Probe,
 }
 
 impl Options {
@@ -49,6 +51,7 @@ impl Options {
             hash_seed: 0,
             clock: Clock::System,
             fatal: Fatal::default(),
+            probe: Probe::default(),
         }
     }
 }

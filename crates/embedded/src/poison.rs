@@ -37,7 +37,6 @@ pub(crate) fn keep(
     let dir = dir.join("poison");
     fs::create_dir_all(&dir)?;
     let market = market.map_or_else(|| "none".to_owned(), |number| number.0.to_string());
-    let path = dir.join(format!("{:020}-{market}.bin", at.micros()));
     let mut bytes = Vec::new();
     let entry = LogEntry {
         rules: engine::RULES_VERSION,
@@ -45,12 +44,24 @@ pub(crate) fn keep(
         body: LogBody::Command(command.clone()),
     };
     entry.encode(&mut bytes).map_err(io::Error::other)?;
-    let mut file = File::create(&path)?;
+    let (path, mut file) = create(&dir, &format!("{:020}-{market}", at.micros()))?;
     file.write_all(&bytes)?;
     file.sync_all()?;
     fs::write(path.with_extension("txt"), format!("{panic}\n{command:#?}\n"))?;
     File::open(&dir)?.sync_all()?;
     Ok(path)
+}
+
+/// A new file. Deaths can have one stamp (after the clock went back, stamps stand still), and each of them counts.
+fn create(dir: &Path, name: &str) -> io::Result<(PathBuf, File)> {
+    let mut number = 1;
+    loop {
+        let path = dir.join(format!("{name}-{number}.bin"));
+        match File::create_new(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            file => return file.map(|file| (path, file)),
+        }
+    }
 }
 
 /// The markets whose commands killed the writer three times within the last ten minutes.
@@ -66,12 +77,14 @@ pub(crate) fn deadly(dir: &Path, now: Stamp) -> io::Result<Vec<MarketNumber>> {
     let mut deaths = Vec::new();
     for entry in entries {
         let name = entry?.file_name();
-        let parts = name
+        let mut parts = name
             .to_str()
             .and_then(|name| name.strip_suffix(".bin"))
-            .and_then(|name| name.split_once('-'));
-        let Some((Ok(at), Ok(market))) = parts.map(|(at, market)| (at.parse::<u64>(), market.parse::<u32>()))
-        else {
+            .into_iter()
+            .flat_map(|name| name.split('-'));
+        let at = parts.next().and_then(|at| at.parse::<u64>().ok());
+        let market = parts.next().and_then(|market| market.parse::<u32>().ok());
+        let (Some(at), Some(market)) = (at, market) else {
             continue;
         };
         if at.saturating_add(WINDOW_MICROS) > now.micros() {

@@ -53,7 +53,8 @@ impl SnapshotMaker {
         }
     }
 
-    fn look_at_disk(&self) {
+    /// Looks whether placements have room.
+    pub fn look_at_disk(&self) {
         match journal::free_bytes(&self.dir) {
             Ok(free) => {
                 let room = free >= self.min_free_bytes;

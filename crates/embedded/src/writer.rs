@@ -17,7 +17,7 @@ use trading::{MarketView, Markets};
 use crate::commit::Handover;
 use crate::gauge::Gauge;
 use crate::job::{Answer, Job, NotDone};
-use crate::{Fatal, poison};
+use crate::{Fatal, Probe, poison};
 
 /// The longest that the writer sleeps without a look at the clock.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
@@ -33,6 +33,7 @@ pub(crate) struct Writer {
     pub guard: JumpGuard,
     pub gauge: Arc<Gauge>,
     pub fatal: Fatal,
+    pub probe: Probe,
 }
 
 /// What a batch has gathered so far.
@@ -50,6 +51,20 @@ struct Dead;
 impl Writer {
     /// Works until it is told to stop, all callers have gone, or nothing may go on.
     pub fn run(mut self) {
+        if catch_unwind(AssertUnwindSafe(|| self.work())).is_err() {
+            self.die("the writer panicked");
+        }
+        self.gauge.stopped.store(true, Ordering::Release);
+        // Nothing was done for those who still wait. Who comes at this very moment waits for the answer's timeout.
+        for job in self.jobs.try_iter() {
+            if let Job::Command { answer, .. } = job {
+                // An error says that nobody waits any more.
+                let _ = answer.send(Err(NotDone::Stopped));
+            }
+        }
+    }
+
+    fn work(&mut self) {
         let mut stop = None;
         while stop.is_none() {
             let first = match self.jobs.recv_timeout(self.sleep()) {
@@ -59,7 +74,7 @@ impl Writer {
             };
             match self.batch(first) {
                 Ok(ended) => stop = ended,
-                Err(Dead) => return self.gauge.stopped.store(true, Ordering::Release),
+                Err(Dead) => return,
             }
         }
         if stop == Some(true) {
@@ -72,6 +87,13 @@ impl Writer {
                 Err(error) => tracing::warn!(%error, "no last snapshot; a start replays more"),
             }
         }
+    }
+
+    /// Nothing may go on: first nobody is let in any more, then the fault is told.
+    fn die(&self, reason: &str) -> Dead {
+        self.gauge.stopped.store(true, Ordering::Release);
+        self.fatal.happen(reason);
+        Dead
     }
 
     /// Until the next timer, or a while.
@@ -95,9 +117,8 @@ impl Writer {
         };
         let mut stop = None;
         self.tick(&mut gathered)?;
-        let mut next = first;
-        for _ in 0..self.batch_max {
-            let Some(job) = next.take() else { break };
+        let (mut next, mut taken) = (first, 0);
+        while let Some(job) = next {
             match job {
                 Job::Read(read) => gathered.answers.push(read(&self.exchange)),
                 Job::Stop { snapshot } => {
@@ -117,7 +138,9 @@ impl Writer {
                         .push(Box::new(move || drop(answer.send(Err(NotDone::Clock))))),
                 },
             }
-            if gathered.records.is_full() {
+            taken += 1;
+            // Nothing more is taken from the queue than this batch has room for: what is taken is answered.
+            if taken >= self.batch_max || gathered.records.is_full() {
                 break;
             }
             next = self.jobs.try_recv().ok();
@@ -162,12 +185,18 @@ impl Writer {
         match &mut command {
             Command::Place(place) => {
                 place.order_id = OrderId::at(at, seq);
-                self.exchange.prepare(place);
+                // Where the clock went back, stamps run ahead of it; no order is late because of that.
+                let ahead = at.micros() - now.micros();
+                place.received_at = place.received_at.plus_micros(ahead);
             }
             Command::Amend(amend) => amend.request_id = RequestId::at(at, seq),
             _ => {}
         }
         let applied = catch_unwind(AssertUnwindSafe(|| {
+            self.probe.look(&command);
+            if let Command::Place(place) = &mut command {
+                self.exchange.prepare(place);
+            }
             self.exchange.apply(at, &command, &mut gathered.out)
         }));
         let outcome = match applied {
@@ -192,11 +221,7 @@ impl Writer {
         let pushed = encoded
             .map_err(|e| e.to_string())
             .and_then(|()| gathered.records.push(&bytes).map_err(|e| e.to_string()));
-        pushed.map_err(|error| {
-            self.fatal
-                .happen(&format!("a record does not fit the log: {error}"));
-            Dead
-        })
+        pushed.map_err(|error| self.die(&format!("a record does not fit the log: {error}")))
     }
 
     fn poisoned(&self, at: Stamp, command: &Command, panic: &(dyn std::any::Any + Send)) -> Dead {
@@ -217,8 +242,7 @@ impl Writer {
                 tracing::error!(%error, panic = text, "a command that cannot be applied could not be kept")
             }
         }
-        self.fatal.happen(&format!("a command cannot be applied: {text}"));
-        Dead
+        self.die(&format!("a command cannot be applied: {text}"))
     }
 
     fn market_of(&self, user_id: domain::UserId, order: &domain::OrderRef) -> Option<domain::MarketNumber> {

@@ -1,18 +1,25 @@
 //! Prints what a million open orders cost: memory, snapshot, and the time to write and to restore it.
 //!
 //! `cargo run --release -p exchange --example memory [ORDERS]`; reads /proc, so Linux only.
-#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement, run by hand")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a measurement, run by hand"
+)]
 
 use domain::{
-    Amount, Asset, Command, DefineMarket, FeeRate, Lots, MarketDefinition, MarketNumber, OrderId, Place, Price,
-    Quantity, SelfTradePrevention, Side, Stamp, Symbol, Terms, TimeInForce, Transfer, TransferKind, UserId,
+    Amount, Asset, Command, DefineMarket, FeeRate, Lots, MarketDefinition, MarketNumber, OrderId, Place,
+    Price, Quantity, SelfTradePrevention, Side, Stamp, Symbol, Terms, TimeInForce, Transfer, TransferKind,
+    UserId,
 };
 use exchange::{Exchange, Output};
 
 const USERS: u64 = 1_000;
 
 fn main() {
-    let orders: u64 = std::env::args().nth(1).map_or(1_000_000, |text| text.parse().unwrap());
+    let orders: u64 = std::env::args()
+        .nth(1)
+        .map_or(1_000_000, |text| text.parse().unwrap());
     let mut exchange = Exchange::new(1);
     let mut out = Output::default();
     let mut at = Stamp::from_micros(1_700_000_000_000_000);
@@ -21,7 +28,12 @@ fn main() {
         exchange.apply(at, &command, &mut out);
         out.events.clear();
     };
-    apply(&mut exchange, Command::DefineMarket(DefineMarket { definition: definition() }));
+    apply(
+        &mut exchange,
+        Command::DefineMarket(DefineMarket {
+            definition: definition(),
+        }),
+    );
     for user in 0..USERS {
         for code in ["BASE", "QUOTE"] {
             let transfer = Transfer {
@@ -53,9 +65,17 @@ fn main() {
 }
 
 fn place(number: u64) -> Place {
-    let side = if number.is_multiple_of(2) { Side::Buy } else { Side::Sell };
+    let side = if number.is_multiple_of(2) {
+        Side::Buy
+    } else {
+        Side::Sell
+    };
     let away = 1 + (number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as u32 % 25_000;
-    let ticks = if side == Side::Buy { 1_000_000 - away } else { 1_000_000 + away };
+    let ticks = if side == Side::Buy {
+        1_000_000 - away
+    } else {
+        1_000_000 + away
+    };
     Place {
         order_id: OrderId::from_u128(u128::from(number) + 1),
         user_id: UserId::from_u128(u128::from(number % USERS)),
@@ -80,7 +100,10 @@ fn place(number: u64) -> Place {
 fn definition() -> MarketDefinition {
     MarketDefinition {
         number: MarketNumber(1),
-        symbol: Symbol { base: asset("BASE"), quote: asset("QUOTE") },
+        symbol: Symbol {
+            base: asset("BASE"),
+            quote: asset("QUOTE"),
+        },
         tick: Amount(1_000_000),
         lot: Amount(100),
         min_quantity: Lots(1),

@@ -119,7 +119,7 @@ impl Exchange {
         let engine = engine.map_err(SnapshotError::Malformed)?;
         let mut ended = Ended::new(hash_seed);
         orders.into_iter().for_each(|order| ended.push(order));
-        Ok(Self {
+        let exchange = Self {
             engine,
             ledger,
             tape,
@@ -128,6 +128,8 @@ impl Exchange {
             seq,
             last,
             undigested,
-        })
+        };
+        exchange.check().map_err(|fault| malformed(&fault))?;
+        Ok(exchange)
     }
 }

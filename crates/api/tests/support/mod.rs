@@ -158,7 +158,7 @@ impl OrderEntry for Script {
         Ok(self
             .placed
             .clone()
-            .unwrap_or_else(|| Placed::New(Box::new(order()))))
+            .unwrap_or_else(|| Placed::New(Arc::new(order()))))
     }
 
     async fn cancel(&self, caller: Caller, wanted: OrderRef) -> Result<Order, EntryError> {

@@ -9,6 +9,7 @@ use domain::{
     Side, Terms, TimeInForce, TransferKind, UserId,
 };
 use embedded::{Embedded, Fatal, OpenError, Opened, Options};
+use exchange::{Exchange, LogEntry, Output};
 use runtime::ManualClock;
 use tempfile::TempDir;
 use trading::{Caller, EntryError, NewOrder, Operations, OrderEntry, Placed};
@@ -167,4 +168,22 @@ pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     panic!("waited in vain until {what}");
+}
+
+/// The exchange made again from the whole log, archive and journal.
+pub fn replayed(dir: &Path) -> Exchange {
+    let mut exchange = Exchange::new(7);
+    let everything = journal::ReadOptions {
+        to_seq: None,
+        include_archive: true,
+    };
+    let mut reader = journal::Reader::open(dir, 1, everything).unwrap();
+    let mut out = Output::default();
+    while let Some((_, bytes)) = reader.next_entry().unwrap() {
+        exchange
+            .replay(&LogEntry::decode(bytes).unwrap(), &mut out)
+            .unwrap();
+    }
+    exchange.check().unwrap();
+    exchange
 }

@@ -2,4 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 mod behaviour;
+mod durability;
+mod faults;
 mod house;
+mod intake;
+mod timers;

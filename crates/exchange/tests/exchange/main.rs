@@ -9,6 +9,8 @@ mod chunks;
 #[cfg(test)]
 mod life;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod markets;
 #[cfg(test)]
 mod moves;

@@ -169,7 +169,7 @@ fn the_first_refusal_in_order_wins() {
         ("buy a 1 @ 50 by x", "rejected a market_state"),
         ("buy a 1 @ 50 by x deadline 11:00", "expired a too_late"),
     ] {
-        crate::script::check(&format!("{full}{order}; book off"), &format!("{expected}"));
+        crate::script::check(&format!("{full}{order}; book off"), expected);
     }
     let open = "define min_quantity=5 limit_band=1000; deposit x 1 USD; sell o 9 @ 100; ";
     for (order, expected) in [

@@ -51,6 +51,8 @@ pub enum Life {
 #[derive(Debug, Clone)]
 pub enum Move {
     Place(Wish),
+    /// The last order with a client id once more, under a new order id.
+    Again,
     Cancel {
         order: usize,
         by_client_id: bool,
@@ -111,7 +113,7 @@ fn prevention() -> impl Strategy<Value = SelfTradePrevention> {
 pub fn wish() -> impl Strategy<Value = Wish> {
     use Kind::{Budget, Limit, Market, PostOnly, Stop, StopBudget, StopLimit};
     let kind = prop_oneof![
-        10 => Just(Limit), 2 => Just(PostOnly), 2 => Just(Market), 1 => Just(Budget), 2 => Just(Stop),
+        10 => Just(Limit), 3 => Just(PostOnly), 2 => Just(Market), 1 => Just(Budget), 2 => Just(Stop),
         1 => Just(StopBudget), 2 => Just(StopLimit)
     ];
     let life = prop_oneof![
@@ -155,8 +157,8 @@ pub fn wish() -> impl Strategy<Value = Wish> {
 
 fn amend() -> impl Strategy<Value = Move> {
     let price = proptest::option::of(95..=105u32);
-    let lots = proptest::option::of(1..=14u64);
-    (0..40usize, price, lots).prop_map(|(order, price, lots)| Move::Amend { order, price, lots })
+    let lots = proptest::option::of(prop_oneof![6 => 1..=14u64, 1 => 15..=60u64]);
+    (0..15usize, price, lots).prop_map(|(order, price, lots)| Move::Amend { order, price, lots })
 }
 
 fn cancel_all() -> impl Strategy<Value = Move> {
@@ -197,7 +199,7 @@ fn state() -> impl Strategy<Value = Move> {
 pub fn trading() -> impl Strategy<Value = Move> {
     prop_oneof![
         20 => wish().prop_map(Move::Place),
-        3 => (0..40usize, any::<bool>()).prop_map(|(order, by_client_id)| Move::Cancel { order, by_client_id }),
+        3 => (0..20usize, any::<bool>()).prop_map(|(order, by_client_id)| Move::Cancel { order, by_client_id }),
         5 => amend(),
         1 => cancel_all(),
         2 => (0..60u64).prop_map(|seconds| Move::Wait { seconds }),
@@ -214,6 +216,7 @@ pub fn any_move() -> impl Strategy<Value = Move> {
         1 => state(),
         1 => (0..2u32, fees.clone(), fees).prop_map(|(market, maker, taker)| Move::Fees { market, maker, taker }),
         1 => any::<u64>().prop_map(|hash_seed| Move::Restart { hash_seed }),
+        1 => Just(Move::Again),
     ]
 }
 
@@ -222,6 +225,7 @@ pub struct Director {
     pub now: Stamp,
     /// Every order placed so far: id, owner, client id.
     pub placed: Vec<(OrderId, UserId, Option<ClientOrderId>)>,
+    named: Option<Place>,
     commands: u64,
 }
 
@@ -230,6 +234,7 @@ impl Director {
         Self {
             now: Stamp::from_micros(1_728_000_000_000_000 + 23 * 3_600_000_000),
             placed: Vec::new(),
+            named: None,
             commands: 0,
         }
     }
@@ -259,7 +264,22 @@ impl Director {
     pub fn command(&mut self, step: &Move) -> Option<Command> {
         self.commands += 1;
         let command = match step {
-            Move::Place(wish) => Command::Place(self.place(wish)),
+            Move::Place(wish) => {
+                let place = self.place(wish);
+                if place.client_order_id.is_some() {
+                    self.named = Some(place.clone());
+                }
+                Command::Place(place)
+            }
+            Move::Again => {
+                let order_id = OrderId::at(self.now, self.commands);
+                let received_at = self.now;
+                Command::Place(Place {
+                    order_id,
+                    received_at,
+                    ..self.named.clone()?
+                })
+            }
             Move::Cancel { order, by_client_id } => {
                 let (user_id, order) = self.known(*order, *by_client_id)?;
                 Command::Cancel(Cancel { user_id, order })

@@ -20,7 +20,7 @@ pub fn config(cases: u32) -> Config {
 }
 
 /// Plays a session; every so many commands the whole is compared.
-fn play(moves: &[Move], every: usize) -> Venue {
+pub fn play(moves: &[Move], every: usize) -> Venue {
     let (mut venue, mut director) = (Venue::new(), Director::new());
     for command in director.opening([20, 20, 3_000]) {
         venue.apply(director.now, command);
@@ -136,4 +136,92 @@ fn a_log_of_other_rules_is_refused() {
     let (found, ours) = (RULES_VERSION + 1, RULES_VERSION);
     assert_eq!(refused, Err(LogError::UnknownRules { found, ours }));
     assert_eq!(exchange.seq(), 0, "nothing was applied");
+}
+
+/// What a session reached, by name.
+fn reached(venue: &Venue, met: &mut std::collections::BTreeSet<String>) {
+    let (mut exchange, mut out) = (Exchange::new(8), Output::default());
+    for entry in &venue.log {
+        let LogBody::Command(command) = &entry.body else {
+            continue;
+        };
+        let outcome = exchange.apply(entry.at, command, &mut out);
+        if let domain::Outcome::Refused(refusal) = &outcome {
+            let words = format!("{refusal:?}");
+            met.insert(format!(
+                "refused {}",
+                words.split(['(', '{']).next().unwrap_or_default()
+            ));
+        }
+        if let (Command::Amend(_), domain::Outcome::Amended(_)) = (command, &outcome) {
+            let traded = out
+                .events
+                .iter()
+                .any(|event| matches!(event.event, domain::Event::Trade(_)));
+            met.insert(format!("amended, traded: {traded}"));
+        }
+        for event in out.events.drain(..) {
+            match event.event {
+                domain::Event::OrderClosed(order) => {
+                    let status = order.state.status().word();
+                    let reason = order.state.reason_code().unwrap_or_default();
+                    met.insert(format!("{status} {reason}").trim().to_owned());
+                }
+                domain::Event::OrderTriggered { .. } => drop(met.insert("triggered".to_owned())),
+                domain::Event::OrderPrevented { .. } => drop(met.insert("prevented".to_owned())),
+                domain::Event::Trade(trade) if trade.buyer.fee.0 > 0 => drop(met.insert("fee".to_owned())),
+                _ => {}
+            }
+        }
+        met.insert(match outcome {
+            domain::Outcome::Repeated(_) => "repeated".to_owned(),
+            _ => continue,
+        });
+    }
+}
+
+#[test]
+fn the_sessions_reach_what_they_are_to_test() {
+    use proptest::strategy::ValueTree;
+    let mut runner = proptest::test_runner::TestRunner::new(config(1));
+    let sessions = prop::collection::vec(any_move(), 400..500);
+    let mut met = std::collections::BTreeSet::new();
+    for _ in 0..10 {
+        let moves = sessions.new_tree(&mut runner).unwrap().current();
+        reached(&play(&moves, 500), &mut met);
+    }
+    for what in [
+        "CANCELLED amended",
+        "CANCELLED mass_cancel",
+        "CANCELLED operator",
+        "CANCELLED requested",
+        "CANCELLED self_trade",
+        "EXPIRED fill_or_kill",
+        "EXPIRED immediate",
+        "EXPIRED time_in_force",
+        "EXPIRED too_late",
+        "FILLED",
+        "REJECTED insufficient_balance",
+        "REJECTED market_state",
+        "REJECTED post_only_would_take",
+        "REJECTED stop_already_triggered",
+        "amended, traded: false",
+        "amended, traded: true",
+        "fee",
+        "prevented",
+        "refused Amendment",
+        "refused ClientIdConflict",
+        "refused InsufficientBalance",
+        "refused MarketState",
+        "refused OrderEnded",
+        "refused Shape",
+        "refused TransferKeyConflict",
+        "repeated",
+        "triggered",
+    ] {
+        assert!(
+            met.contains(what),
+            "no session reached: {what}; they reached {met:#?}"
+        );
+    }
 }

@@ -4,8 +4,11 @@ use domain::{Amount, Command, Stamp, Transfer, TransferKind, UserId};
 use engine::RULES_VERSION;
 use exchange::{DIGEST_EVERY, Exchange, LogBody, LogEntry, LogError, Output, SnapshotError};
 
-use crate::moves::Director;
-use crate::venue::Venue;
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+
+use crate::moves::any_move;
+use crate::properties::{config, play};
 
 fn deposit(user: u128, key: &str, amount: u64) -> Command {
     Command::Transfer(Transfer {
@@ -20,7 +23,7 @@ fn deposit(user: u128, key: &str, amount: u64) -> Command {
 /// The digest that stands in the log after these commands and as many ticks as are needed.
 fn digest_after(commands: &[Command]) -> u128 {
     let mut exchange = Exchange::new(1);
-    let ticks = std::iter::repeat(&Command::Tick).take(DIGEST_EVERY as usize - commands.len());
+    let ticks = std::iter::repeat_n(&Command::Tick, DIGEST_EVERY as usize - commands.len());
     for command in commands.iter().chain(ticks) {
         exchange.apply(Stamp::FIRST, command, &mut Output::default());
     }
@@ -104,12 +107,9 @@ fn a_record_survives_its_bytes_and_nothing_else_is_a_record() {
 
 /// An exchange with a bit of everything in it.
 fn filled() -> Exchange {
-    let mut venue = Venue::new();
-    let director = Director::new();
-    for command in director.opening([100, 100, 10_000]) {
-        venue.apply(director.now, command);
-    }
-    venue.exchange
+    let mut runner = TestRunner::new(config(1));
+    let sessions = proptest::collection::vec(any_move(), 120..121);
+    play(&sessions.new_tree(&mut runner).unwrap().current(), 200).exchange
 }
 
 #[test]
@@ -140,4 +140,21 @@ fn a_snapshot_is_whole_or_refused() {
             ours: RULES_VERSION
         })
     );
+}
+
+#[test]
+fn a_damaged_snapshot_is_refused_or_gives_an_exchange_that_holds() {
+    let bytes = filled().snapshot().unwrap();
+    let mut refused = 0;
+    for place in 0..bytes.len() {
+        for flip in [1, 0x80] {
+            let mut damaged = bytes.clone();
+            damaged[place] ^= flip;
+            match Exchange::restore(&damaged, 1) {
+                Err(_) => refused += 1,
+                Ok(exchange) => assert_eq!(exchange.check(), Ok(()), "byte {place} ^ {flip}"),
+            }
+        }
+    }
+    assert!(refused > 0);
 }

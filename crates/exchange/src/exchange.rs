@@ -291,7 +291,7 @@ impl Exchange {
                 return Err(Fault::Reservation(order_id));
             }
         }
-        if self.ledger.snapshot().reservations.len() == held {
+        if self.ledger.reservation_count() == held {
             Ok(())
         } else {
             Err(Fault::Stray)

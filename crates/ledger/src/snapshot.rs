@@ -196,8 +196,7 @@ impl Ledger {
                 .assets
                 .find(record.asset)
                 .ok_or_else(|| bad("accounts", index))?;
-            let user = self.accounts.add_user(record.user_id);
-            let row = self.accounts.open(record.user_id, user, record.asset, number);
+            let row = self.accounts.open(record.user_id, number);
             self.accounts[row].balance = record.balance;
         }
         Ok(())
@@ -211,13 +210,12 @@ impl Ledger {
         let mut handles = Vec::with_capacity(records.len());
         for (index, record) in records.iter().enumerate() {
             let unknown = || bad("reservations", index);
-            let user = self.accounts.user(record.user_id).ok_or_else(unknown)?;
-            let pays = self.accounts.row(user, record.asset).ok_or_else(unknown)?;
+            let pays = self.row(record.user_id, record.asset).ok_or_else(unknown)?;
             if record.asset == record.receives {
                 return Err(unknown());
             }
             let number = self.assets.find(record.receives).ok_or_else(unknown)?;
-            let receives = self.accounts.open(record.user_id, user, record.receives, number);
+            let receives = self.accounts.open(record.user_id, number);
             let slot = self.reservations.next_slot()?;
             let use_of = match record.request_id {
                 Some(_) => SlotUse::Amendment,

@@ -114,8 +114,7 @@ impl Ledger {
             .checked_add(t.amount)
             .ok_or(TransferAnswer::TooLarge)?;
         let number = self.assets.add(t.asset);
-        let user = self.accounts.add_user(t.user_id);
-        let row = self.accounts.open(t.user_id, user, t.asset, number);
+        let row = self.accounts.open(t.user_id, number);
         self.assets[number].came_in = came_in;
         self.accounts[row].receive(t.amount);
         let (entry, available) = (EntryType::Deposit, AccountRef::available(t.user_id));
@@ -134,10 +133,7 @@ impl Ledger {
 
     fn withdraw(&mut self, t: &Transfer, postings: &mut impl Postings) -> Result<Balance, TransferAnswer> {
         let lacking = |available| TransferAnswer::InsufficientBalance { available };
-        let row = self
-            .accounts
-            .find(t.user_id, t.asset)
-            .ok_or(lacking(Amount::ZERO))?;
+        let row = self.row(t.user_id, t.asset).ok_or(lacking(Amount::ZERO))?;
         let account = &self.accounts[row];
         let available = account.balance.available;
         if t.amount > available {

@@ -26,10 +26,10 @@ quote_fees=0
 traded=0
 ask nobody GET "/api/v1/markets/$dashed/trades?limit=1000"
 printf '%s\n' "$body" | tr '{' '\n' |
-  sed -n 's/.*"quantity":"\([^"]*\)","quote_quantity":"\([^"]*\)","taker_side":"\([^"]*\)".*/\1 \2 \3/p' >"$scratch/trades"
-while read -r quantity quote taker; do
+  sed -n 's/.*"quantity":"\([^"]*\)","quote_quantity":"\([^"]*\)","is_buyer_maker":\([a-z]*\).*/\1 \2 \3/p' >"$scratch/trades"
+while read -r quantity quote buyer_is_maker; do
   traded=$((traded + 1))
-  case $taker in BUY) buyer=2 seller=1 ;; *) buyer=1 seller=2 ;; esac
+  case $buyer_is_maker in false) buyer=2 seller=1 ;; *) buyer=1 seller=2 ;; esac
   base_fees=$((base_fees + $(fee "$(units "$quantity")" "$buyer")))
   quote_fees=$((quote_fees + $(fee "$(units "$quote")" "$seller")))
 done <"$scratch/trades"

@@ -15,10 +15,10 @@ depth
 expect 200 '+"asks":[["103","1"],["104","2"]]'
 same 'the sequence of the market went on' yes "$([ "$(field last_seq)" -gt "$seq_before" ] && echo yes)"
 ask nobody GET "/api/v1/markets/$dashed/trades?limit=1"
-expect 200 "symbol=$symbol" price=103 quantity=1 quote_quantity=103 taker_side=BUY '-user_id' '-order_id'
+expect 200 "symbol=$symbol" price=103 quantity=1 quote_quantity=103 is_buyer_maker=false '-user_id' '-order_id'
 place carol SELL LIMIT quantity=1 price=97
 ask nobody GET "/api/v1/markets/$dashed/trades?limit=1"
-expect 200 price=97 taker_side=SELL
+expect 200 price=97 is_buyer_maker=true
 ask carol GET '/api/v1/orders?limit=2'
 same 'orders come newest first' 'SELL BUY' \
   "$(printf '%s' "$body" | tr '{' '\n' | sed -n 's/.*"side":"\([^"]*\)".*/\1/p' | tr '\n' ' ' | sed 's/ $//')"

@@ -9,6 +9,7 @@ use runtime::settings::{Variables, find_file};
 use runtime::{Settings, Shutdown, telemetry};
 
 use crate::journal_command::JournalCommand;
+use crate::server::check_mode;
 use crate::token::TokenCommand;
 
 /// The trade engine's gateway. Without a command it runs.
@@ -57,7 +58,10 @@ impl Cli {
             Command::Run => serve(settings),
             Command::Token(token) => token.execute(&settings),
             Command::Journal(journal) => journal.execute(&settings),
-            Command::Config(ConfigCommand::Check) => say("the settings are right"),
+            Command::Config(ConfigCommand::Check) => {
+                check_mode(&settings)?;
+                say("the settings are right")
+            }
             Command::Config(ConfigCommand::Show) => say(&settings.show()),
         }
     }

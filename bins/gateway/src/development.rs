@@ -80,9 +80,9 @@ pub(crate) fn greet(
   Trade engine, embedded, in development.
   API        http://{public}/api/v1   (operators: {operators})
   Data       {}
-  Users      alice and bob are funded; more tokens: gateway token bob, gateway token operator
+  Users      alice and bob are funded; more tokens: cargo run --release -- token bob (or operator, or any UUID)
 
-  Place an order:
+  Place an order as alice:
 
 curl -i http://{public}/api/v1/orders -H 'Content-Type: application/json' \\
   -H 'Authorization: Bearer {alice}' \\

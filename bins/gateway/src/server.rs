@@ -47,14 +47,23 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     gateway.run(shutdown).await
 }
 
+/// Whether this program can run in the mode of the settings.
+///
+/// # Errors
+/// It cannot.
+pub(crate) fn check_mode(settings: &Settings) -> anyhow::Result<()> {
+    if settings.mode != Mode::Embedded {
+        bail!("mode: must be embedded: this program contains no other exchange yet");
+    }
+    Ok(())
+}
+
 /// Opens the exchange and binds the listeners.
 ///
 /// # Errors
 /// The exchange cannot be opened, or an address is taken.
 pub async fn start(settings: &Settings) -> anyhow::Result<Gateway> {
-    if settings.mode != Mode::Embedded {
-        bail!("mode: this program contains the embedded exchange only");
-    }
+    check_mode(settings)?;
     let verifier = Arc::new(TokenVerifier::new(&jwt(settings))?);
     let listener = |port| {
         let address = (settings.server.host.as_str(), port);

@@ -185,7 +185,7 @@ fn asset(code: &str) -> Asset {
     code.parse().expect("capitals are an asset")
 }
 
-/// A market without bands and with the plan's fees, on a grid so fine that every flow fits.
+/// A market without bands and with the usual fees, on a grid so fine that every flow fits.
 fn definition() -> MarketDefinition {
     MarketDefinition {
         number: MARKET,

@@ -117,7 +117,7 @@ struct TradeBody {
     price: String,
     quantity: String,
     quote_quantity: String,
-    taker_side: &'static str,
+    is_buyer_maker: bool,
     executed_at: String,
 }
 
@@ -195,7 +195,7 @@ fn trade_body(market: &Market, trade: &Trade) -> TradeBody {
         price: market.price_amount(trade.price).to_string(),
         quantity: market.base_amount(trade.quantity.lots()).to_string(),
         quote_quantity: trade.notional(market).to_string(),
-        taker_side: trade.maker_side.opposite().word(),
+        is_buyer_maker: trade.maker_side == Side::Buy,
         executed_at: time(trade.executed_at),
     }
 }

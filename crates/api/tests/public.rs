@@ -37,7 +37,7 @@ async fn markets_depth_and_trades_need_no_token() {
             "/api/v1/markets/BTC-USDT/trades",
             json!({"trades": [{
                 "trade_id": "018bcfe5-6800-7000-8040-000000000001", "symbol": "BTC/USDT", "price": "50000",
-                "quantity": "0.5", "quote_quantity": "25000", "taker_side": "BUY",
+                "quantity": "0.5", "quote_quantity": "25000", "is_buyer_maker": false,
                 "executed_at": "2023-11-14T22:13:20.000000Z"
             }]}),
         ),

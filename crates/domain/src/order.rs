@@ -50,7 +50,7 @@ words! {
         /// A limit order behind a trigger.
         StopLimit = "STOP_LIMIT",
     }
-    /// The status of an order, as the plan names it.
+    /// The status of an order.
     Status {
         /// Stored, not applied yet.
         Pending = "PENDING",
@@ -171,9 +171,11 @@ pub struct Order {
 }
 
 impl Order {
-    /// Lots that may still trade.
-    pub const fn remaining(&self) -> Lots {
-        self.state.progress().remaining
+    /// Lots that were neither filled nor prevented: of a live order those that may still trade, of one that ended those
+    /// that never will.
+    pub fn remaining(&self) -> Lots {
+        let progress = self.state.progress();
+        self.quantity - progress.filled - progress.prevented
     }
 
     /// Lots that have traded.

@@ -1,11 +1,15 @@
 //! Prints how long a start takes after a million commands, from the log alone and from a snapshot.
 //!
 //! `cargo run --release -p embedded --example startup [COMMANDS]`
-#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement, run by hand")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a measurement, run by hand"
+)]
 
 use domain::{
-    Amount, FeeRate, Lots, MarketDefinition, MarketNumber, Price, Quantity, SelfTradePrevention, Side, Symbol, Terms,
-    TimeInForce, TransferKind, UserId,
+    Amount, FeeRate, Lots, MarketDefinition, MarketNumber, Price, Quantity, SelfTradePrevention, Side,
+    Symbol, Terms, TimeInForce, TransferKind, UserId,
 };
 use embedded::{Embedded, Options};
 use trading::{Caller, NewOrder, Operations, OrderEntry};
@@ -13,9 +17,14 @@ use trading::{Caller, NewOrder, Operations, OrderEntry};
 const CALLERS: u64 = 256;
 
 fn main() {
-    let commands: u64 = std::env::args().nth(1).map_or(1_000_000, |text| text.parse().unwrap());
+    let commands: u64 = std::env::args()
+        .nth(1)
+        .map_or(1_000_000, |text| text.parse().unwrap());
     let dir = tempfile::tempdir().unwrap();
-    let options = Options { snapshot_every: u64::MAX, ..Options::new(dir.path().to_owned()) };
+    let options = Options {
+        snapshot_every: u64::MAX,
+        ..Options::new(dir.path().to_owned())
+    };
     let (exchange, _) = Embedded::open(options.clone(), vec![definition()]).unwrap();
     let tokio = tokio::runtime::Runtime::new().unwrap();
     let exchange = std::sync::Arc::new(exchange);
@@ -30,7 +39,8 @@ fn main() {
         });
     });
     drop(exchange);
-    let ((exchange, opened), replay_secs) = timed(|| Embedded::open(options.clone(), vec![definition()]).unwrap());
+    let ((exchange, opened), replay_secs) =
+        timed(|| Embedded::open(options.clone(), vec![definition()]).unwrap());
     let replayed = opened.replayed;
     exchange.stop();
     drop(exchange);
@@ -46,16 +56,32 @@ fn main() {
 
 /// One user who places and trades, one command after the other.
 async fn trade(exchange: std::sync::Arc<Embedded>, user: u64, commands: u64) {
-    let caller = Caller { user_id: UserId::from_u128(u128::from(user)), institution_id: None };
+    let caller = Caller {
+        user_id: UserId::from_u128(u128::from(user)),
+        institution_id: None,
+    };
     for code in ["BTC", "USDT"] {
         let (key, amount) = (format!("{user}-{code}").parse().unwrap(), Amount(1 << 50));
-        exchange.transfer(TransferKind::Deposit, key, caller.user_id, code.parse().unwrap(), amount).await.unwrap();
+        exchange
+            .transfer(
+                TransferKind::Deposit,
+                key,
+                caller.user_id,
+                code.parse().unwrap(),
+                amount,
+            )
+            .await
+            .unwrap();
     }
     for number in 0..commands {
         let mixed = (user << 32 | number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let side = if mixed >> 63 == 0 { Side::Buy } else { Side::Sell };
         let away = (mixed >> 32) as u32 % 1_000;
-        let ticks = if side == Side::Buy { 6_000_200 - away } else { 5_999_800 + away };
+        let ticks = if side == Side::Buy {
+            6_000_200 - away
+        } else {
+            5_999_800 + away
+        };
         let order = NewOrder {
             market: MarketNumber(1),
             side,
@@ -77,7 +103,10 @@ async fn trade(exchange: std::sync::Arc<Embedded>, user: u64, commands: u64) {
 fn definition() -> MarketDefinition {
     MarketDefinition {
         number: MarketNumber(1),
-        symbol: Symbol { base: "BTC".parse().unwrap(), quote: "USDT".parse().unwrap() },
+        symbol: Symbol {
+            base: "BTC".parse().unwrap(),
+            quote: "USDT".parse().unwrap(),
+        },
         tick: Amount(1_000_000),
         lot: Amount(100),
         min_quantity: Lots(1),

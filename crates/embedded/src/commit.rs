@@ -120,7 +120,11 @@ impl Committer {
         if let Some(bytes) = self.archive_keep_bytes {
             match self.journal.drop_archived(Retention::Bytes(bytes)) {
                 Ok(dropped) if dropped.segments > 0 => {
-                    tracing::info!(segments = dropped.segments, bytes = dropped.bytes, "dropped archived segments");
+                    tracing::info!(
+                        segments = dropped.segments,
+                        bytes = dropped.bytes,
+                        "dropped archived segments"
+                    );
                 }
                 Ok(_) => {}
                 Err(error) => tracing::warn!(%error, "archived segments stay where they are"),

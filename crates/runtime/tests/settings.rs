@@ -185,10 +185,7 @@ fn every_kind_of_setting_can_come_from_the_environment() {
     assert!(settings.server.admin_on_public);
     assert_eq!(settings.server.answer_timeout, Duration::from_millis(1500));
     assert_eq!(settings.server.trusted_proxies, ["10.0.0.0/8", "::1"]);
-    assert_eq!(
-        settings.embedded.archive_keep_bytes,
-        Some(1 << 30)
-    );
+    assert_eq!(settings.embedded.archive_keep_bytes, Some(1 << 30));
 }
 
 #[test]

@@ -81,18 +81,13 @@ pub fn market(symbol: &str, depth: &Value, trades: &Value, twin: &Twin) {
         assert_eq!(depth[side], json!(rows), "{side} of {symbol}");
     }
     let tape = twin.exchange.trades(market.number()).map(|trade| {
-        let taker = if trade.maker_side == Side::Buy {
-            Side::Sell
-        } else {
-            Side::Buy
-        };
         json!({
             "trade_id": trade.trade_id.to_string(),
             "symbol": market.symbol().to_string(),
             "price": market.price_amount(trade.price).to_string(),
             "quantity": market.base_amount(trade.quantity.lots()).to_string(),
             "quote_quantity": trade.notional(market).to_string(),
-            "taker_side": taker.word(),
+            "is_buyer_maker": trade.maker_side == Side::Buy,
             "executed_at": seen::time(trade.executed_at),
         })
     });

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "a chore reports on standard output")]
 
 mod coverage;
+mod crash;
 mod layers;
 mod lint;
 mod shell;
@@ -25,6 +26,8 @@ enum Chore {
     Tidy,
     /// The share of lines that tests run; fails under 70 %
     Coverage(coverage::Options),
+    /// Kills a gateway under load again and again; nothing acknowledged may be lost or doubled
+    Crash(crash::Options),
 }
 
 fn main() -> ExitCode {
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         Chore::Layers => layers::run(),
         Chore::Tidy => tidy::run(),
         Chore::Coverage(options) => coverage::run(&options),
+        Chore::Crash(options) => crash::run(&options),
     };
     outcome.map_or_else(steps::report, |()| ExitCode::SUCCESS)
 }

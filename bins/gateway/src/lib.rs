@@ -1,1 +1,14 @@
-//! The gateway: the API in front of the embedded or the distributed exchange.
+//! The gateway: the API in front of the embedded exchange.
+//!
+//! [`start`] opens the exchange and binds the listeners, [`Gateway::run`] serves until it is told to stop. The caller
+//! owns settings and signals, so that tests run many gateways in one process on free ports.
+
+mod cli;
+mod development;
+mod journal_command;
+mod markets;
+mod server;
+mod token;
+
+pub use cli::{Cli, exit_code};
+pub use server::{Gateway, run, start};

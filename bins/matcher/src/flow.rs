@@ -149,14 +149,15 @@ fn parse_line(number: u64, line: &[u8], numbers: &mut Numbers) -> Result<Option<
     }
     let line = std::str::from_utf8(line).map_err(|_| "is not text")?;
     let line = line.trim_end_matches(['\n', '\r']);
-    if number == 1 {
-        let header = line == HEADER;
-        return if header {
-            Ok(None)
-        } else {
-            Err(format!("must be the header {HEADER}"))
-        };
+    match (number, line == HEADER) {
+        (1, true) => Ok(None),
+        (1, false) => Err(format!("must be the header {HEADER}")),
+        _ => parse_step(line, numbers).map(Some),
     }
+}
+
+/// Reads a line that is not the header.
+fn parse_step(line: &str, numbers: &mut Numbers) -> Result<Step, String> {
     let columns: Vec<&str> = line.split(',').collect();
     let [
         seq,
@@ -215,7 +216,7 @@ fn parse_line(number: u64, line: &[u8], numbers: &mut Numbers) -> Result<Option<
     let order = number_of(&mut numbers.orders, order_id).ok_or("names more than 2^32 orders")?;
     let user = number_of(&mut numbers.users, user_id).filter(|user| *user < USER_LIMIT);
     let user = user.ok_or("names more than 2^30 users")?;
-    Ok(Some(Step {
+    Ok(Step {
         order_id,
         quantity,
         price,
@@ -223,7 +224,7 @@ fn parse_line(number: u64, line: &[u8], numbers: &mut Numbers) -> Result<Option<
         user,
         action,
         side,
-    }))
+    })
 }
 
 fn price_of(ticks: u64) -> Result<Price, String> {

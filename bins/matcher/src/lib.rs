@@ -8,6 +8,7 @@ mod replay;
 mod report;
 mod tally;
 mod target;
+mod whole;
 
 use std::io::Write;
 
@@ -16,6 +17,7 @@ pub use replay::ReplayArguments;
 pub use report::{LatencyReport, Report};
 pub use tally::{FillRow, Listener, Tally};
 pub use target::{BookRow, Core, StillRests, Target};
+pub use whole::Whole;
 
 /// What the matcher is asked to do.
 #[derive(Debug, clap::Parser)]
@@ -27,7 +29,7 @@ pub struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum Task {
-    /// Run a recorded order flow through the matching core; print one JSON object with figures and totals.
+    /// Run a recorded order flow through the matching core, or through the whole exchange; print one JSON object with figures and totals.
     Replay(ReplayArguments),
 }
 

@@ -12,6 +12,7 @@ use crate::pace::{self, Pass};
 use crate::report::Report;
 use crate::tally::FillRow;
 use crate::target::{BookRow, Core, Target};
+use crate::whole::Whole;
 
 /// How a replay is asked for.
 #[derive(Debug, clap::Args)]
@@ -27,17 +28,29 @@ pub struct ReplayArguments {
     /// How many runs, each on a new book; the figures are those of the median run.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub repeat: u32,
+    /// Run it through the whole exchange: reservations, settlement, fees, events and digest beside the matching.
+    #[arg(long)]
+    pub with_ledger: bool,
 }
 
-/// Replays a flow through the matching core.
+/// Replays a flow through the matching core or the whole exchange.
 pub(crate) fn replay(arguments: &ReplayArguments) -> anyhow::Result<Report> {
     let name = arguments.flow.display();
     let file = File::open(&arguments.flow).with_context(|| format!("cannot open {name}"))?;
     let flow = Flow::read(BufReader::with_capacity(1 << 20, file)).with_context(|| name.to_string())?;
-    let report = measure::<Core>(&flow, arguments.repeat).with_context(|| name.to_string())?;
+    if arguments.with_ledger {
+        replay_through::<Whole>(&flow, arguments)
+    } else {
+        replay_through::<Core>(&flow, arguments)
+    }
+    .with_context(|| name.to_string())
+}
+
+fn replay_through<T: Target>(flow: &Flow, arguments: &ReplayArguments) -> anyhow::Result<Report> {
+    let report = measure::<T>(flow, arguments.repeat)?;
     if arguments.fills.is_some() || arguments.book.is_some() {
         let mut fills = Vec::new();
-        let target: Core = pace::apply(&flow, &mut fills)?;
+        let target: T = pace::apply(flow, &mut fills)?;
         if let Some(path) = &arguments.fills {
             write_fills(path, &fills).with_context(|| format!("cannot write {}", path.display()))?;
         }

@@ -1,4 +1,4 @@
-//! What a flow is applied to. The only one so far is the matching core by itself.
+//! What a flow is applied to, and the matching core by itself as one such target.
 
 use domain::{Lots, Price, SelfTradePrevention, Side};
 use matching::{Book, Fill, MatchEnd, Resting, Sink, Slot, Taker, TakerAmount};

@@ -1,1 +1,52 @@
 //! The public API over the trading traits: REST.
+//!
+//! A request is parsed once, here, into the exact words of `domain` and `trading`; below this line nobody validates
+//! again. One file per noun: its routes, its bodies, its views. [`configure`] adds the public routes to an actix
+//! application, [`configure_admin`] those of operators; both want [`http::Edge`] around the application.
+//!
+//! ```
+//! use api::PlaceOrderBody;
+//!
+//! let body = r#"{"symbol":"BTC/USDT","side":"BUY","order_type":"LIMIT","price":50000.5,"quantity":"1"}"#;
+//! let refused = serde_json::from_str::<PlaceOrderBody>(body).unwrap_err();
+//! assert!(refused.to_string().contains("expected a decimal string"));
+//! ```
+
+mod admin;
+mod amendment;
+mod balances;
+mod caller;
+mod error;
+mod markets;
+mod order_view;
+mod orders;
+mod placement;
+mod state;
+mod status;
+mod wire;
+
+pub use placement::{BodyError, PlaceOrderBody};
+pub use state::{ApiState, Exchange};
+
+use actix_web::web::{self, ServiceConfig};
+
+/// Adds the routes for everybody: orders, balances, markets, status, health.
+pub fn configure(config: &mut ServiceConfig, state: &ApiState) {
+    share(config, state);
+    orders::routes(config);
+    balances::routes(config);
+    markets::routes(config);
+    status::routes(config);
+}
+
+/// Adds the routes for operators, under `/api/v1/admin`. They belong on a listener that is not public.
+pub fn configure_admin(config: &mut ServiceConfig, state: &ApiState) {
+    share(config, state);
+    admin::routes(config);
+}
+
+fn share(config: &mut ServiceConfig, state: &ApiState) {
+    config
+        .app_data(web::Data::new(state.clone()))
+        .app_data(web::Data::from(std::sync::Arc::clone(&state.verifier)));
+}

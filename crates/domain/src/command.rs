@@ -59,6 +59,7 @@ impl Place {
 
 /// How a caller names an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OrderRef {
     /// By its id.
     Id(OrderId),

@@ -10,6 +10,7 @@ mod digest;
 mod event;
 mod ids;
 mod market;
+mod market_text;
 mod money;
 mod number;
 mod order;
@@ -31,6 +32,7 @@ pub use ids::{
     ClientOrderId, IdError, InstitutionId, MarketNumber, OrderId, RequestId, TradeId, TransferKey, UserId,
 };
 pub use market::{Band, FeeRate, Market, MarketDefinition, MarketState};
+pub use market_text::MarketText;
 pub use money::{Merge, MoneyInstruction, Release, Reserve, Settle, SettleLeg};
 pub use number::{Amount, Lots, Price, Quantity};
 pub use order::{Order, OrderType, SelfTradePrevention, Side, Status, TimeInForce};

@@ -127,77 +127,10 @@ impl Market {
     /// # Errors
     /// Every field that breaks a rule, with the rule.
     pub fn new(definition: MarketDefinition) -> Result<Self, Vec<FieldError>> {
-        let d = &definition;
-        let tick_lot = u128::from(d.tick.0) * u128::from(d.lot.0);
-        let highest = u128::from(d.max_price.ticks()) * u128::from(d.max_quantity.0);
-        let value = (tick_lot / u128::from(ONE)).checked_mul(highest);
-        let price = u128::from(d.tick.0) * u128::from(d.max_price.ticks());
-        let base = u128::from(d.lot.0) * u128::from(d.max_quantity.0);
-        let fits = |units: u128| units < 1 << 63;
-        let rules = [
-            (d.number.0 < MARKET_NUMBERS, "number", "must be below 1048576"),
-            (
-                d.symbol.base != d.symbol.quote,
-                "symbol",
-                "must name two different assets",
-            ),
-            (!d.tick.is_zero(), "tick", "must be greater than 0"),
-            (!d.lot.is_zero(), "lot", "must be greater than 0"),
-            (
-                decimals(d.tick) + decimals(d.lot) <= 8,
-                "lot",
-                "must have, together with the tick, at most 8 decimals",
-            ),
-            (
-                !d.min_quantity.is_zero(),
-                "min_quantity",
-                "must be at least one lot",
-            ),
-            (
-                d.min_quantity <= d.max_quantity,
-                "max_quantity",
-                "must not be below min_quantity",
-            ),
-            (
-                value.is_some_and(fits),
-                "max_price",
-                "times max_quantity must be below 92233720368.54775808 of the quote asset",
-            ),
-            (
-                fits(price),
-                "max_price",
-                "must be below 92233720368.54775808 of the quote asset",
-            ),
-            (
-                fits(base),
-                "max_quantity",
-                "must be below 92233720368.54775808 of the base asset",
-            ),
-            (
-                d.initial_price.is_none_or(|p| p <= d.max_price),
-                "initial_price",
-                "must not be above max_price",
-            ),
-            (
-                d.market_band.is_none_or(|b| b.0 > 0),
-                "market_band",
-                "must be greater than 0",
-            ),
-            (
-                d.limit_band.is_none_or(|b| b.0 > 0),
-                "limit_band",
-                "must be greater than 0",
-            ),
-            (u64::from(d.maker_fee.0) < ONE, "maker_fee", "must be below 1"),
-            (u64::from(d.taker_fee.0) < ONE, "taker_fee", "must be below 1"),
-            (d.max_open_orders > 0, "max_open_orders", "must be greater than 0"),
-        ];
-        let broken = rules.into_iter().filter(|(holds, ..)| !holds);
-        let errors: Vec<FieldError> = broken
-            .map(|(_, field, rule)| FieldError::new(field, rule))
-            .collect();
+        let errors = broken_rules(&definition);
         if errors.is_empty() {
-            let tick_lot = u64::try_from(tick_lot / u128::from(ONE)).unwrap_or(u64::MAX);
+            let tick_lot = u128::from(definition.tick.0) * u128::from(definition.lot.0) / u128::from(ONE);
+            let tick_lot = u64::try_from(tick_lot).unwrap_or(u64::MAX);
             Ok(Self { definition, tick_lot })
         } else {
             Err(errors)
@@ -380,6 +313,78 @@ impl Market {
             (Side::Sell, ..) => self.base_amount(order.remaining()),
         }
     }
+}
+
+/// Every field of a definition that breaks a rule, with the rule.
+fn broken_rules(d: &MarketDefinition) -> Vec<FieldError> {
+    let tick_lot = u128::from(d.tick.0) * u128::from(d.lot.0);
+    let highest = u128::from(d.max_price.ticks()) * u128::from(d.max_quantity.0);
+    let value = (tick_lot / u128::from(ONE)).checked_mul(highest);
+    let price = u128::from(d.tick.0) * u128::from(d.max_price.ticks());
+    let base = u128::from(d.lot.0) * u128::from(d.max_quantity.0);
+    let fits = |units: u128| units < 1 << 63;
+    let rules = [
+        (d.number.0 < MARKET_NUMBERS, "number", "must be below 1048576"),
+        (
+            d.symbol.base != d.symbol.quote,
+            "symbol",
+            "must name two different assets",
+        ),
+        (!d.tick.is_zero(), "tick", "must be greater than 0"),
+        (!d.lot.is_zero(), "lot", "must be greater than 0"),
+        (
+            decimals(d.tick) + decimals(d.lot) <= 8,
+            "lot",
+            "must have, together with the tick, at most 8 decimals",
+        ),
+        (
+            !d.min_quantity.is_zero(),
+            "min_quantity",
+            "must be at least one lot",
+        ),
+        (
+            d.min_quantity <= d.max_quantity,
+            "max_quantity",
+            "must not be below min_quantity",
+        ),
+        (
+            value.is_some_and(fits),
+            "max_price",
+            "times max_quantity must be below 92233720368.54775808 of the quote asset",
+        ),
+        (
+            fits(price),
+            "max_price",
+            "must be below 92233720368.54775808 of the quote asset",
+        ),
+        (
+            fits(base),
+            "max_quantity",
+            "must be below 92233720368.54775808 of the base asset",
+        ),
+        (
+            d.initial_price.is_none_or(|p| p <= d.max_price),
+            "initial_price",
+            "must not be above max_price",
+        ),
+        (
+            d.market_band.is_none_or(|b| b.0 > 0),
+            "market_band",
+            "must be greater than 0",
+        ),
+        (
+            d.limit_band.is_none_or(|b| b.0 > 0),
+            "limit_band",
+            "must be greater than 0",
+        ),
+        (u64::from(d.maker_fee.0) < ONE, "maker_fee", "must be below 1"),
+        (u64::from(d.taker_fee.0) < ONE, "taker_fee", "must be below 1"),
+        (d.max_open_orders > 0, "max_open_orders", "must be greater than 0"),
+    ];
+    let broken = rules.into_iter().filter(|(holds, ..)| !holds);
+    broken
+        .map(|(_, field, rule)| FieldError::new(field, rule))
+        .collect()
 }
 
 /// How many decimals an amount has when written.

@@ -50,7 +50,7 @@ words! {
         /// A limit order behind a trigger.
         StopLimit = "STOP_LIMIT",
     }
-    /// The status of an order, as the plan names it.
+    /// The status of an order.
     Status {
         /// Stored, not applied yet.
         Pending = "PENDING",
@@ -94,6 +94,7 @@ impl Side {
 
 /// How long an order lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum TimeInForce {
     /// Good till cancelled.
     Gtc,
@@ -170,9 +171,11 @@ pub struct Order {
 }
 
 impl Order {
-    /// Lots that may still trade.
-    pub const fn remaining(&self) -> Lots {
-        self.state.progress().remaining
+    /// Lots that were neither filled nor prevented: of a live order those that may still trade, of one that ended those
+    /// that never will.
+    pub fn remaining(&self) -> Lots {
+        let progress = self.state.progress();
+        self.quantity - progress.filled - progress.prevented
     }
 
     /// Lots that have traded.

@@ -17,6 +17,7 @@ pub struct Progress {
 
 /// The state of an order. End states keep how far it came and why it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OrderState {
     /// Stored, but not applied yet.
     Pending,

@@ -6,6 +6,7 @@ use crate::{Amount, FieldError, OrderType, Price, Quantity, SelfTradePrevention,
 
 /// How much to trade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Size {
     /// So many lots.
     Quantity(Quantity),
@@ -15,6 +16,7 @@ pub enum Size {
 
 /// The type of an order with its numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Terms {
     /// Trade at this price or better; the rest waits in the book as time in force says.
     Limit {

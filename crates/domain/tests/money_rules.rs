@@ -145,7 +145,7 @@ fn deadlines_are_short_for_what_trades_at_once() {
     }
 }
 
-/// A market of the plan, a price and a quantity within its limits.
+/// A built-in market, a price and a quantity within its limits.
 fn traded() -> impl Strategy<Value = (Market, Price, Lots)> {
     prop_oneof![Just(btc_usdt()), Just(eth_usdt()), Just(xrp_usdt())].prop_flat_map(|definition| {
         let prices = 1..=definition.max_price.ticks();

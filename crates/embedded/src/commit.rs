@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use crossbeam_channel::Receiver;
 use domain::MarketEvent;
-use journal::{Batch, Journal, Snapshots};
+use journal::{Batch, Journal, Retention, Snapshots};
 use trading::Markets;
 
 use crate::Fatal;
@@ -36,6 +36,7 @@ pub(crate) struct Committer {
     pub journal: Journal,
     pub gauge: Arc<Gauge>,
     pub fatal: Fatal,
+    pub archive_keep_bytes: Option<u64>,
     pub handovers: Receiver<Handover>,
 }
 
@@ -117,6 +118,19 @@ impl Committer {
         self.gauge.covered.store(seq, Ordering::Release);
         if let Err(error) = self.journal.archive_covered(seq) {
             tracing::warn!(%error, "covered segments stay where they are");
+        }
+        if let Some(bytes) = self.archive_keep_bytes {
+            match self.journal.drop_archived(Retention::Bytes(bytes)) {
+                Ok(dropped) if dropped.segments > 0 => {
+                    tracing::info!(
+                        segments = dropped.segments,
+                        bytes = dropped.bytes,
+                        "dropped archived segments"
+                    );
+                }
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "archived segments stay where they are"),
+            }
         }
         if let Err(error) = Snapshots::new(self.journal.dir()).prune(SNAPSHOTS_KEPT) {
             tracing::warn!(%error, "old snapshots stay where they are");

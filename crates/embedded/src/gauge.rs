@@ -18,6 +18,8 @@ pub(crate) struct Gauge {
     pub disk_has_room: AtomicBool,
     /// Whether the clock can be trusted.
     pub clock_is_sane: AtomicBool,
+    /// Whether a stop was asked for: what runs is finished, nobody new should come.
+    pub stopping: AtomicBool,
     /// Whether the writer has stopped for good.
     pub stopped: AtomicBool,
     markets: RwLock<Arc<Markets>>,
@@ -35,6 +37,7 @@ impl Gauge {
             covered: AtomicU64::new(covered),
             disk_has_room: AtomicBool::new(true),
             clock_is_sane: AtomicBool::new(true),
+            stopping: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             markets: RwLock::new(Arc::new(markets)),
             events: broadcast::channel(EVENT_BATCHES).0,

@@ -1,6 +1,7 @@
 //! Starting and stopping the embedded exchange.
 
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -169,6 +170,7 @@ impl Embedded {
             journal,
             gauge: Arc::clone(&gauge),
             fatal: options.fatal.clone(),
+            archive_keep_bytes: options.archive_keep_bytes,
             handovers: waiting_handovers,
         };
         let maker = SnapshotMaker {
@@ -226,6 +228,11 @@ impl Embedded {
             }
         }
         Ok(())
+    }
+
+    /// Says through [`trading::Queries::health`] that nobody new should come; all goes on as before.
+    pub fn announce_stop(&self) {
+        self.gauge.stopping.store(true, Ordering::Release);
     }
 
     /// Stops after all that waits was applied and answered; writes a last snapshot. Blocks until it is done.

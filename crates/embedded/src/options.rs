@@ -18,6 +18,8 @@ pub struct Options {
     pub batch_max: usize,
     /// A snapshot is made after so many records.
     pub snapshot_every: u64,
+    /// Archived segments are dropped, oldest first, beyond so many bytes; none: never.
+    pub archive_keep_bytes: Option<u64>,
     /// The journal's own options.
     pub journal: journal::Options,
     /// Below so many free bytes on the disk placements are refused.
@@ -42,6 +44,7 @@ impl Options {
             queue_capacity: 8_192,
             batch_max: 1_024,
             snapshot_every: 500_000,
+            archive_keep_bytes: None,
             journal: journal::Options::default(),
             min_free_bytes: 256 << 20,
             answer_timeout: Duration::from_secs(2),

@@ -82,18 +82,9 @@ impl<F: Funds> Turn<'_, F> {
     ) -> Result<(), Refusal> {
         let live = self.engine.orders.live(key);
         let market = &self.engine.markets[live.market].market;
-        let mut after = live.order.clone();
-        after.terms = *terms;
-        after.quantity = quantity;
-        after.state = step(after.state, Step::Resize(quantity));
-        let needed = market.still_needed(&after);
-        let Order {
-            order_id,
-            user_id,
-            side,
-            ..
-        } = after;
-        let (asset, receives) = pays_and_receives(market.symbol(), side);
+        let needed = market.still_needed(&resized(&live.order, terms, quantity));
+        let (order_id, user_id) = (live.order.order_id, live.order.user_id);
+        let (asset, receives) = pays_and_receives(market.symbol(), live.order.side);
         let missing = needed
             .checked_sub(live.reserved)
             .filter(|missing| *missing > Amount::ZERO);
@@ -146,6 +137,16 @@ impl<F: Funds> Turn<'_, F> {
         } else {
             Ok(())
         }
+    }
+}
+
+/// The order as it would be with these terms.
+fn resized(order: &Order, terms: &Terms, quantity: Lots) -> Order {
+    Order {
+        terms: *terms,
+        quantity,
+        state: step(order.state, Step::Resize(quantity)),
+        ..order.clone()
     }
 }
 

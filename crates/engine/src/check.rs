@@ -36,12 +36,21 @@ impl Engine {
             .map(|user| self.orders.of(&user.list).count())
             .sum();
         let counted: usize = self.users.all().iter().map(|user| user.list.count as usize).sum();
+        let expiring = self
+            .users
+            .all()
+            .iter()
+            .flat_map(|user| self.orders.of(&user.list));
+        let expiring = expiring
+            .filter(|(_, live)| live.order.expires_at.is_some())
+            .count();
         let timed = self
             .timers
             .iter()
             .filter(|(end, _, key)| self.expires(*key) == Some(*end))
             .count();
-        if [placed, listed, counted] != [self.orders.len(); 3] || timed != self.timers.len() {
+        if [placed, listed, counted] != [self.orders.len(); 3] || [timed, expiring] != [self.timers.len(); 2]
+        {
             return Err(EngineFault::Count);
         }
         Ok(())
@@ -67,6 +76,9 @@ impl Engine {
             return Err(EngineFault::Crossed(number));
         }
         let mut placed = row.triggered.len() + row.stops.len();
+        for key in &row.triggered {
+            self.check_order(row, *key)?;
+        }
         for side in [Side::Buy, Side::Sell] {
             let mut shown = std::collections::BTreeMap::new();
             for (_, key, price, at_shown, hidden) in row.book.queue(side) {

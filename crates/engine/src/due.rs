@@ -1,4 +1,4 @@
-//! What time and earlier commands have left to do: triggered stops, mass cancels, and orders whose end has come.
+//! What time and earlier commands have left to do: orders whose end has come, triggered stops, mass cancels.
 
 use domain::{ExpireReason, Step};
 
@@ -6,13 +6,10 @@ use crate::funds::Funds;
 use crate::turn::Turn;
 
 impl<F: Funds> Turn<'_, F> {
-    /// Does up to so many steps of what is left over and due: market by market what was begun, then expiries in order.
+    /// Does up to so many steps of what is due and left over: expiries in order, then market by market what was begun.
+    /// Expiries come first, because what was begun may trade, and an order whose time has come never trades.
     pub fn work(&mut self, limit: usize) {
         let mut left = limit;
-        for market in 0..self.engine.markets.len() {
-            left -= self.run_triggered(market, left);
-            left -= self.run_mass(market, left);
-        }
         while left > 0 {
             let Some((due, _, key)) = self.engine.timers.first().copied() else {
                 break;
@@ -23,6 +20,10 @@ impl<F: Funds> Turn<'_, F> {
             left -= 1;
             self.withdraw(key);
             self.close(key, Step::Expire(ExpireReason::TimeInForce));
+        }
+        for market in 0..self.engine.markets.len() {
+            left -= self.run_triggered(market, left);
+            left -= self.run_mass(market, left);
         }
     }
 }

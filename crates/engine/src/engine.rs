@@ -191,6 +191,17 @@ impl Engine {
         Some((row.event_seq, side(Side::Buy), side(Side::Sell)))
     }
 
+    /// Every level of a market's book with its side, price, lots shown and orders: bids, then asks, best first.
+    pub fn book_levels(&self, number: MarketNumber) -> impl Iterator<Item = (Side, Price, Lots, u32)> {
+        self.row(number).into_iter().flat_map(|row| {
+            [Side::Buy, Side::Sell].into_iter().flat_map(move |side| {
+                row.book
+                    .levels(side)
+                    .map(move |level| (side, level.price, level.shown, level.orders))
+            })
+        })
+    }
+
     /// The price of a market's last trade.
     pub fn last_price(&self, number: MarketNumber) -> Option<Price> {
         self.row(number)?.last_price

@@ -1,8 +1,6 @@
 //! The markets of one shard as one deterministic fold: books, order life, stops, timers, fees, client ids.
 //!
-//! Commands go in, events and money instructions come out. The engine knows no balance: it asks [`Funds`] to reserve,
-//! settle, release and merge. It never reads a clock (every command brings its stamp), never makes a random id and never
-//! iterates a hash map, so the same commands give the same events on every machine.
+#![doc = include_str!("../README.md")]
 #![deny(clippy::float_arithmetic)]
 
 mod amend;

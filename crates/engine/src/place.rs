@@ -37,6 +37,13 @@ impl MarketRow {
         }
     }
 
+    /// The protection price as it was fixed at entry, never above the market's highest price, or as it is now.
+    fn fixed_protection(&self, place: &Place) -> Option<Price> {
+        let own = self.protection(place)?;
+        let highest = self.market.definition().max_price;
+        Some(place.protection_price.map_or(own, |fixed| fixed.min(highest)))
+    }
+
     /// Checks a placement against all that needs no money: time, state, limits, band, trigger.
     fn check(&self, place: &Place, order: &Order, live: u32) -> Result<(), Stillborn> {
         if order.deadline < order.created_at {
@@ -140,7 +147,7 @@ impl<F: Funds> Turn<'_, F> {
             self_trade_prevention: place.self_trade_prevention,
             client_order_id: place.client_order_id.clone(),
             quantity: row.market.lots(place.terms.size()),
-            protection_price: place.protection_price.or_else(|| row.protection(place)),
+            protection_price: row.fixed_protection(place),
             state: OrderState::Pending,
             filled_notional: domain::Amount::ZERO,
             fee: domain::Amount::ZERO,

@@ -196,7 +196,7 @@ impl Engine {
         }
         stands.sort_by_key(|(stand, _)| stand.turn);
         for (stand, shown) in stands {
-            engine.put_back(keys[stand.turn], &stand, shown);
+            engine.put_back(keys[stand.turn], &stand, shown)?;
         }
         Ok(engine)
     }
@@ -286,7 +286,7 @@ impl Engine {
         Ok(key)
     }
 
-    fn put_back(&mut self, key: Key, stand: &Stand, shown: Lots) {
+    fn put_back(&mut self, key: Key, stand: &Stand, shown: Lots) -> Result<(), String> {
         let live = self.orders.live_mut(key);
         let row = &mut self.markets[stand.market];
         match (
@@ -295,10 +295,14 @@ impl Engine {
             live.order.terms.stop_price(),
         ) {
             (Where::Book, Some(price), _) => {
+                let side = live.order.side;
+                if live.order.remaining().is_zero() || row.book.would_take(side, Some(price)) {
+                    return Err(format!("order {} cannot rest", live.order.order_id));
+                }
                 let resting = Resting {
                     key: key.0,
                     owner: live.owner,
-                    side: live.order.side,
+                    side,
                     price,
                     quantity: live.order.remaining(),
                     display: live.order.display(),
@@ -308,6 +312,7 @@ impl Engine {
             (Where::Stops, _, Some(stop)) => row.stops.insert(live.order.side, stop, live.rank, key),
             _ => row.triggered.push_back(key),
         }
+        Ok(())
     }
 }
 

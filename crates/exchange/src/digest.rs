@@ -1,8 +1,8 @@
 //! The digest of events: every field of every event goes in, in an order that never changes.
 
 use domain::{
-    Digest, Event, MarketDefinition, MarketEvent, Order, OrderState, Outcome, Size, TimeInForce, Trade,
-    TradeSide,
+    Digest, Event, MarketDefinition, MarketEvent, Order, OrderState, Outcome, Price, Size, Stamp, Terms,
+    TimeInForce, Trade, TradeSide, TransferReceipt,
 };
 
 /// Adds what one command came to.
@@ -15,9 +15,12 @@ pub(crate) fn add(digest: &mut Digest, seq: u64, outcome: &Outcome, events: &[Ma
         Outcome::Cancelled(_) => 3,
         Outcome::Amended(_) => 4,
         Outcome::CancelledAll(_) => 5,
-        Outcome::Transferred(receipt) => 16 + receipt.available.0,
         Outcome::Refused(_) => 6,
+        Outcome::Transferred(_) => 7,
     });
+    if let Outcome::Transferred(receipt) = outcome {
+        add_receipt(digest, receipt);
+    }
     for event in events {
         let MarketEvent {
             market,
@@ -29,6 +32,25 @@ pub(crate) fn add(digest: &mut Digest, seq: u64, outcome: &Outcome, events: &[Ma
         digest.word(*seq);
         digest.word(at.micros());
         add_event(digest, event);
+    }
+}
+
+/// Transfers have no events: what they came to goes in itself.
+fn add_receipt(digest: &mut Digest, receipt: &TransferReceipt) {
+    let TransferReceipt {
+        key,
+        kind,
+        user_id,
+        asset,
+        amount,
+        available,
+        at,
+    } = receipt;
+    digest.bytes(key.as_str().as_bytes());
+    digest.wide(user_id.as_u128());
+    digest.bytes(asset.as_str().as_bytes());
+    for word in [*kind as u64, amount.0, available.0, at.micros()] {
+        digest.word(word);
     }
 }
 
@@ -160,38 +182,16 @@ fn add_order(digest: &mut Digest, order: &Order) {
     digest.wide(user_id.as_u128());
     digest.wide(institution_id.map_or(0, |id| id.as_u128()));
     digest.bytes(client_order_id.as_ref().map_or(&[], |id| id.as_str().as_bytes()));
-    let price = |price: Option<domain::Price>| price.map_or(0, |price| u64::from(price.ticks()));
-    let time = |at: &Option<domain::Stamp>| at.map_or(0, |at| at.micros());
-    let progress = state.progress();
-    let (budget, lots) = match terms.size() {
-        Size::Budget(budget) => (1 + budget.0, 0),
-        Size::Quantity(quantity) => (0, quantity.lots().0),
-    };
-    let reason = match state {
-        OrderState::Pending | OrderState::Open(_) | OrderState::Filled(_) => 0,
-        OrderState::Cancelled(_, reason) => 1 + *reason as u64,
-        OrderState::Expired(_, reason) => 1 + *reason as u64,
-        OrderState::Rejected(reason) => 1 + *reason as u64,
-    };
+    add_terms(digest, terms);
+    add_state(digest, state);
+    let time = |at: &Option<Stamp>| at.map_or(0, |at| at.micros());
     for word in [
         u64::from(market.0),
         *side as u64,
-        terms.order_type() as u64,
-        price(terms.price()),
-        price(terms.stop_price()),
-        budget,
-        lots,
-        terms.display().map_or(0, |shown| shown.lots().0),
-        u64::from(terms.post_only()),
         tif(*time_in_force),
         *self_trade_prevention as u64,
         quantity.0,
-        price(*protection_price),
-        state.status() as u64,
-        reason,
-        progress.remaining.0,
-        progress.filled.0,
-        progress.prevented.0,
+        ticks(*protection_price),
         filled_notional.0,
         fee.0,
         u64::from(maker_fee.0),
@@ -205,6 +205,47 @@ fn add_order(digest: &mut Digest, order: &Order) {
     ] {
         digest.word(word);
     }
+}
+
+fn add_terms(digest: &mut Digest, terms: &Terms) {
+    let (by_budget, size) = match terms.size() {
+        Size::Budget(budget) => (true, budget.0),
+        Size::Quantity(quantity) => (false, quantity.lots().0),
+    };
+    for word in [
+        terms.order_type() as u64,
+        ticks(terms.price()),
+        ticks(terms.stop_price()),
+        u64::from(by_budget),
+        size,
+        terms.display().map_or(0, |shown| shown.lots().0),
+        u64::from(terms.post_only()),
+    ] {
+        digest.word(word);
+    }
+}
+
+fn add_state(digest: &mut Digest, state: &OrderState) {
+    let progress = state.progress();
+    let reason = match state {
+        OrderState::Pending | OrderState::Open(_) | OrderState::Filled(_) => 0,
+        OrderState::Cancelled(_, reason) => 1 + *reason as u64,
+        OrderState::Expired(_, reason) => 1 + *reason as u64,
+        OrderState::Rejected(reason) => 1 + *reason as u64,
+    };
+    for word in [
+        state.status() as u64,
+        reason,
+        progress.remaining.0,
+        progress.filled.0,
+        progress.prevented.0,
+    ] {
+        digest.word(word);
+    }
+}
+
+fn ticks(price: Option<Price>) -> u64 {
+    price.map_or(0, |price| u64::from(price.ticks()))
 }
 
 const fn tif(time_in_force: TimeInForce) -> u64 {

@@ -7,7 +7,7 @@ use domain::{
     Refusal, Stamp, Trade, Transfer, TransferReceipt, UserId,
 };
 use engine::{Answer, Engine, EngineFault, RULES_VERSION};
-use ledger::{Balance, Ledger, LedgerFault, Posting, Postings, TransferAnswer};
+use ledger::{Balance, Ledger, LedgerFault, Posting, Postings, TransferAnswer, TransferRefusal};
 
 use crate::DIGEST_EVERY;
 use crate::digest;
@@ -179,8 +179,10 @@ impl Exchange {
         match self.ledger.transfer(transfer, at, out) {
             TransferAnswer::Done(done) | TransferAnswer::Repeated(done) => receipt(done),
             TransferAnswer::KeyConflict => Outcome::Refused(Refusal::TransferKeyConflict),
-            TransferAnswer::InsufficientBalance { .. } => Outcome::Refused(Refusal::InsufficientBalance),
-            TransferAnswer::TooLarge => Outcome::Refused(Refusal::BalanceTooLarge),
+            TransferAnswer::Refused(TransferRefusal::InsufficientBalance { .. }) => {
+                Outcome::Refused(Refusal::InsufficientBalance)
+            }
+            TransferAnswer::Refused(TransferRefusal::TooLarge) => Outcome::Refused(Refusal::BalanceTooLarge),
             TransferAnswer::Nothing => {
                 let error = domain::FieldError::new("amount", "must be greater than 0");
                 Outcome::Refused(Refusal::Shape(error))
@@ -291,7 +293,7 @@ impl Exchange {
                 return Err(Fault::Reservation(order_id));
             }
         }
-        if self.ledger.snapshot().reservations.len() == held {
+        if self.ledger.reservation_count() == held {
             Ok(())
         } else {
             Err(Fault::Stray)

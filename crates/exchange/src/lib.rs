@@ -1,8 +1,6 @@
 //! Engine and ledger applied at once: the embedded exchange as one pure fold, with snapshot, restore and digest.
 //!
-//! One command reserves, matches and settles in one step; there is no state in between that a crash could leave behind.
-//! The fold is a function of its commands and their stamps alone, so replaying the log gives the same state, the same
-//! events and the same digest, for ever.
+#![doc = include_str!("../README.md")]
 #![deny(clippy::float_arithmetic)]
 
 mod digest;
@@ -14,6 +12,7 @@ mod snapshot;
 mod tape;
 
 pub use exchange::{Exchange, Fault, Output};
+pub use ledger::Balance;
 pub use log::{LogBody, LogEntry, LogError};
 pub use snapshot::SnapshotError;
 

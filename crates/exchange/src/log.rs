@@ -73,9 +73,11 @@ impl LogEntry {
     /// Another version, or bytes that are not a record. Rules are not judged here.
     pub fn decode(bytes: &[u8]) -> Result<Self, LogError> {
         match bytes.split_first() {
-            Some((&FORMAT, rest)) => {
-                postcard::from_bytes(rest).map_err(|error| LogError::Malformed(error.to_string()))
-            }
+            Some((&FORMAT, rest)) => match postcard::take_from_bytes(rest) {
+                Ok((entry, [])) => Ok(entry),
+                Ok((_, more)) => Err(LogError::Malformed(format!("{} bytes too many", more.len()))),
+                Err(error) => Err(LogError::Malformed(error.to_string())),
+            },
             Some((&format, _)) => Err(LogError::UnknownFormat(format)),
             None => Err(LogError::Malformed("no bytes".to_owned())),
         }

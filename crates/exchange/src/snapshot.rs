@@ -84,7 +84,11 @@ impl Exchange {
     pub fn restore(bytes: &[u8], hash_seed: u64) -> Result<Self, SnapshotError> {
         let malformed = |error: &dyn std::fmt::Display| SnapshotError::Malformed(error.to_string());
         let snapshot: Snapshot = match bytes.split_first() {
-            Some((&FORMAT, rest)) => postcard::from_bytes(rest).map_err(|error| malformed(&error))?,
+            Some((&FORMAT, rest)) => match postcard::take_from_bytes(rest) {
+                Ok((snapshot, [])) => snapshot,
+                Ok((_, more)) => return Err(malformed(&format!("{} bytes too many", more.len()))),
+                Err(error) => return Err(malformed(&error)),
+            },
             Some((&format, _)) => return Err(SnapshotError::UnknownFormat(format)),
             None => return Err(SnapshotError::Malformed("no bytes".to_owned())),
         };
@@ -115,7 +119,7 @@ impl Exchange {
         let engine = engine.map_err(SnapshotError::Malformed)?;
         let mut ended = Ended::new(hash_seed);
         orders.into_iter().for_each(|order| ended.push(order));
-        Ok(Self {
+        let exchange = Self {
             engine,
             ledger,
             tape,
@@ -124,6 +128,8 @@ impl Exchange {
             seq,
             last,
             undigested,
-        })
+        };
+        exchange.check().map_err(|fault| malformed(&fault))?;
+        Ok(exchange)
     }
 }

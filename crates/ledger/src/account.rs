@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::{Index, IndexMut};
 
-use domain::{Amount, Asset, UserId};
+use domain::{Amount, UserId};
 use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 
@@ -81,17 +81,50 @@ impl Row {
     }
 }
 
-/// A user who has accounts: the place of the list of them.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct UserRow(usize);
+/// How many of a user's accounts stand beside the user's id, where finding them costs one look at memory.
+const NEAR: usize = 4;
+/// No account.
+const NONE: (AssetNumber, Row) = (AssetNumber::NONE, Row(0));
+
+/// Where a user's accounts stand.
+#[derive(Debug, Clone)]
+pub(crate) struct UserRows {
+    near: [(AssetNumber, Row); NEAR],
+    /// The rest, in the order of their asset numbers.
+    more: Vec<(AssetNumber, Row)>,
+}
+
+impl UserRows {
+    /// The account of an asset.
+    pub fn row(&self, asset: AssetNumber) -> Option<Row> {
+        if let Some((_, row)) = self.near.iter().find(|(number, _)| *number == asset) {
+            return Some(*row);
+        }
+        let place = self.more.binary_search_by_key(&asset, |(number, _)| *number);
+        place.ok().map(|place| self.more[place].1)
+    }
+
+    /// Adds the account of an asset that has none yet.
+    fn add(&mut self, asset: AssetNumber, row: Row) {
+        if let Some(vacant) = self.near.iter_mut().find(|entry| **entry == NONE) {
+            *vacant = (asset, row);
+            return;
+        }
+        let place = self.more.partition_point(|(number, _)| *number < asset);
+        self.more.insert(place, (asset, row));
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Row> {
+        let near = self.near.iter().filter(|entry| **entry != NONE);
+        near.chain(&self.more).map(|(_, row)| *row)
+    }
+}
 
 /// All accounts of all users.
 #[derive(Debug, Clone)]
 pub(crate) struct Accounts {
     rows: Vec<Account>,
-    users: HashMap<UserId, UserRow, FixedState>,
-    /// Each user's accounts, in the order of their assets.
-    rows_of: Vec<Vec<(Asset, Row)>>,
+    users: HashMap<UserId, UserRows, FixedState>,
 }
 
 impl Accounts {
@@ -99,61 +132,37 @@ impl Accounts {
         Self {
             rows: Vec::new(),
             users: HashMap::with_hasher(FixedState::with_seed(hash_seed)),
-            rows_of: Vec::new(),
         }
     }
 
-    /// The user, if there are accounts of it.
-    pub fn user(&self, user_id: UserId) -> Option<UserRow> {
-        self.users.get(&user_id).copied()
-    }
-
-    /// The user; a new one has no accounts yet.
-    pub fn add_user(&mut self, user_id: UserId) -> UserRow {
-        let next = UserRow(self.rows_of.len());
-        let user = *self.users.entry(user_id).or_insert(next);
-        if user.0 == next.0 {
-            self.rows_of.push(Vec::new());
-        }
-        user
-    }
-
-    /// The user's account of an asset.
-    pub fn row(&self, user: UserRow, asset: Asset) -> Option<Row> {
-        let rows = &self.rows_of[user.0];
-        let place = rows.binary_search_by_key(&asset, |(asset, _)| *asset).ok()?;
-        Some(rows[place].1)
-    }
-
-    /// The account of an asset by the user's id.
-    pub fn find(&self, user_id: UserId, asset: Asset) -> Option<Row> {
-        self.row(self.user(user_id)?, asset)
+    /// Where the user's accounts stand, if there are any.
+    pub fn user(&self, user_id: UserId) -> Option<&UserRows> {
+        self.users.get(&user_id)
     }
 
     /// The user's account of an asset, opened where it is missing.
-    pub fn open(&mut self, user_id: UserId, user: UserRow, asset: Asset, number: AssetNumber) -> Row {
-        let rows = &mut self.rows_of[user.0];
-        match rows.binary_search_by_key(&asset, |(asset, _)| *asset) {
-            Ok(place) => rows[place].1,
-            Err(place) => {
-                let row = Row(self.rows.len());
-                rows.insert(place, (asset, row));
-                self.rows.push(Account {
-                    balance: Balance::default(),
-                    asset: number,
-                    user_id,
-                });
-                row
-            }
+    pub fn open(&mut self, user_id: UserId, asset: AssetNumber) -> Row {
+        let next = Row(self.rows.len());
+        let user = self.users.entry(user_id).or_insert_with(|| UserRows {
+            near: [NONE; NEAR],
+            more: Vec::new(),
+        });
+        if let Some(row) = user.row(asset) {
+            return row;
         }
+        user.add(asset, next);
+        self.rows.push(Account {
+            balance: Balance::default(),
+            asset,
+            user_id,
+        });
+        next
     }
 
-    /// A user's accounts in the order of their assets.
-    pub fn of(&self, user_id: UserId) -> impl Iterator<Item = (Asset, &Account)> {
-        let rows = self.user(user_id).map(|user| self.rows_of[user.0].as_slice());
-        rows.unwrap_or_default()
-            .iter()
-            .map(|(asset, row)| (*asset, &self[*row]))
+    /// A user's accounts, in the order in which they were opened or that of their assets' numbers.
+    pub fn of(&self, user_id: UserId) -> impl Iterator<Item = &Account> {
+        let rows = self.user(user_id).into_iter().flat_map(UserRows::iter);
+        rows.map(|row| &self[row])
     }
 
     /// All accounts in the order of their rows.

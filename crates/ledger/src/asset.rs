@@ -5,10 +5,13 @@ use std::ops::{Index, IndexMut};
 use domain::{Amount, Asset};
 
 /// An asset's place among the assets of the ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct AssetNumber(usize);
 
 impl AssetNumber {
+    /// No asset's.
+    pub const NONE: Self = Self(usize::MAX);
+
     /// The place in lists made by [`Assets::iter`].
     pub fn index(self) -> usize {
         self.0

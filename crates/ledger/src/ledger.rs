@@ -2,7 +2,7 @@
 
 use domain::{Amount, Asset, Merge, OrderId, Release, Reserve, UserId};
 
-use crate::account::Accounts;
+use crate::account::{Accounts, Row};
 use crate::asset::Assets;
 use crate::posting::{credit, debit};
 use crate::reservation::{Reservation, Reservations, SlotUse};
@@ -46,22 +46,18 @@ impl Ledger {
         if r.amount.is_zero() || r.asset == r.receives {
             return Err(LedgerFault::SenselessReserve { order_id }.into());
         }
-        let found = self
-            .accounts
-            .user(r.user_id)
-            .and_then(|user| Some((user, self.accounts.row(user, r.asset)?)));
-        let available = found.map_or(Amount::ZERO, |(_, row)| self.accounts[row].balance.available);
-        let (user, pays) = match found {
-            Some(found) if r.amount <= available => found,
+        let rows = self.accounts.user(r.user_id);
+        let row = |asset| rows.and_then(|rows| rows.row(self.assets.find(asset)?));
+        let (pays, receives) = (row(r.asset), row(r.receives));
+        let available = pays.map_or(Amount::ZERO, |row| self.accounts[row].balance.available);
+        let pays = match pays {
+            Some(row) if r.amount <= available => row,
             _ => return Err(ReserveError::InsufficientBalance { available }),
         };
         let slot = self.reservations.next_slot()?;
-        let receives = match self.accounts.row(user, r.receives) {
+        let receives = match receives {
             Some(row) => row,
-            None => {
-                let number = self.assets.add(r.receives);
-                self.accounts.open(r.user_id, user, r.receives, number)
-            }
+            None => self.accounts.open(r.user_id, self.assets.add(r.receives)),
         };
         self.accounts[pays].reserve(r.amount);
         let use_of = match r.request_id {
@@ -187,17 +183,20 @@ impl Ledger {
 
     /// What a user has of an asset; none where the user never had any.
     pub fn balance(&self, user_id: UserId, asset: Asset) -> Option<Balance> {
-        let balance = self.accounts[self.accounts.find(user_id, asset)?].balance;
+        let balance = self.accounts[self.row(user_id, asset)?].balance;
         (balance.version > 0).then_some(balance)
     }
 
     /// All that a user has or once had, in the order of the assets.
     pub fn balances(&self, user_id: UserId) -> Vec<(Asset, Balance)> {
-        self.accounts
+        let mut balances: Vec<(Asset, Balance)> = self
+            .accounts
             .of(user_id)
-            .map(|(asset, account)| (asset, account.balance))
-            .filter(|(_, balance)| balance.version > 0)
-            .collect()
+            .filter(|account| account.balance.version > 0)
+            .map(|account| (self.assets[account.asset].asset, account.balance))
+            .collect();
+        balances.sort_unstable_by_key(|(asset, _)| *asset);
+        balances
     }
 
     /// The fees collected of an asset.
@@ -212,6 +211,11 @@ impl Ledger {
         self.assets
             .find(asset)
             .map_or(0, |number| -i128::from(self.assets[number].came_in.0))
+    }
+
+    /// A user's account of an asset.
+    pub(crate) fn row(&self, user_id: UserId, asset: Asset) -> Option<Row> {
+        self.accounts.user(user_id)?.row(self.assets.find(asset)?)
     }
 
     /// Checks that a reservation is this user's and pays this asset.

@@ -22,4 +22,4 @@ pub use reservation::ReservationSlot;
 pub use snapshot::{
     AccountRecord, AssetRecord, LedgerSnapshot, ReservationHandle, ReservationRecord, TransferRecord,
 };
-pub use transfer::{Receipt, TransferAnswer};
+pub use transfer::{Receipt, TransferAnswer, TransferRefusal};

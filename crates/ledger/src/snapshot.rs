@@ -6,7 +6,7 @@ use domain::{Amount, Asset, OrderId, RequestId, Transfer, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::reservation::{Reservation, SlotUse};
-use crate::{Balance, Ledger, LedgerFault, Receipt, ReservationSlot};
+use crate::{Balance, Ledger, LedgerFault, Receipt, ReservationSlot, TransferRefusal};
 
 /// The whole ledger, the same for the same history: every list is in a fixed order and none has an entry twice.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,7 +17,7 @@ pub struct LedgerSnapshot {
     pub accounts: Vec<AccountRecord>,
     /// In the order of (order, amendment), an order's own first.
     pub reservations: Vec<ReservationRecord>,
-    /// In the order in which they were done.
+    /// In the order in which they were answered.
     pub transfers: Vec<TransferRecord>,
 }
 
@@ -66,13 +66,13 @@ impl ReservationRecord {
     }
 }
 
-/// A transfer that was done.
+/// A transfer that was answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TransferRecord {
     /// What was asked.
     pub transfer: Transfer,
     /// What was answered.
-    pub receipt: Receipt,
+    pub answer: Result<Receipt, TransferRefusal>,
 }
 
 /// The handle of a reservation in a restored ledger.
@@ -109,7 +109,7 @@ impl Ledger {
             assets: assets.collect(),
             accounts,
             reservations: self.reservation_records(),
-            transfers: self.transfers.done().to_vec(),
+            transfers: self.transfers.answered().to_vec(),
         }
     }
 
@@ -196,8 +196,7 @@ impl Ledger {
                 .assets
                 .find(record.asset)
                 .ok_or_else(|| bad("accounts", index))?;
-            let user = self.accounts.add_user(record.user_id);
-            let row = self.accounts.open(record.user_id, user, record.asset, number);
+            let row = self.accounts.open(record.user_id, number);
             self.accounts[row].balance = record.balance;
         }
         Ok(())
@@ -211,13 +210,12 @@ impl Ledger {
         let mut handles = Vec::with_capacity(records.len());
         for (index, record) in records.iter().enumerate() {
             let unknown = || bad("reservations", index);
-            let user = self.accounts.user(record.user_id).ok_or_else(unknown)?;
-            let pays = self.accounts.row(user, record.asset).ok_or_else(unknown)?;
+            let pays = self.row(record.user_id, record.asset).ok_or_else(unknown)?;
             if record.asset == record.receives {
                 return Err(unknown());
             }
             let number = self.assets.find(record.receives).ok_or_else(unknown)?;
-            let receives = self.accounts.open(record.user_id, user, record.receives, number);
+            let receives = self.accounts.open(record.user_id, number);
             let slot = self.reservations.next_slot()?;
             let use_of = match record.request_id {
                 Some(_) => SlotUse::Amendment,

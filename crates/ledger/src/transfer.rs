@@ -18,16 +18,10 @@ pub struct Receipt {
     pub at: Stamp,
 }
 
-/// The answer to a transfer. Only done transfers are remembered under their keys: a refused one changes nothing, and the
-/// same key may be tried again, with the same body or another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TransferAnswer {
-    /// It is done now.
-    Done(Receipt),
-    /// It was done before, under the same key and with the same body: the first answer.
-    Repeated(Receipt),
-    /// Another transfer was done under this key.
-    KeyConflict,
+/// Why a transfer was refused. The refusal is remembered under the key like any other answer: a caller that was told no
+/// and asks again under the same key never finds that it was done after all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TransferRefusal {
     /// The available balance does not cover the withdrawal.
     InsufficientBalance {
         /// What is available.
@@ -35,15 +29,28 @@ pub enum TransferAnswer {
     },
     /// All money of the asset together would pass 2^63 - 1 units of 1e-8.
     TooLarge,
-    /// The amount is zero.
+}
+
+/// The answer to a transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransferAnswer {
+    /// It is done now.
+    Done(Receipt),
+    /// It was done before, under the same key and with the same body: the first answer.
+    Repeated(Receipt),
+    /// It is refused, or was refused before under the same key and with the same body.
+    Refused(TransferRefusal),
+    /// Another transfer was answered under this key.
+    KeyConflict,
+    /// The amount is zero. Such a request has no answer to remember.
     Nothing,
 }
 
-/// All transfers that were done.
+/// All transfers that were answered.
 #[derive(Debug, Clone)]
 pub(crate) struct Transfers {
-    /// In the order in which they were done.
-    done: Vec<TransferRecord>,
+    /// In the order in which they were answered.
+    answered: Vec<TransferRecord>,
     /// Their places by key.
     by_key: HashMap<TransferKey, usize, FixedState>,
 }
@@ -51,28 +58,28 @@ pub(crate) struct Transfers {
 impl Transfers {
     pub fn new(hash_seed: u64) -> Self {
         Self {
-            done: Vec::new(),
+            answered: Vec::new(),
             by_key: HashMap::with_hasher(FixedState::with_seed(hash_seed)),
         }
     }
 
     /// Remembers a transfer; false where its key is taken.
     pub fn remember(&mut self, record: TransferRecord) -> bool {
-        let place = self.done.len();
+        let place = self.answered.len();
         let free = *self.by_key.entry(record.transfer.key.clone()).or_insert(place) == place;
         if free {
-            self.done.push(record);
+            self.answered.push(record);
         }
         free
     }
 
-    /// All of them, in the order in which they were done.
-    pub fn done(&self) -> &[TransferRecord] {
-        &self.done
+    /// All of them, in the order in which they were answered.
+    pub fn answered(&self) -> &[TransferRecord] {
+        &self.answered
     }
 
     fn find(&self, key: &TransferKey) -> Option<&TransferRecord> {
-        self.by_key.get(key).map(|place| &self.done[*place])
+        self.by_key.get(key).map(|place| &self.answered[*place])
     }
 }
 
@@ -81,7 +88,10 @@ impl Ledger {
     pub fn transfer(&mut self, t: &Transfer, at: Stamp, postings: &mut impl Postings) -> TransferAnswer {
         if let Some(first) = self.transfers.find(&t.key) {
             return if first.transfer == *t {
-                TransferAnswer::Repeated(first.receipt)
+                match first.answer {
+                    Ok(receipt) => TransferAnswer::Repeated(receipt),
+                    Err(refusal) => TransferAnswer::Refused(refusal),
+                }
             } else {
                 TransferAnswer::KeyConflict
             };
@@ -93,29 +103,26 @@ impl Ledger {
             TransferKind::Deposit => self.deposit(t, postings),
             TransferKind::Withdrawal => self.withdraw(t, postings),
         };
-        match moved {
-            Ok(balance) => {
-                let receipt = Receipt { balance, at };
-                self.transfers.remember(TransferRecord {
-                    transfer: t.clone(),
-                    receipt,
-                });
-                TransferAnswer::Done(receipt)
-            }
-            Err(refused) => refused,
+        let answer = moved.map(|balance| Receipt { balance, at });
+        self.transfers.remember(TransferRecord {
+            transfer: t.clone(),
+            answer,
+        });
+        match answer {
+            Ok(receipt) => TransferAnswer::Done(receipt),
+            Err(refusal) => TransferAnswer::Refused(refusal),
         }
     }
 
-    fn deposit(&mut self, t: &Transfer, postings: &mut impl Postings) -> Result<Balance, TransferAnswer> {
+    fn deposit(&mut self, t: &Transfer, postings: &mut impl Postings) -> Result<Balance, TransferRefusal> {
         let came_in = self
             .assets
             .find(t.asset)
             .map_or(Amount::ZERO, |number| self.assets[number].came_in)
             .checked_add(t.amount)
-            .ok_or(TransferAnswer::TooLarge)?;
+            .ok_or(TransferRefusal::TooLarge)?;
         let number = self.assets.add(t.asset);
-        let user = self.accounts.add_user(t.user_id);
-        let row = self.accounts.open(t.user_id, user, t.asset, number);
+        let row = self.accounts.open(t.user_id, number);
         self.assets[number].came_in = came_in;
         self.accounts[row].receive(t.amount);
         let (entry, available) = (EntryType::Deposit, AccountRef::available(t.user_id));
@@ -132,12 +139,9 @@ impl Ledger {
         Ok(self.accounts[row].balance)
     }
 
-    fn withdraw(&mut self, t: &Transfer, postings: &mut impl Postings) -> Result<Balance, TransferAnswer> {
-        let lacking = |available| TransferAnswer::InsufficientBalance { available };
-        let row = self
-            .accounts
-            .find(t.user_id, t.asset)
-            .ok_or(lacking(Amount::ZERO))?;
+    fn withdraw(&mut self, t: &Transfer, postings: &mut impl Postings) -> Result<Balance, TransferRefusal> {
+        let lacking = |available| TransferRefusal::InsufficientBalance { available };
+        let row = self.row(t.user_id, t.asset).ok_or(lacking(Amount::ZERO))?;
         let account = &self.accounts[row];
         let available = account.balance.available;
         if t.amount > available {

@@ -277,7 +277,6 @@ impl Session {
         let asset = pays(live.buys);
         let r = Release {
             order_id: live.order_id,
-            request_id: None,
             user_id: live.user_id,
             request_id: live.request_id,
             number: 1,

@@ -143,3 +143,32 @@ fn all_money_of_an_asset_together_stays_within_the_largest_amount() {
     ));
     stage.fund(ALICE, "BTC", &Amount::MAX.to_string());
 }
+
+#[test]
+fn a_user_may_have_any_number_of_assets() {
+    let mut stage = Stage::new();
+    let codes: Vec<String> = (0..40).map(|number| format!("A{:02}", number * 7 % 40)).collect();
+    for (code, units) in codes.iter().zip(1u64..) {
+        stage.fund(ALICE, code, &Amount(units).to_string());
+    }
+    let mut expected: Vec<_> = codes
+        .iter()
+        .map(|code| asset(code))
+        .zip((1..).map(Amount))
+        .collect();
+    expected.sort();
+    let balances = stage.ledger.balances(ALICE);
+    let found: Vec<_> = balances
+        .iter()
+        .map(|(asset, balance)| (*asset, balance.available))
+        .collect();
+    assert_eq!(found, expected);
+    for (asset, units) in expected {
+        assert_eq!(stage.ledger.balance(ALICE, asset).unwrap().available, units);
+    }
+    assert_eq!(stage.ledger.balance(ALICE, asset("A40")), None);
+    let slot = stage
+        .reserve(&reserve(1, ALICE, "A39", "A00", "0.00000001"))
+        .unwrap();
+    assert_eq!(stage.ledger.reserved(slot), Amount(1));
+}

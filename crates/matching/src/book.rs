@@ -87,18 +87,20 @@ impl Book {
             !self.would_take(order.side, Some(order.price)),
             "a resting order must not cross"
         );
-        let mut level = self.levels.get(order.side, order.price);
+        let level = self.levels.at(order.side, order.price);
         let fresh = level.is_empty();
         let node = Node::new(order.key, order.owner, order.side, order.price, shown, level.tail);
         let place = self.arena.insert(node);
+        level.append(&mut self.arena, place, shown);
+        if fresh {
+            self.levels.opened(order.side, order.price);
+        }
         if let Some(display) = order.display
             && shown < order.quantity.0
         {
             self.arena
                 .set_hidden(place, order.quantity.0 - shown, display.lots().0);
         }
-        level.append(&mut self.arena, place, shown);
-        self.levels.put(order.side, order.price, level, fresh);
         Slot::at(place)
     }
 
@@ -108,13 +110,12 @@ impl Book {
         let (node, price) = self.arena.find(slot, key)?;
         let (side, shown, place) = (node.side(), node.shown, slot.place());
         let left = Lots(shown + self.arena.hidden(place));
-        let mut level = self.levels.get(side, price);
+        let level = self.levels.at(side, price);
         level.unlink(&mut self.arena, place);
+        let empty = level.is_empty();
         self.arena.free(place);
-        if level.is_empty() {
-            self.levels.clear(side, price);
-        } else {
-            self.levels.put(side, price, level, false);
+        if empty {
+            self.levels.closed(side, price);
         }
         Some(Removed { side, price, left })
     }
@@ -148,9 +149,8 @@ impl Book {
         let from_shown = (by - from_hidden).0;
         if from_shown > 0 {
             self.arena.node_mut(place).shown -= from_shown;
-            let mut level = self.levels.get(side, price);
+            let level = self.levels.at(side, price);
             level.shown = level.shown.wrapping_sub(from_shown);
-            self.levels.put(side, price, level, false);
         }
         Some(reduced)
     }

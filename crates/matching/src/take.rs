@@ -72,7 +72,7 @@ impl Book {
     ) -> (u64, bool) {
         let mut run = Run {
             arena: &mut self.arena,
-            level: self.levels.get(side, price),
+            level: self.levels.at(side, price),
             price,
             wanted,
             touched: false,
@@ -85,21 +85,17 @@ impl Book {
                 run.fill(sink);
             }
         }
-        let Run {
-            level,
-            wanted,
-            touched,
-            ..
-        } = run;
+        let (wanted, touched, level) = (run.wanted, run.touched, *run.level);
         if touched {
-            if level.is_empty() {
-                self.levels.clear(side, price);
+            let shown = if level.is_empty() {
+                self.levels.closed(side, price);
+                0
             } else {
                 // The orders before the new head are gone: it must not point back to a place that others will use.
                 self.arena.node_mut(level.head).prev = NIL;
-                self.levels.put(side, price, level, false);
-            }
-            sink.level(side, price, Lots(if level.is_empty() { 0 } else { level.shown }));
+                level.shown
+            };
+            sink.level(side, price, Lots(shown));
         }
         (wanted, ended)
     }
@@ -108,7 +104,7 @@ impl Book {
 /// The work at one price. The head's link backwards is put right only at the end.
 struct Run<'a> {
     arena: &'a mut Arena,
-    level: Level,
+    level: &'a mut Level,
     price: Price,
     wanted: u64,
     touched: bool,

@@ -87,24 +87,37 @@ impl Levels {
         level.copied().unwrap_or(Level::EMPTY)
     }
 
-    /// Stores a level at whose price something rests; `fresh`: nothing did before.
+    /// The level of a price, to be changed. Where nothing rests there yet, or no longer, [`Self::opened`] or
+    /// [`Self::closed`] must follow.
     #[inline]
-    pub(crate) fn put(&mut self, side: Side, price: Price, level: Level, fresh: bool) {
+    pub(crate) fn at(&mut self, side: Side, price: Price) -> &mut Level {
         let offset = self.offset(price);
-        match self.window.get_mut(offset) {
-            Some(place) => {
-                *place = level;
-                if fresh {
-                    self.occupied[index(side)].insert(offset);
-                    self.opened(side, price);
-                }
-            }
-            None => self.put_far(side, price, level, fresh),
+        if offset < self.window.len() {
+            return &mut self.window[offset];
         }
+        self.at_far(side, price)
     }
 
+    #[cold]
+    fn at_far(&mut self, side: Side, price: Price) -> &mut Level {
+        if self.window.is_empty() {
+            self.move_window(price.ticks(), FIRST_SIZE);
+        }
+        self.far_touched(side);
+        let offset = self.offset(price);
+        if offset < self.window.len() {
+            return &mut self.window[offset];
+        }
+        self.far[index(side)].entry(price.ticks()).or_insert(Level::EMPTY)
+    }
+
+    /// The first order rests at a price.
     #[inline]
-    fn opened(&mut self, side: Side, price: Price) {
+    pub(crate) fn opened(&mut self, side: Side, price: Price) {
+        let offset = self.offset(price);
+        if offset < self.window.len() {
+            self.occupied[index(side)].insert(offset);
+        }
         self.counts[index(side)] += 1;
         let best = &mut self.best[index(side)];
         if *best == 0 || better(side, price.ticks(), *best) {
@@ -112,40 +125,18 @@ impl Levels {
         }
     }
 
-    #[cold]
-    fn put_far(&mut self, side: Side, price: Price, level: Level, fresh: bool) {
-        if self.window.is_empty() {
-            self.move_window(price.ticks(), FIRST_SIZE);
-            return self.put(side, price, level, fresh);
-        }
-        self.far[index(side)].insert(price.ticks(), level);
-        if fresh {
-            self.opened(side, price);
-        }
-        self.far_touched(side);
-    }
-
-    /// Empties the level of a price.
+    /// The last order has left a price, whose level is empty.
     #[inline]
-    pub(crate) fn clear(&mut self, side: Side, price: Price) {
+    pub(crate) fn closed(&mut self, side: Side, price: Price) {
         let offset = self.offset(price);
-        let near = match self.window.get_mut(offset) {
-            Some(place) => {
-                *place = Level::EMPTY;
-                self.occupied[index(side)].remove(offset);
-                true
-            }
-            None => {
-                self.far[index(side)].remove(&price.ticks());
-                false
-            }
-        };
+        if offset < self.window.len() {
+            self.occupied[index(side)].remove(offset);
+        } else {
+            self.far[index(side)].remove(&price.ticks());
+        }
         self.counts[index(side)] -= 1;
         if self.best[index(side)] == price.ticks() {
             self.best[index(side)] = self.next(side, price).map_or(0, Price::ticks);
-        }
-        if !near {
-            self.far_touched(side);
         }
     }
 
@@ -274,7 +265,13 @@ mod tests {
     }
 
     fn open(levels: &mut Levels, side: Side, ticks: u32) {
-        levels.put(side, at(ticks), level(ticks), true);
+        *levels.at(side, at(ticks)) = level(ticks);
+        levels.opened(side, at(ticks));
+    }
+
+    fn close(levels: &mut Levels, side: Side, ticks: u32) {
+        *levels.at(side, at(ticks)) = Level::EMPTY;
+        levels.closed(side, at(ticks));
     }
 
     fn prices(levels: &Levels, side: Side) -> Vec<u32> {
@@ -313,10 +310,10 @@ mod tests {
         }
         assert_eq!(levels.far[1].len(), 3);
         assert_eq!(prices(&levels, Side::Sell), [1, 50_000, 50_001, 90_000, u32::MAX]);
-        levels.clear(Side::Sell, at(1));
+        close(&mut levels, Side::Sell, 1);
         assert_eq!(prices(&levels, Side::Sell), [50_000, 50_001, 90_000, u32::MAX]);
-        levels.clear(Side::Sell, at(50_000));
-        levels.clear(Side::Sell, at(50_001));
+        close(&mut levels, Side::Sell, 50_000);
+        close(&mut levels, Side::Sell, 50_001);
         assert_eq!(prices(&levels, Side::Sell), [90_000, u32::MAX]);
     }
 
@@ -334,7 +331,7 @@ mod tests {
         assert_eq!(prices(&levels, Side::Buy), expected);
         for ticks in expected {
             assert_eq!(levels.get(Side::Buy, at(ticks)), level(ticks));
-            levels.clear(Side::Buy, at(ticks));
+            close(&mut levels, Side::Buy, ticks);
         }
         assert_eq!((levels.count(Side::Buy), levels.best(Side::Buy)), (0, None));
     }
@@ -361,7 +358,7 @@ mod tests {
         let base = levels.base;
         for _ in 0..10_000 {
             open(&mut levels, Side::Buy, 7);
-            levels.clear(Side::Buy, at(7));
+            close(&mut levels, Side::Buy, 7);
         }
         assert_eq!(levels.base, base);
     }

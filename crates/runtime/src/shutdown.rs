@@ -55,10 +55,13 @@ impl Shutdown {
             use tokio::signal::unix::{SignalKind, signal};
             let mut terminate = signal(SignalKind::terminate())?;
             let mut interrupt = signal(SignalKind::interrupt())?;
+            // A terminal that closes: stop in order rather than at once.
+            let mut hangup = signal(SignalKind::hangup())?;
             tokio::spawn(async move {
                 let name = tokio::select! {
                     _ = terminate.recv() => "SIGTERM",
                     _ = interrupt.recv() => "SIGINT",
+                    _ = hangup.recv() => "SIGHUP",
                 };
                 tracing::info!(signal = name, "stopping on a signal");
                 shutdown.trigger();

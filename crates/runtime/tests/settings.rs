@@ -171,7 +171,7 @@ fn every_kind_of_setting_can_come_from_the_environment() {
             ("TRADE_ENGINE_SERVER__ADMIN_ON_PUBLIC", "true"),
             ("TRADE_ENGINE_SERVER__ANSWER_TIMEOUT", "1500ms"),
             ("TRADE_ENGINE_SERVER__TRUSTED_PROXIES", r#"["10.0.0.0/8", "::1"]"#),
-            ("TRADE_ENGINE_EMBEDDED__ARCHIVE_RETENTION", "30d"),
+            ("TRADE_ENGINE_EMBEDDED__ARCHIVE_KEEP_BYTES", "1073741824"),
             ("TRADE_ENGINE_CONFIG", "elsewhere.yaml"),
         ],
     )
@@ -185,10 +185,7 @@ fn every_kind_of_setting_can_come_from_the_environment() {
     assert!(settings.server.admin_on_public);
     assert_eq!(settings.server.answer_timeout, Duration::from_millis(1500));
     assert_eq!(settings.server.trusted_proxies, ["10.0.0.0/8", "::1"]);
-    assert_eq!(
-        settings.embedded.archive_retention,
-        Some(Duration::from_secs(30 * 86_400))
-    );
+    assert_eq!(settings.embedded.archive_keep_bytes, Some(1 << 30));
 }
 
 #[test]

@@ -51,30 +51,6 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration
     parse(&String::deserialize(from)?).map_err(D::Error::custom)
 }
 
-/// The same for a duration that may be absent.
-pub(super) mod optional {
-    use super::{Deserialize, Deserializer, Duration, Error, Serializer, parse, text};
-
-    pub(in crate::settings) fn serialize<S: Serializer>(
-        given: &Option<Duration>,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        match given {
-            Some(duration) => to.serialize_some(&text(*duration)),
-            None => to.serialize_none(),
-        }
-    }
-
-    pub(in crate::settings) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Option<Duration>, D::Error> {
-        let given = Option::<String>::deserialize(from)?;
-        given
-            .map(|given| parse(&given).map_err(D::Error::custom))
-            .transpose()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

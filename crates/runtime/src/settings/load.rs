@@ -22,7 +22,7 @@ pub fn find_file(asked_for: Option<PathBuf>, variables: &Variables) -> Option<Pa
 }
 
 impl Settings {
-    /// Loads the settings: defaults, under the file, under the plan's plain variables, under TRADE_ENGINE_ variables.
+    /// Loads the settings: defaults, under the file, under the plain variables, under TRADE_ENGINE_ variables.
     ///
     /// # Errors
     /// When the file cannot be read, or with everything that is wrong at once.

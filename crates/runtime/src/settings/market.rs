@@ -1,4 +1,4 @@
-//! The markets as settings: decimal texts, filled up with what the plan's markets have by default.
+//! The markets as settings: decimal texts, filled up with what the built-in markets have by default.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
 
-/// The markets, in the plan's short form or in full.
+/// The markets, in the short form or in full.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MatchingSettings {
@@ -135,7 +135,7 @@ impl MarketEntry {
         let preset = self.symbol.as_deref().and_then(preset);
         let mut field = |name: &str, given: Option<String>, usual: Option<&str>| {
             given.or_else(|| usual.map(str::to_owned)).unwrap_or_else(|| {
-                let rule = "is needed: only the plan's markets have a default; describe others under matching.markets";
+                let rule = "is needed: only BTC/USDT, ETH/USDT and XRP/USDT have a default; describe others under matching.markets";
                 problems.push(Problem::new(format!("{path}.{name}"), rule));
                 String::new()
             })

@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::problem::Problem;
 use super::{
-    AuthSettings, DatabaseSettings, EmbeddedSettings, Environment, LoggingSettings, Market, Mode,
+    Algorithm, AuthSettings, DatabaseSettings, EmbeddedSettings, Environment, LoggingSettings, Market, Mode,
     MonitoringSettings, RedisSettings, ServerSettings, Settings, urls,
 };
 
@@ -145,22 +145,21 @@ impl Rules {
             "embedded.min_free_bytes",
             "must be at least 16777216 (16 MiB)",
         );
-        let trades_range = 1..=100_000;
-        self.need(
-            trades_range.contains(&embedded.recent_trades),
-            "embedded.recent_trades",
-            "must be 1 to 100000",
-        );
     }
 
     fn auth(&mut self, auth: &AuthSettings, environment: Environment) {
         self.need(!auth.issuer.is_empty(), "auth.issuer", "must not be empty");
         self.need(!auth.audience.is_empty(), "auth.audience", "must not be empty");
         self.need(
-            auth.leeway <= Duration::from_secs(300),
+            auth.leeway <= Duration::from_secs(5),
             "auth.leeway",
-            "must be at most 300s",
+            "must be at most 5s",
         );
+        if auth.algorithm == Algorithm::EdDsa {
+            let given = auth.public_key.as_deref().is_some_and(|key| !key.is_empty());
+            self.need(given, "auth.public_key", "must be given for EdDSA");
+            return;
+        }
         let secret = auth.secret.expose_secret();
         self.need(
             secret.len() >= MIN_SECRET_BYTES,

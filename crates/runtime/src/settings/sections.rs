@@ -73,11 +73,8 @@ pub struct EmbeddedSettings {
     pub segment_bytes: u64,
     /// Below this much free disk, in bytes, placements are refused.
     pub min_free_bytes: u64,
-    /// Trades per market that the exchange keeps at hand.
-    pub recent_trades: usize,
-    /// How long archived segments are kept; absent = for ever.
-    #[serde(with = "duration::optional")]
-    pub archive_retention: Option<Duration>,
+    /// Archived segments are dropped, oldest first, beyond so many bytes; absent = never.
+    pub archive_keep_bytes: Option<u64>,
 }
 
 impl Default for EmbeddedSettings {
@@ -88,8 +85,7 @@ impl Default for EmbeddedSettings {
             snapshot_every_commands: 500_000,
             segment_bytes: 64 * 1024 * 1024,
             min_free_bytes: 256 * 1024 * 1024,
-            recent_trades: 1_000,
-            archive_retention: None,
+            archive_keep_bytes: None,
         }
     }
 }
@@ -109,7 +105,9 @@ pub struct AuthSettings {
     pub secret: SecretString,
     /// A file that holds the secret instead.
     pub secret_file: Option<PathBuf>,
-    /// How far the clocks of issuer and server may differ.
+    /// The issuer's Ed25519 public key, base64url without padding, for EdDSA.
+    pub public_key: Option<String>,
+    /// How far the clocks of issuer and server may differ, at most 5 seconds.
     #[serde(with = "duration")]
     pub leeway: Duration,
 }
@@ -127,21 +125,21 @@ impl Default for AuthSettings {
             algorithm: Algorithm::Hs256,
             secret: SecretString::from(Self::DEVELOPMENT_SECRET),
             secret_file: None,
+            public_key: None,
             leeway: Duration::from_secs(5),
         }
     }
 }
 
-/// Signature algorithms with a shared secret.
+/// Signature algorithms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
 pub enum Algorithm {
-    /// HMAC with SHA-256.
+    /// HMAC with SHA-256 and a shared secret.
+    #[serde(rename = "HS256")]
     Hs256,
-    /// HMAC with SHA-384.
-    Hs384,
-    /// HMAC with SHA-512.
-    Hs512,
+    /// Ed25519 with a public key.
+    #[serde(rename = "EdDSA")]
+    EdDsa,
 }
 
 /// Logs.

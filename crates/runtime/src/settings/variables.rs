@@ -14,7 +14,7 @@ pub(super) const PREFIX: &str = "TRADE_ENGINE_";
 /// Names the settings file; the only prefixed name that is not a setting.
 pub(super) const FILE_VARIABLE: &str = "TRADE_ENGINE_CONFIG";
 
-/// The plain names that the deployment files of the plan use. A prefixed name wins over them.
+/// The plain names that deployment files usually use. A prefixed name wins over them.
 const PLAIN_NAMES: [(&str, &str); 9] = [
     ("DATABASE_URL", "database.url"),
     ("REDIS_URL", "redis.url"),

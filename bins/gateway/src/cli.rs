@@ -1,0 +1,107 @@
+//! The command line: run the gateway, make tokens, look into the journal, check the settings.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use runtime::settings::{Variables, find_file};
+use runtime::{Settings, Shutdown, telemetry};
+
+use crate::journal_command::JournalCommand;
+use crate::server::check_mode;
+use crate::token::TokenCommand;
+
+/// The trade engine's gateway. Without a command it runs.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Cli {
+    /// The settings file; else config/config.yaml where there is one.
+    #[arg(long, global = true)]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the gateway (the default).
+    Run,
+    /// Makes a token for a user. Not in production: there an identity provider makes them.
+    Token(TokenCommand),
+    /// Looks into the journal; nothing is changed.
+    #[command(subcommand)]
+    Journal(JournalCommand),
+    /// Checks or shows the settings.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Says what is wrong with the settings, all at once.
+    Check,
+    /// Shows the settings in force, without secrets.
+    Show,
+}
+
+impl Cli {
+    /// Does what the command line says.
+    ///
+    /// # Errors
+    /// Settings, journal or network are not as they must be.
+    pub fn execute(self) -> anyhow::Result<()> {
+        let variables = Variables::of_process();
+        let file = find_file(self.config, &variables);
+        let settings = Settings::load(file.as_deref(), &variables)?;
+        match self.command.unwrap_or(Command::Run) {
+            Command::Run => serve(settings),
+            Command::Token(token) => token.execute(&settings),
+            Command::Journal(journal) => journal.execute(&settings),
+            Command::Config(ConfigCommand::Check) => {
+                check_mode(&settings)?;
+                say("the settings are right")
+            }
+            Command::Config(ConfigCommand::Show) => say(&settings.show()),
+        }
+    }
+}
+
+fn serve(settings: Settings) -> anyhow::Result<()> {
+    let _level = telemetry::init(&settings.logging)?;
+    let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let tokio = tokio.context("the asynchronous runtime does not start")?;
+    tokio.block_on(async {
+        let shutdown = Shutdown::new();
+        shutdown
+            .listen_for_signals()
+            .context("signals cannot be listened to")?;
+        crate::run(settings, shutdown).await
+    })
+}
+
+/// Prints a line for a person or a script. A reader that has gone (`| head`) is no error.
+///
+/// # Errors
+/// Standard output cannot be written to.
+pub(crate) fn say(text: &str) -> anyhow::Result<()> {
+    use std::io::{ErrorKind, Write};
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Tells on standard error what went wrong, cause by cause.
+pub fn exit_code(result: anyhow::Result<()>) -> ExitCode {
+    use std::io::Write;
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where standard error is closed nobody can be told.
+            let _ = writeln!(std::io::stderr(), "gateway: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The markets of the settings as definitions.
+
+use anyhow::anyhow;
+use domain::{MarketDefinition, MarketNumber, MarketText};
+use runtime::Settings;
+
+/// How many live orders a user may have.
+const MAX_OPEN_ORDERS: u32 = 10_000;
+
+/// The definitions; their numbers are given when the exchange is opened.
+///
+/// # Errors
+/// The market and the field that cannot be read.
+pub(crate) fn definitions(settings: &Settings) -> anyhow::Result<Vec<MarketDefinition>> {
+    let markets = settings.matching.markets();
+    let definition = |market: runtime::settings::Market| {
+        let text = MarketText {
+            symbol: &market.symbol,
+            tick: &market.tick,
+            lot: &market.lot,
+            min_quantity: &market.min_quantity,
+            max_quantity: &market.max_quantity,
+            max_price: &market.max_price,
+            min_notional: &market.min_notional,
+            market_band: Some(&market.market_band),
+            limit_band: Some(&market.limit_band),
+            initial_price: market.initial_price.as_deref(),
+            maker_fee: &market.maker_fee,
+            taker_fee: &market.taker_fee,
+            max_open_orders: MAX_OPEN_ORDERS,
+        };
+        text.definition(MarketNumber(0))
+            .map_err(|error| anyhow!("market {}: {error}", market.symbol))
+    };
+    markets.into_iter().map(definition).collect()
+}

@@ -1,0 +1,348 @@
+//! The program's commands as a person or a script meets them: tokens, settings, journal, and starts that are refused.
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
+
+mod program;
+
+use std::fs::OpenOptions;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::process::Stdio;
+
+use program::{Program, answer, free_ports, gateway, output, settings};
+use serde_json::Value;
+
+/// A secret as an operator would set one.
+const SECRET: &str = "a-secret-of-forty-characters-for-testing";
+
+/// Runs a gateway that must refuse to start; what it says.
+fn refusal(dir: &Path, yaml: &str) -> String {
+    let file = dir.join("refused.yaml");
+    std::fs::write(&file, yaml).unwrap();
+    let (succeeded, out, log) = output(&mut gateway(&["--config", file.to_str().unwrap()]));
+    assert!(!succeeded, "it started: {out}{log}");
+    let told = log.lines().any(|line| line.starts_with("gateway: "));
+    assert!(told, "it does not say why: {log}");
+    log
+}
+
+#[test]
+fn tokens_are_made_for_names_and_ids() {
+    let id = "3a2f1c9e-0000-4000-8000-000000000001";
+    for arguments in [
+        &["token"][..],
+        &["token", "alice"],
+        &["token", "bob", "--hours", "1"],
+        &["token", "operator"],
+        &["token", id, "--scope", "trade admin:funds", "--institution", id],
+        &["token", id, "--scope", ""],
+    ] {
+        let (succeeded, out, errors) = output(&mut gateway(arguments));
+        assert!(succeeded && errors.is_empty(), "{arguments:?}: {errors}");
+        let token = out.strip_suffix('\n').unwrap();
+        assert_eq!(token.split('.').count(), 3, "{arguments:?}: {token}");
+        assert!(!token.contains(char::is_whitespace), "{arguments:?}: {token}");
+    }
+}
+
+#[test]
+fn a_token_that_would_be_worth_nothing_is_not_made() {
+    for (arguments, why) in [
+        (&["token", "mallory"][..], "the user must be a name or a UUID"),
+        (
+            &["token", "alice", "--scope", "admin"],
+            "there is no scope `admin`",
+        ),
+        (&["token", "alice", "--scope", "trade,read"], "there is no scope"),
+        (&["token", "alice", "--institution", "acme"], "--institution"),
+        (&["token", "alice", "--hours", "many"], "--hours"),
+    ] {
+        let (succeeded, out, errors) = output(&mut gateway(arguments));
+        assert!(!succeeded && out.is_empty(), "{arguments:?}: {out}");
+        assert!(errors.contains(why), "{arguments:?}: {errors}");
+    }
+    let (succeeded, out, errors) = output(
+        gateway(&["token"])
+            .env("TRADE_ENGINE_ENVIRONMENT", "production")
+            .env("TRADE_ENGINE_AUTH__SECRET", SECRET)
+            .env("DATABASE_URL", "postgres://gateway:a-real-password@db/engine"),
+    );
+    assert!(!succeeded && out.is_empty(), "{out}");
+    assert!(errors.contains("production"), "{errors}");
+}
+
+#[test]
+fn settings_are_checked_all_at_once() {
+    let (succeeded, out, errors) = output(&mut gateway(&["config", "check"]));
+    assert!(succeeded, "{errors}");
+    assert_eq!(out, "the settings are right\n");
+    let (succeeded, out, errors) = output(
+        gateway(&["config", "check"])
+            .env("TRADE_ENGINE_SERVER__HTTP_PORT", "0")
+            .env("TRADE_ENGINE_AUTH__SECRET", "short")
+            .env("TRADE_ENGINE_SERVER__HTTP_PROT", "1"),
+    );
+    assert!(!succeeded && out.is_empty(), "{out}");
+    let unknown = errors.to_lowercase();
+    assert!(unknown.contains("http_prot"), "{errors}");
+    let (succeeded, _, errors) = output(
+        gateway(&["config", "check"])
+            .env("TRADE_ENGINE_SERVER__HTTP_PORT", "0")
+            .env("TRADE_ENGINE_AUTH__SECRET", "short"),
+    );
+    assert!(!succeeded);
+    for path in ["server.http_port", "auth.secret"] {
+        assert!(errors.contains(path), "{path}: {errors}");
+    }
+    let (succeeded, _, errors) = output(&mut gateway(&[
+        "--config",
+        "/no/such/file.yaml",
+        "config",
+        "check",
+    ]));
+    assert!(!succeeded && errors.contains("/no/such/file.yaml"), "{errors}");
+}
+
+#[test]
+fn settings_are_shown_without_secrets() {
+    let secrets = [
+        ("TRADE_ENGINE_AUTH__SECRET", SECRET),
+        ("TRADE_ENGINE_DATABASE__PASSWORD", "password-of-the-database"),
+        ("TRADE_ENGINE_REDIS__PASSWORD", "password-of-the-cache"),
+        ("TRADE_ENGINE_RABBITMQ__PASSWORD", "password-of-the-broker"),
+        ("DATABASE_URL", "postgres://user:password-in-an-address@db/engine"),
+    ];
+    let (succeeded, out, errors) = output(gateway(&["config", "show"]).envs(secrets));
+    assert!(succeeded, "{errors}");
+    for (name, secret) in secrets {
+        assert!(
+            !out.contains(secret) && !errors.contains(secret),
+            "{name}: {out}{errors}"
+        );
+    }
+    assert!(!out.contains("password-in-an-address"), "{out}");
+    assert!(out.contains("auth.secret = \"(redacted)\""), "{out}");
+    assert!(out.contains("server.http_port = 8080"), "{out}");
+    let (_, defaults, _) = output(&mut gateway(&["config", "show"]));
+    assert!(!defaults.contains("everybody-knows"), "{defaults}");
+}
+
+#[test]
+fn a_reader_that_has_gone_is_no_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let served = Program::start(dir.path());
+    let file = served.settings_file();
+    let file = file.to_str().unwrap();
+    for arguments in [
+        &["journal", "dump"][..],
+        &["journal", "verify"],
+        &["config", "show"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = gateway(arguments);
+        let told = command
+            .args(["--config", file])
+            .stdout(writer)
+            .stderr(Stdio::piped());
+        let ended = told.spawn().unwrap().wait_with_output().unwrap();
+        let errors = String::from_utf8(ended.stderr).unwrap();
+        assert!(
+            ended.status.success() && errors.is_empty(),
+            "{arguments:?}: {errors}"
+        );
+    }
+}
+
+#[test]
+fn the_journal_of_a_stopped_gateway_is_sound_and_readable() {
+    let dir = tempfile::tempdir().unwrap();
+    let served = Program::start(dir.path());
+    let file = served.settings_file();
+    assert!(served.stop());
+    let config = ["--config", file.to_str().unwrap()];
+    let (succeeded, out, errors) = output(gateway(&["journal", "verify"]).args(config));
+    assert!(succeeded && out.contains("\"state\":\"sound\""), "{out}{errors}");
+    let (succeeded, out, errors) = output(gateway(&["journal", "dump"]).args(config));
+    assert!(succeeded, "{errors}");
+    let records: Vec<Value> = out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    for (index, record) in records.iter().enumerate() {
+        assert_eq!(record["seq"], index as u64 + 1, "{record}");
+        assert!(
+            record["command"].is_object() || record["command"].is_string(),
+            "{record}"
+        );
+    }
+    let deposits = records
+        .iter()
+        .filter(|record| !record["command"]["transfer"].is_null());
+    assert_eq!(
+        deposits.count(),
+        8,
+        "the development deposits are not in the journal: {out}"
+    );
+    let (_, some, _) = output(gateway(&["journal", "dump", "--from", "2", "--to", "3"]).args(config));
+    assert_eq!(
+        some,
+        out.lines()
+            .skip(1)
+            .take(2)
+            .map(|line| format!("{line}\n"))
+            .collect::<String>()
+    );
+    // The directory can be named too, and a misspelt one is not sound.
+    let data = dir.path().join("data");
+    let (succeeded, ..) = output(&mut gateway(&["journal", "verify", data.to_str().unwrap()]));
+    assert!(succeeded);
+    for command in ["verify", "dump"] {
+        let (succeeded, _, errors) = output(&mut gateway(&["journal", command, "/no/such/directory"]));
+        assert!(
+            !succeeded && errors.contains("there is no journal in /no/such/directory"),
+            "{errors}"
+        );
+    }
+}
+
+#[test]
+fn a_damaged_journal_is_told_of_and_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let served = Program::start(dir.path());
+    let ports = [served.public, served.admin];
+    drop(served);
+    let segments = std::fs::read_dir(dir.path().join("data/journal")).unwrap();
+    let segment = segments
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|ending| ending == "log"))
+        .unwrap();
+    let bytes = std::fs::read(&segment).unwrap();
+    let middle = bytes.len() / 3;
+    let file = OpenOptions::new().write(true).open(&segment).unwrap();
+    file.write_at(&[bytes[middle] ^ 1], middle as u64).unwrap();
+    let name = segment.file_name().unwrap().to_str().unwrap();
+    let config = ["--config", dir.path().join("settings.yaml").to_str().unwrap()].map(str::to_owned);
+    let (succeeded, out, errors) = output(gateway(&["journal", "verify"]).args(&config));
+    assert!(!succeeded, "{out}");
+    assert!(
+        errors.contains("the journal is damaged") && out.contains(name),
+        "{out}{errors}"
+    );
+    let told = refusal(dir.path(), &settings(dir.path(), ports));
+    assert!(told.contains(name) && told.contains("at byte"), "{told}");
+    assert_eq!(
+        std::fs::read(&segment).unwrap().len(),
+        bytes.len(),
+        "the refused start changed the segment"
+    );
+}
+
+#[test]
+fn a_second_gateway_on_the_same_files_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = Program::start(dir.path());
+    let told = refusal(dir.path(), &settings(dir.path(), free_ports()));
+    let data = dir.path().join("data");
+    assert!(told.contains(data.to_str().unwrap()), "{told}");
+    assert!(told.contains("another process"), "{told}");
+    assert!(first.is_ready());
+}
+
+#[test]
+fn a_taken_port_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let held = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let taken = held.local_addr().unwrap().port();
+    let [free, _] = free_ports();
+    for ports in [[taken, free], [free, taken]] {
+        let told = refusal(dir.path(), &settings(dir.path(), ports));
+        assert!(
+            told.contains(&format!("cannot listen on 127.0.0.1:{taken}")),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn production_wants_its_own_secret() {
+    let dir = tempfile::tempdir().unwrap();
+    for environment in ["staging", "production"] {
+        let yaml = settings(dir.path(), free_ports()).replace("development", environment);
+        let told = refusal(dir.path(), &yaml);
+        assert!(told.contains("auth.secret"), "{told}");
+        assert!(!told.contains("everybody-knows"), "{told}");
+        assert!(!dir.path().join("data").exists(), "a refused start left files");
+    }
+}
+
+#[test]
+fn operators_routes_can_be_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let [public, _] = free_ports();
+    let file = dir.path().join("off.yaml");
+    std::fs::write(&file, settings(dir.path(), [public, 0])).unwrap();
+    let served = Program::start_with(dir.path(), &file, [public, 0]).expect("no port stays free");
+    assert!(served.out().contains("operators: nowhere"), "{}", served.out());
+    assert!(!served.log().contains("\"admin\":"), "{}", served.log());
+    assert!(
+        answer(public, "/api/v1/admin/deposits")
+            .unwrap()
+            .starts_with("HTTP/1.1 404")
+    );
+}
+
+#[test]
+fn development_can_have_an_issuer_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let ports = free_ports();
+    let file = dir.path().join("issuer.yaml");
+    let key = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+    let auth = format!("auth: {{ algorithm: EdDSA, public_key: {key} }}\n");
+    std::fs::write(&file, settings(dir.path(), ports) + &auth).unwrap();
+    let served = Program::start_with(dir.path(), &file, ports).expect("no port stays free");
+    assert!(served.out().contains("Bearer $TOKEN"), "{}", served.out());
+}
+
+#[test]
+fn a_mode_that_is_not_contained_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let yaml = settings(dir.path(), free_ports()) + "mode: distributed\n";
+    assert!(refusal(dir.path(), &yaml).contains("mode"));
+}
+
+#[test]
+fn the_greeting_shows_how_to_trade_and_a_stop_ends_well() {
+    let dir = tempfile::tempdir().unwrap();
+    let served = Program::start(dir.path());
+    let (public, admin) = (served.public, served.admin);
+    let out = served.out();
+    for part in [
+        format!("http://127.0.0.1:{public}/api/v1"),
+        format!("http://127.0.0.1:{admin}/api/v1/admin"),
+        dir.path().join("data").to_str().unwrap().to_owned(),
+        "Authorization: Bearer eyJ".to_owned(),
+    ] {
+        assert!(out.contains(&part), "{part}: {out}");
+    }
+    for (port, path, status) in [
+        (public, "/api/v1/status", "200"),
+        (public, "/metrics", "404"),
+        (public, "/api/v1/admin/deposits", "404"),
+        (admin, "/api/v1/admin/deposits", "405"),
+        (admin, "/api/v1/orders", "404"),
+    ] {
+        let told = answer(port, path).unwrap();
+        assert!(
+            told.starts_with(&format!("HTTP/1.1 {status}")),
+            "{port}{path}: {told}"
+        );
+    }
+    let log = dir.path().join("log");
+    assert!(served.stop());
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(
+        log.lines().last().unwrap().contains("\"message\":\"stopped\""),
+        "{log}"
+    );
+}

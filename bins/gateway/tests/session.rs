@@ -1,0 +1,200 @@
+//! A trading session with curl against the built gateway: the script in `test/`, and the page for newcomers.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests may panic and say what they leave out"
+)]
+
+mod program;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use program::{Program, output};
+use serde_json::Value;
+
+/// What a log must never hold: tokens, secrets, and words that stand in bodies only.
+const NEVER_LOGGED: [&str; 7] = [
+    "eyJ",
+    "Bearer",
+    "everybody-knows",
+    "order_type",
+    "quantity",
+    "price",
+    "access_token",
+];
+
+/// The fewest steps of the script; fewer would mean that a part of it ended early.
+const STEPS: usize = 600;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
+}
+
+/// Whether bash and curl are there. Where they must be, in continuous integration, their absence is a failure.
+fn has_tools() -> bool {
+    let found = Command::new("bash").args(["-c", "command -v curl"]).output();
+    let found = found.is_ok_and(|output| output.status.success());
+    if !found {
+        assert!(
+            std::env::var("CI").as_deref() != Ok("true"),
+            "bash or curl is missing"
+        );
+        println!("LEFT OUT: bash or curl is missing, so no session was held");
+    }
+    found
+}
+
+#[test]
+fn every_step_of_the_session_is_as_expected_and_nothing_private_is_logged() {
+    if !has_tools() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let served = Program::start(dir.path());
+    let script = root().join("test/session.sh");
+    let (succeeded, steps, errors) = output(
+        Command::new("bash")
+            .arg(script)
+            .env("PUBLIC", format!("http://localhost:{}", served.public))
+            .env("ADMIN", format!("http://localhost:{}", served.admin))
+            .env("GATEWAY", env!("CARGO_BIN_EXE_gateway"))
+            .env("TRADE_ENGINE_CONFIG", served.settings_file()),
+    );
+    let unexpected: Vec<_> = steps.lines().filter(|line| line.starts_with("FAILED")).collect();
+    let end = steps.lines().last().unwrap_or_default();
+    assert!(
+        succeeded && unexpected.is_empty() && errors.is_empty(),
+        "{}\n{end}\n{errors}",
+        unexpected.join("\n")
+    );
+    let passed = steps.lines().filter(|line| line.starts_with("ok ")).count();
+    assert!(
+        passed >= STEPS && end == format!("{passed} passed, 0 failed"),
+        "{end}"
+    );
+    let not_public = "operator: POST /api/v1/admin/deposits {}";
+    let not_public = steps.lines().find(|line| line.contains(not_public)).unwrap();
+    assert!(not_public.ends_with("404 not_found"), "{not_public}");
+    // Names that callers gave to orders and deposits start with what the session's market is called after.
+    let (_, market) = steps.split_once("/api/v1/markets/S").unwrap();
+    let (name, _) = market.split_once("-USDT").unwrap();
+    let names = ["one", "two", "alice"].map(|end| format!("{}-{end}", name.to_lowercase()));
+    let private: Vec<_> = NEVER_LOGGED
+        .into_iter()
+        .chain(names.iter().map(String::as_str))
+        .collect();
+    assert!(
+        steps.contains(&names[0]),
+        "the session gives its orders other names now"
+    );
+    check_log(&served.log(), &private, passed);
+}
+
+fn check_log(log: &str, private: &[&str], requests: usize) {
+    let mut answered = 0;
+    for line in log.lines() {
+        let fields: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert_eq!(
+            fields["level"], "INFO",
+            "callers' mistakes are no faults of ours: {line}"
+        );
+        assert!(
+            fields["timestamp"].is_string() && fields["target"].is_string(),
+            "{line}"
+        );
+        for private in private {
+            assert!(!line.contains(private), "{private} is logged: {line}");
+        }
+        if fields["target"] == "access" {
+            answered += 1;
+            assert!(fields["request_id"].is_string(), "{line}");
+            let route = fields["route"].as_str().unwrap();
+            assert!(!route.contains('?') && !route.contains("%2"), "{line}");
+        }
+    }
+    assert!(answered >= requests / 2, "{answered} requests are in the log");
+}
+
+/// A block of commands of the page, and what their answers must contain.
+#[derive(Default)]
+struct Example {
+    commands: String,
+    answers: Vec<String>,
+}
+
+/// The `sh` blocks of a page, each with the `json` blocks that follow it. `...` stands for what is left out.
+fn examples(page: &str) -> Vec<Example> {
+    let mut examples: Vec<Example> = Vec::new();
+    let mut language = None;
+    for line in page.lines() {
+        match (language, line.strip_prefix("```")) {
+            (None, Some(name)) => {
+                language = Some(name);
+                if name == "sh" {
+                    examples.push(Example::default());
+                }
+            }
+            (Some(_), Some(_)) => language = None,
+            (Some("sh"), None) => {
+                let example = examples.last_mut().unwrap();
+                example.commands += line;
+                example.commands += "\n";
+            }
+            (Some("json"), None) => {
+                let parts = line
+                    .split("...")
+                    .map(|part| part.trim_matches([' ', ',']))
+                    .filter(|part| !part.is_empty());
+                examples
+                    .last_mut()
+                    .unwrap()
+                    .answers
+                    .extend(parts.map(str::to_owned));
+            }
+            _ => {}
+        }
+    }
+    examples
+}
+
+#[test]
+fn the_page_for_newcomers_does_what_it_says() {
+    if !has_tools() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let served = Program::start(dir.path());
+    let page = std::fs::read_to_string(root().join("docs/session.md")).unwrap();
+    let examples = examples(&page);
+    assert!(examples.len() > 10, "the page has lost its examples");
+    // One shell for all, so that what one example learns, the next can use.
+    let mut script = String::from("set -eu\n");
+    for (number, example) in examples.iter().enumerate() {
+        let commands = example
+            .commands
+            .replace("localhost:8080", &format!("localhost:{}", served.public))
+            .replace("localhost:9090", &format!("localhost:{}", served.admin))
+            .replace("target/release/gateway", env!("CARGO_BIN_EXE_gateway"));
+        script += &format!("{{\n{commands}\n}} >{number}.out 2>{number}.err\n");
+    }
+    let (succeeded, _, errors) = output(
+        Command::new("bash")
+            .args(["-c", &script])
+            .current_dir(dir.path())
+            .env("TRADE_ENGINE_CONFIG", served.settings_file()),
+    );
+    assert!(succeeded, "{errors}\n{script}");
+    for (number, example) in examples.iter().enumerate() {
+        let answer = std::fs::read_to_string(dir.path().join(format!("{number}.out"))).unwrap();
+        let mut rest = answer.as_str();
+        for part in &example.answers {
+            let at = rest.find(part);
+            let at = at.unwrap_or_else(|| panic!("{}\n{part} is not in\n{answer}", example.commands));
+            rest = &rest[at + part.len()..];
+        }
+    }
+}

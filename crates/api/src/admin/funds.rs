@@ -1,0 +1,112 @@
+//! Deposits and withdrawals by operators, under the caller's key.
+
+use actix_web::Responder;
+use actix_web::web::{Data, Json, ServiceConfig, post, resource};
+use domain::{TransferKind, TransferReceipt, UserId};
+use http::{JsonBody, Problem};
+use serde::{Deserialize, Serialize};
+
+use crate::ApiState;
+use crate::caller::FundsOperator;
+use crate::error;
+use crate::wire::{DecimalText, id, time};
+
+pub(crate) fn routes(config: &mut ServiceConfig) {
+    config
+        .service(resource("/api/v1/admin/deposits").route(post().to(deposit)))
+        .service(resource("/api/v1/admin/withdrawals").route(post().to(withdraw)));
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TransferBody {
+    key: String,
+    user_id: String,
+    asset: String,
+    amount: DecimalText,
+}
+
+#[derive(Debug, Serialize)]
+struct ReceiptView {
+    key: String,
+    kind: TransferKind,
+    user_id: String,
+    asset: String,
+    amount: String,
+    available_balance: String,
+    executed_at: String,
+}
+
+impl From<TransferReceipt> for ReceiptView {
+    fn from(receipt: TransferReceipt) -> Self {
+        let TransferReceipt {
+            key,
+            kind,
+            user_id,
+            asset,
+            amount,
+            available,
+            at,
+        } = receipt;
+        Self {
+            key: key.to_string(),
+            kind,
+            user_id: user_id.to_string(),
+            asset: asset.to_string(),
+            amount: amount.to_string(),
+            available_balance: available.to_string(),
+            executed_at: time(at),
+        }
+    }
+}
+
+async fn deposit(
+    FundsOperator(operator): FundsOperator,
+    state: Data<ApiState>,
+    JsonBody(body): JsonBody<TransferBody>,
+) -> Result<impl Responder, Problem> {
+    transfer(operator, &state, TransferKind::Deposit, body).await
+}
+
+async fn withdraw(
+    FundsOperator(operator): FundsOperator,
+    state: Data<ApiState>,
+    JsonBody(body): JsonBody<TransferBody>,
+) -> Result<impl Responder, Problem> {
+    transfer(operator, &state, TransferKind::Withdrawal, body).await
+}
+
+async fn transfer(
+    operator: UserId,
+    state: &ApiState,
+    kind: TransferKind,
+    body: TransferBody,
+) -> Result<Json<ReceiptView>, Problem> {
+    let TransferBody {
+        key,
+        user_id,
+        asset,
+        amount,
+    } = body;
+    let key = id("key", &key).map_err(error::field)?;
+    let user_id = id("user_id", &user_id).map_err(error::field)?;
+    let asset = asset.parse().map_err(error::field)?;
+    let amount = amount.amount("amount").map_err(error::field)?;
+    if amount.is_zero() {
+        return Err(Problem::invalid_field("amount", "must be greater than 0"));
+    }
+    let outcome = state.exchange.transfer(kind, key, user_id, asset, amount).await;
+    tracing::info!(
+        target: "audit",
+        operator = %operator,
+        kind = ?kind,
+        user_id = %user_id,
+        asset = %asset,
+        amount = %amount,
+        done = outcome.is_ok(),
+        "funds transfer"
+    );
+    outcome
+        .map(|receipt| Json(ReceiptView::from(receipt)))
+        .map_err(error::entry)
+}

@@ -1,0 +1,156 @@
+//! Markets by operators: define, change state, cancel anybody's orders.
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Json, Path, ServiceConfig, post, put, resource};
+use actix_web::{HttpResponse, Responder};
+use domain::{FieldError, Market, MarketNumber, MarketState, Selection, Symbol};
+use http::{JsonBody, Problem};
+use serde::Deserialize;
+use serde_json::json;
+use trading::{MarketView, Markets};
+
+use super::market_definition::DefineMarketBody;
+use crate::ApiState;
+use crate::caller::MarketsOperator;
+use crate::error;
+use crate::markets::{MarketBody, in_path};
+use crate::orders::market_of;
+use crate::wire;
+
+pub(crate) fn routes(config: &mut ServiceConfig) {
+    config
+        .service(resource("/api/v1/admin/markets").route(post().to(define)))
+        .service(resource("/api/v1/admin/markets/{symbol}/state").route(put().to(set_state)))
+        .service(resource("/api/v1/admin/orders/cancel").route(post().to(cancel_selected)));
+}
+
+async fn define(
+    MarketsOperator(operator): MarketsOperator,
+    state: Data<ApiState>,
+    JsonBody(body): JsonBody<DefineMarketBody>,
+) -> Result<HttpResponse, Problem> {
+    let markets = state.exchange.markets();
+    let definition = body
+        .into_definition(|symbol| number_of(&markets, symbol))
+        .map_err(error::field)?;
+    let market = Market::new(definition.clone()).map_err(all_of)?;
+    let before = markets.by_symbol(market.symbol()).map(|view| view.state);
+    let outcome = state.exchange.define_market(definition).await;
+    tracing::info!(
+        target: "audit",
+        operator = %operator,
+        symbol = %market.symbol(),
+        done = outcome.is_ok(),
+        "market definition"
+    );
+    outcome.map_err(error::entry)?;
+    let status = if before.is_some() {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
+    let view = MarketView {
+        market: Arc::new(market),
+        state: before.unwrap_or_default(),
+    };
+    Ok(HttpResponse::build(status).json(MarketBody::new(&view)))
+}
+
+/// The number of a symbol's market, or the next free one. Numbers are never used again, and markets never go away.
+fn number_of(markets: &Markets, symbol: Symbol) -> MarketNumber {
+    let known = markets.by_symbol(symbol).map(|view| view.market.number());
+    let last = markets.all().iter().map(|view| view.market.number().0).max();
+    known.unwrap_or(MarketNumber(last.map_or(1, |last| last.saturating_add(1))))
+}
+
+/// The first broken rule as the problem's own, and all of them beside it.
+fn all_of(errors: Vec<FieldError>) -> Problem {
+    let all: Vec<_> = errors
+        .iter()
+        .map(|error| json!({ "field": error.field, "rule": error.rule }))
+        .collect();
+    match errors.into_iter().next() {
+        Some(first) => error::field(first).with("errors", all),
+        None => Problem::internal("a definition was refused without a reason"),
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StateBody {
+    state: String,
+}
+
+async fn set_state(
+    MarketsOperator(operator): MarketsOperator,
+    state: Data<ApiState>,
+    symbol: Path<String>,
+    JsonBody(body): JsonBody<StateBody>,
+) -> Result<impl Responder, Problem> {
+    let market = in_path(&state, &symbol)?.market;
+    let wanted = wire::word("state", &body.state, MarketState::ALL, MarketState::word);
+    let wanted = wanted.map_err(error::field)?;
+    let outcome = state.exchange.set_market_state(market.number(), wanted).await;
+    tracing::info!(
+        target: "audit",
+        operator = %operator,
+        symbol = %market.symbol(),
+        state = wanted.word(),
+        done = outcome.is_ok(),
+        "market state change"
+    );
+    outcome.map_err(error::entry)?;
+    Ok(Json(
+        json!({ "symbol": market.symbol().to_string(), "state": wanted.word() }),
+    ))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CancelBody {
+    user_id: Option<String>,
+    symbol: Option<String>,
+    side: Option<String>,
+}
+
+async fn cancel_selected(
+    MarketsOperator(operator): MarketsOperator,
+    state: Data<ApiState>,
+    JsonBody(body): JsonBody<CancelBody>,
+) -> Result<impl Responder, Problem> {
+    let CancelBody {
+        user_id,
+        symbol,
+        side,
+    } = body;
+    if user_id.is_none() && symbol.is_none() {
+        // An empty body by accident must not empty every book.
+        return Err(Problem::invalid_field("user_id", "or symbol is required"));
+    }
+    let user_id = user_id
+        .as_deref()
+        .map(|text| wire::id("user_id", text))
+        .transpose();
+    let user_id = user_id.map_err(error::field)?;
+    let selection = Selection {
+        user_id,
+        market: market_of(&state, symbol.as_deref())?,
+        side: side
+            .as_deref()
+            .map(wire::side)
+            .transpose()
+            .map_err(error::field)?,
+    };
+    let outcome = state.exchange.cancel_selected(selection).await;
+    tracing::info!(
+        target: "audit",
+        operator = %operator,
+        selection = ?selection,
+        done = outcome.is_ok(),
+        "mass cancel"
+    );
+    let cancelled = outcome.map_err(error::entry)?;
+    Ok(Json(json!({ "cancelled": cancelled })))
+}

@@ -1,0 +1,34 @@
+//! The whole exchange: scenarios as text, random sessions under every invariant, a naive twin, and others' bugs.
+
+#[cfg(test)]
+mod basics;
+#[cfg(test)]
+mod bugs;
+#[cfg(test)]
+mod chunks;
+#[cfg(test)]
+mod life;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod markets;
+#[cfg(test)]
+mod moves;
+#[cfg(test)]
+mod naive;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod record;
+#[cfg(test)]
+mod script;
+#[cfg(test)]
+mod stops;
+#[cfg(test)]
+mod twin;
+#[cfg(test)]
+mod unhappy;
+#[cfg(test)]
+mod venue;
+#[cfg(test)]
+mod witness;

@@ -1,0 +1,259 @@
+//! The outermost middleware: request id, whole-request timeout, panics, error answers, access log.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::future::{Ready, ready};
+use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
+use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::{Error, HttpMessage};
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use tokio::time::Instant;
+
+use crate::context::{RequestContext, is_sane};
+use crate::{PROBLEM_JSON, Problem, StatusCode};
+
+/// The header that carries the request id both ways.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What one request may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EdgeLimits {
+    /// The largest body, in bytes.
+    pub body_bytes: usize,
+    /// How long a body may take to arrive.
+    pub body_timeout: Duration,
+    /// How long a whole request may take.
+    pub request_timeout: Duration,
+}
+
+impl Default for EdgeLimits {
+    /// 16 kB, 5 seconds, 60 seconds.
+    fn default() -> Self {
+        Self {
+            body_bytes: 16 * 1024,
+            body_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+/// The outermost middleware, for `App::wrap`.
+#[derive(Clone)]
+pub struct Edge {
+    limits: EdgeLimits,
+    make_id: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+impl Edge {
+    /// The middleware with these limits; `make_id` names requests whose caller gave no usable name.
+    pub fn new(limits: EdgeLimits, make_id: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        Self {
+            limits,
+            make_id: Arc::new(make_id),
+        }
+    }
+
+    fn context(&self, request: &ServiceRequest) -> Rc<RequestContext> {
+        let given = request.headers().get(&REQUEST_ID).and_then(|id| id.to_str().ok());
+        let request_id = match given {
+            Some(id) if is_sane(id) => id.to_owned(),
+            _ => (self.make_id)(),
+        };
+        Rc::new(RequestContext {
+            request_id,
+            limits: self.limits,
+            user_id: Cell::new(None),
+        })
+    }
+}
+
+impl<S, B> Transform<S, ServiceRequest> for Edge
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type Transform = EdgeService<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(EdgeService {
+            edge: self.clone(),
+            service: Rc::new(service),
+        }))
+    }
+}
+
+/// [`Edge`] around a service.
+pub struct EdgeService<S> {
+    edge: Edge,
+    service: Rc<S>,
+}
+
+impl<S, B> Service<ServiceRequest> for EdgeService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self::Response, Error>>;
+
+    actix_web::dev::forward_ready!(service);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let context = self.edge.context(&request);
+        request.extensions_mut().insert(Rc::clone(&context));
+        let asked = Asked {
+            method: request.method().clone(),
+            route: request.match_pattern(),
+            started: Instant::now(),
+            context,
+        };
+        let service = Rc::clone(&self.service);
+        async move {
+            let answer = async move { service.call(request).await };
+            let answer = AssertUnwindSafe(answer).catch_unwind();
+            let answer = tokio::time::timeout(asked.context.limits.request_timeout, answer).await;
+            match answer {
+                Ok(Ok(Ok(response))) => Ok(asked.finish(response.map_into_boxed_body())),
+                Ok(Ok(Err(error))) => Err(asked.fail(from_error(&error))),
+                Ok(Err(panic)) => Err(asked.fail(Problem::internal(panic_text(&*panic)))),
+                Err(_) => Err(asked.fail(
+                    Problem::of_status(StatusCode::GATEWAY_TIMEOUT)
+                        .detail("the request took too long; what it asked for may still happen"),
+                )),
+            }
+        }
+        .boxed_local()
+    }
+}
+
+/// A request that waits for its answer.
+struct Asked {
+    method: Method,
+    route: Option<String>,
+    started: Instant,
+    context: Rc<RequestContext>,
+}
+
+impl Asked {
+    /// The answer as it leaves: errors are problems, and it carries the request id.
+    fn finish(&self, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+        let mut response = match as_problem(&response) {
+            Some(problem) => {
+                let problem = self.named(problem);
+                response.into_response(problem.response())
+            }
+            None => response,
+        };
+        self.mark(response.headers_mut());
+        self.log(response.status());
+        response
+    }
+
+    /// The error as it leaves when there is no answer to change.
+    fn fail(&self, problem: Problem) -> Error {
+        let mut headers = header::HeaderMap::new();
+        self.mark(&mut headers);
+        let problem = headers
+            .into_iter()
+            .fold(self.named(problem), |problem, (name, value)| {
+                problem.header(name, value)
+            });
+        self.log(problem.status());
+        problem.into()
+    }
+
+    /// The problem under this request's id. Faults of ours are logged here, once.
+    fn named(&self, problem: Problem) -> Problem {
+        let request_id = &self.context.request_id;
+        if let Some(cause) = problem.cause() {
+            tracing::error!(request_id, route = self.route(), cause, "request failed");
+        }
+        problem.request_id(request_id)
+    }
+
+    fn mark(&self, headers: &mut header::HeaderMap) {
+        if let Ok(id) = HeaderValue::from_str(&self.context.request_id) {
+            headers.insert(REQUEST_ID, id);
+        }
+        headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
+        if !headers.contains_key(header::CACHE_CONTROL) {
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+    }
+
+    fn route(&self) -> &str {
+        self.route.as_deref().unwrap_or("unmatched")
+    }
+
+    /// The access log line. It never has the query string, the body or the token.
+    fn log(&self, status: StatusCode) {
+        let duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        tracing::info!(
+            target: "access",
+            method = self.method.as_str(),
+            route = self.route(),
+            status = status.as_u16(),
+            duration_us,
+            request_id = self.context.request_id,
+            user_id = self.context.user_id.get().map(tracing::field::display),
+            "request answered"
+        );
+    }
+}
+
+/// The problem that an error answer is, or must be turned into; none where the answer can leave as it is.
+fn as_problem(response: &ServiceResponse<BoxBody>) -> Option<Problem> {
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return None;
+    }
+    if let Some(error) = response.response().error() {
+        return Some(from_error(error));
+    }
+    let json = |kind: &HeaderValue| {
+        let kind = kind.as_bytes();
+        kind.starts_with(PROBLEM_JSON.as_bytes()) || kind.starts_with(b"application/json")
+    };
+    if response.headers().get(header::CONTENT_TYPE).is_some_and(json) {
+        return None;
+    }
+    let allowed: Vec<_> = response.headers().get_all(header::ALLOW).cloned().collect();
+    Some(Problem::of_status(status).allow(&allowed))
+}
+
+/// The problem that an error is. What the framework's own errors say stays inside.
+fn from_error(error: &Error) -> Problem {
+    if let Some(problem) = error.as_error::<Problem>() {
+        return problem.clone();
+    }
+    let status = error.as_response_error().status_code();
+    if status.is_server_error() {
+        Problem::internal(error)
+    } else {
+        Problem::of_status(status)
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("panic: {}", text.unwrap_or("without a text"))
+}

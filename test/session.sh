@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# A trading session against a running gateway, with curl: every order type and time in force, every refusal.
+#
+#   cargo run --release          # in one terminal
+#   test/session.sh              # in another
+#
+# It trades in markets and with users of its own, so it can run again and again against the same exchange. It prints a
+# line per step and ends with the counts; the exit code is 0 only if every step was as expected.
+#
+# From the environment:
+#   PUBLIC   where the API listens              http://localhost:8080
+#   ADMIN    where operators' calls are taken   http://localhost:9090
+#   GATEWAY  the program, which makes tokens    target/release/gateway, else target/debug/gateway
+#            It reads the same settings as the server: TRADE_ENGINE_CONFIG and the other variables are passed on.
+#   PARTS    which parts to run                 all of them; definition, money and conservation always run
+set -u
+export LC_ALL=C
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+parts=$root/test/session
+PUBLIC=${PUBLIC:-http://localhost:8080}
+ADMIN=${ADMIN:-http://localhost:9090}
+GATEWAY=${GATEWAY:-$root/target/release/gateway}
+[ -x "$GATEWAY" ] || GATEWAY=$root/target/debug/gateway
+PARTS=${PARTS:-limit market stop special prevention amend cancel clientid states numbers bodies rights public}
+
+for program in curl od date base64; do
+  command -v "$program" >/dev/null || { echo "session: $program is missing" >&2; exit 2; }
+done
+[ -x "$GATEWAY" ] || { echo "session: build the gateway first, or name it in GATEWAY" >&2; exit 2; }
+scratch=$(mktemp -d) || exit 2
+
+# shellcheck source=session/words.sh
+. "$parts/words.sh"
+
+leave() { # The markets of this session are left empty and halted, whatever happened.
+  local market
+  for market in ${opened:-}; do
+    send operator POST "$ADMIN/api/v1/admin/orders/cancel" "{\"symbol\":\"$market\"}"
+    send operator PUT "$ADMIN/api/v1/admin/markets/${market/\//-}/state" '{"state":"halted"}'
+  done
+  rm -rf "$scratch"
+}
+trap leave EXIT
+trap 'exit 130' INT TERM
+
+if ! curl -s -o /dev/null "$PUBLIC/health"; then
+  echo "session: nobody answers at $PUBLIC" >&2
+  exit 2
+fi
+
+for part in definition money $PARTS conservation; do
+  [ -r "$parts/$part.sh" ] || { echo "session: there is no part $part" >&2; exit 2; }
+  echo "# $(sed -n '1s/^# //p' "$parts/$part.sh")"
+  # shellcheck source=/dev/null
+  . "$parts/$part.sh"
+done
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

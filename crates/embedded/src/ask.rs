@@ -115,3 +115,27 @@ impl Embedded {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use crate::{Embedded, Fatal, Options};
+
+    #[tokio::test]
+    async fn a_read_that_panics_is_fatal_and_leaves_nobody_waiting() {
+        let dir = tempfile::tempdir().unwrap();
+        let faults = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&faults);
+        let options = Options {
+            fatal: Fatal::new(move |reason| told.lock().unwrap().push(reason.to_owned())),
+            answer_timeout: std::time::Duration::from_secs(60),
+            ..Options::new(dir.path().to_path_buf())
+        };
+        let (exchange, _) = Embedded::open(options, Vec::new()).unwrap();
+        let answer: Result<(), _> = exchange.read(|_| panic!("a read has a fault")).await;
+        assert_eq!(answer, Err(trading::QueryError::Unavailable));
+        exchange.stop();
+        assert_eq!(*faults.lock().unwrap(), ["the writer panicked"]);
+    }
+}

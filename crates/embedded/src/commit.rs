@@ -48,6 +48,8 @@ impl Committer {
             self.fatal.happen("the journal thread panicked");
         }
         self.gauge.stopped.store(true, Ordering::Release);
+        // What was handed over and is not durable is not answered: dropping it tells those who wait.
+        self.handovers.try_iter().for_each(drop);
     }
 
     fn work(&mut self) {

@@ -1,8 +1,6 @@
 //! The exchange in one process: writer thread, journal, snapshots.
 //!
-//! One writer thread owns the whole exchange in memory. It takes commands from one bounded queue, applies them, and
-//! hands their records to the journal thread, which makes them durable and only then lets answers and events out. Reads
-//! go through the same queue and wait for the same durability, so nobody ever sees what a crash could take back.
+#![doc = include_str!("../README.md")]
 
 mod ask;
 mod commit;

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use domain::Command;
 
+type Look = dyn Fn(&Command) + Send + Sync;
+
 /// Called on the writer thread with each command right before it is applied; does nothing by default. For tests: one that
 /// waits stands for a slow fold, one that panics for a fault in it.
 #[derive(Clone, Default)]
-pub struct Probe(Option<Arc<dyn Fn(&Command) + Send + Sync>>);
+pub struct Probe(Option<Arc<Look>>);
 
 impl Probe {
     /// A probe that does this.

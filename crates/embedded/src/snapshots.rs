@@ -1,5 +1,6 @@
 //! The snapshot thread: makes the next snapshot from the last one and the log, so that the writer never stops.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -40,7 +41,8 @@ impl SnapshotMaker {
             if durable.saturating_sub(covered) < self.every {
                 continue;
             }
-            match self.make(durable) {
+            let made = catch_unwind(AssertUnwindSafe(|| self.make(durable)));
+            match made.unwrap_or_else(|_| Err("the replay panicked".to_owned())) {
                 Ok(()) => {
                     tracing::info!(seq = durable, "wrote a snapshot");
                     if self.handovers.send(Handover::Covered(durable)).is_err() {

@@ -22,6 +22,9 @@ use crate::{Fatal, Probe, poison};
 /// The longest that the writer sleeps without a look at the clock.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
+/// A batch that has so many events takes no further command. One command can add some thousands.
+const EVENTS_MAX: usize = 4_096;
+
 pub(crate) struct Writer {
     pub exchange: Exchange,
     pub dir: PathBuf,
@@ -43,6 +46,13 @@ struct Gathered {
     out: Output,
     /// The stamp that this batch's commands get, if the clock can be trusted.
     now: Option<Stamp>,
+}
+
+impl Gathered {
+    /// Whether it is time to hand over, so that neither the log's batch nor what waits in memory grows without bound.
+    fn is_full(&self) -> bool {
+        self.records.is_full() || self.out.events.len() >= EVENTS_MAX
+    }
 }
 
 /// The writer cannot go on.
@@ -98,6 +108,10 @@ impl Writer {
 
     /// Until the next timer, or a while.
     fn sleep(&self) -> Duration {
+        // What is due by a wrong clock is not done.
+        if !self.gauge.clock_is_sane.load(Ordering::Acquire) {
+            return LONGEST_SLEEP;
+        }
         match self.exchange.engine().next_due() {
             Some(due) => {
                 let wait = Duration::from_micros(due.micros().saturating_sub(self.clock.wall_us()));
@@ -140,7 +154,7 @@ impl Writer {
             }
             taken += 1;
             // Nothing more is taken from the queue than this batch has room for: what is taken is answered.
-            if taken >= self.batch_max || gathered.records.is_full() {
+            if taken >= self.batch_max || gathered.is_full() {
                 break;
             }
             next = self.jobs.try_recv().ok();
@@ -164,7 +178,7 @@ impl Writer {
             if !self.exchange.engine().is_due(self.exchange.stamp(now)) {
                 break;
             }
-            if gathered.records.is_full() {
+            if gathered.is_full() {
                 let fresh = Gathered {
                     records: self.batch.clone(),
                     answers: Vec::new(),

@@ -1,6 +1,6 @@
 //! What a caller may ask of the exchange: the traits, and the behaviour suite that every shape must pass.
 //!
-//! The edge (REST, WebSocket) speaks to these traits only; `embedded` and `distributed` implement them.
+#![doc = include_str!("../README.md")]
 
 mod ask;
 #[cfg(feature = "behaviour")]

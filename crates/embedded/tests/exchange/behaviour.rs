@@ -50,7 +50,6 @@ async fn part(name: &str) {
     let cases = behaviour::CASES.iter().filter(|case| case.starts_with(name));
     let mut count = 0;
     for case in cases {
-        println!("{case}");
         assert!(behaviour::run(&room, case).await);
         count += 1;
     }

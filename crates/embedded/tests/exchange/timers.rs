@@ -28,6 +28,26 @@ async fn ended(
     orders
 }
 
+/// Waits for so many orders to end; how many events each batch had.
+async fn ended_in_batches(
+    events: &mut tokio::sync::broadcast::Receiver<std::sync::Arc<[domain::MarketEvent]>>,
+    count: usize,
+) -> Vec<usize> {
+    let (mut sizes, mut closed) = (Vec::new(), 0);
+    while closed < count {
+        let batch = tokio::time::timeout(PATIENCE, events.recv())
+            .await
+            .unwrap()
+            .unwrap();
+        sizes.push(batch.len());
+        closed += batch
+            .iter()
+            .filter(|e| matches!(e.event, Event::OrderClosed(_)))
+            .count();
+    }
+    sizes
+}
+
 fn timed(time_in_force: TimeInForce, at: u32) -> NewOrder {
     NewOrder {
         time_in_force,
@@ -120,19 +140,25 @@ async fn thousands_end_at_once_in_chunks_before_the_next_command() {
     let users: Vec<_> = (10..15).map(user).collect();
     fund(&exchange, &users).await;
     fund(&exchange, &[BOB]).await;
-    place_many(&exchange, 2_500, TimeInForce::Day).await;
+    place_many(&exchange, 5_000, TimeInForce::Day).await;
     let before = exchange.audit().await.unwrap();
+    let mut events = exchange.events();
     house.clock.advance(Duration::from_secs(24 * 3_600));
     // This sale would meet all of them, had any been left.
     let ask = placed(&exchange, BOB, limit(Side::Sell, 10_000, 1)).await;
     assert_eq!(ask.filled().0, 0);
     let audit = exchange.audit().await.unwrap();
     assert_eq!(audit.fault, None);
+    let batches = ended_in_batches(&mut events, 5_000).await;
+    assert!(
+        batches.iter().all(|events| *events <= 6_100),
+        "no batch holds them all: {batches:?}"
+    );
     let digests = audit.seq / 1_000 - before.seq / 1_000;
     assert_eq!(
         audit.seq - before.seq - digests,
-        3 + 1,
-        "three ticks of at most 1,000, and the sale"
+        5 + 1,
+        "five ticks of at most 1,000, and the sale"
     );
     for caller in users {
         let live = OrderFilter {

@@ -12,6 +12,7 @@ mod feeds;
 mod operating;
 mod order_types;
 mod queries;
+mod questions;
 mod refusals;
 mod stage;
 mod stops;
@@ -66,7 +67,8 @@ cases! {
         what_breaks_a_market_rule_is_an_order_rejected_with_its_reason,
         the_first_rule_in_order_is_the_one_told,
         too_many_live_orders_are_rejected,
-        market_states_take_what_they_should;
+        a_post_only_market_takes_what_rests,
+        a_market_takes_cancels_only_or_nothing;
     client_ids:
         the_same_order_again_is_the_first_one,
         another_order_under_the_same_id_is_a_conflict,

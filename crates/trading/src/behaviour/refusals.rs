@@ -233,7 +233,7 @@ async fn set<V: Venue>(stage: &Stage<'_, V>, state: MarketState) {
     );
 }
 
-pub(super) async fn market_states_take_what_they_should<V: Venue>(venue: &V) {
+pub(super) async fn a_post_only_market_takes_what_rests<V: Venue>(venue: &V) {
     let stage = Stage::open(venue).await;
     let (alice, exchange) = (stage.user(10, 5_000).await, stage.exchange());
     let maker = stage.user(10, 0).await;
@@ -256,6 +256,21 @@ pub(super) async fn market_states_take_what_they_should<V: Venue>(venue: &V) {
         refused,
         Err(EntryError::AmendmentRefused(RejectReason::PostOnlyWouldTake))
     );
+    let cancelled = exchange.cancel(alice, OrderRef::Id(bid.order_id)).await;
+    assert!(cancelled.is_ok(), "{cancelled:?}");
+    stage.finish().await;
+}
+
+pub(super) async fn a_market_takes_cancels_only_or_nothing<V: Venue>(venue: &V) {
+    let stage = Stage::open(venue).await;
+    let (alice, maker, exchange) = (
+        stage.user(0, 5_000).await,
+        stage.user(10, 0).await,
+        stage.exchange(),
+    );
+    let ask = stage.limits(maker, Sell, 5, 101).await;
+    let bid = stage.limits(alice, Buy, 2, 99).await;
+    stage.limits(alice, Buy, 2, 98).await;
 
     set(&stage, MarketState::CancelOnly).await;
     assert_eq!(
@@ -275,16 +290,6 @@ pub(super) async fn market_states_take_what_they_should<V: Venue>(venue: &V) {
     );
 
     set(&stage, MarketState::Halted).await;
-    let resting = exchange
-        .orders(
-            maker,
-            OrderFilter {
-                limit: 1,
-                ..OrderFilter::default()
-            },
-        )
-        .await;
-    let ask = resting.expect("orders are told").remove(0);
     let refused = exchange.cancel(maker, OrderRef::Id(ask.order_id)).await;
     assert_eq!(refused, Err(EntryError::MarketState(MarketState::Halted)));
     assert_eq!(

@@ -38,8 +38,17 @@ expect 400 code=invalid_field field=user_id
 admin operator POST /deposits "$(json key=k "user_id=$(id_of alice)" asset=USDT amount=1 note=x)"
 expect 400 code=invalid_field field=note
 
-withdraw alice USDT 100000.00000001 "$run-out"
+withdraw alice USDT 100000.00000001 "$run-refused"
 expect 422 code=insufficient_balance
+deposit alice USDT 1
+expect 200 available_balance=100001
+withdraw alice USDT 100000.00000001 "$run-refused"
+asked="$asked, as before" # a refusal is an answer too: it stays, whatever the balance is now
+expect 422 code=insufficient_balance
+withdraw alice USDT 1 "$run-refused"
+expect 409 code=transfer_key_conflict
+withdraw alice USDT 1
+expect 200 available_balance=100000
 withdraw alice EUR 1
 expect 422 code=insufficient_balance
 withdraw alice USDT 0

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::Responder;
 use actix_web::web::{Data, Json, Path, ServiceConfig, get, resource};
-use domain::{Band, FeeRate, Lots, Market, MarketDefinition, Price, Symbol, Trade, format_units};
+use domain::{Band, FeeRate, Lots, Market, MarketDefinition, Price, Side, Symbol, Trade, format_units};
 use http::{Problem, QueryParams};
 use serde::{Deserialize, Serialize};
 use trading::{DepthView, LevelView, MarketView};

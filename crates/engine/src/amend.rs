@@ -42,9 +42,12 @@ impl<F: Funds> Turn<'_, F> {
             self.close(key, Step::Resize(quantity));
             return Ok(order_id);
         }
-        let limits = row.market.check_limits(&terms, row.reference());
-        limits.map_err(Refusal::Amendment)?;
         let keeps_place = terms.price() == order.terms.price() && quantity < order.quantity;
+        match row.market.check_limits(&terms, row.reference()) {
+            // The band may have moved away from an order that stays where it is.
+            Err(RejectReason::PriceOutOfBand) if keeps_place => {}
+            limits => limits.map_err(Refusal::Amendment)?,
+        }
         let post_only = terms.post_only() || row.state == MarketState::PostOnly;
         let waits = order.awaits_trigger();
         let would_take =

@@ -5,7 +5,7 @@ mod stage;
 
 use domain::TransferKind::{Deposit, Withdrawal};
 use domain::{Amount, Stamp, Transfer};
-use ledger::{AccountRef, Balance, EntryType, Receipt, TransferAnswer};
+use ledger::{AccountRef, Balance, EntryType, Receipt, TransferAnswer, TransferRefusal};
 use stage::{ALICE, BOB, Stage, amount, asset, reserve, transfer};
 
 fn receipt(available: &str, version: u64) -> Receipt {
@@ -80,31 +80,41 @@ fn the_same_key_with_another_body_is_a_conflict() {
 #[test]
 fn a_withdrawal_takes_only_what_is_available() {
     let mut stage = Stage::new();
-    let lacking = |units: &str| TransferAnswer::InsufficientBalance {
-        available: amount(units),
+    let lacking = |units: &str| {
+        TransferAnswer::Refused(TransferRefusal::InsufficientBalance {
+            available: amount(units),
+        })
     };
-    let all = transfer(Withdrawal, "w", ALICE, "USDT", amount("100"));
-    assert_eq!(stage.transfer(&all), lacking("0"));
+    let withdraw = |key: &str, units: &str| transfer(Withdrawal, key, ALICE, "USDT", amount(units));
+    assert_eq!(stage.transfer(&withdraw("w1", "100")), lacking("0"));
     stage.fund(ALICE, "USDT", "100");
     stage.reserve(&reserve(1, ALICE, "USDT", "BTC", "30")).unwrap();
-    assert_eq!(stage.transfer(&all), lacking("70"));
-    let rest = Transfer {
-        amount: amount("70"),
-        ..all.clone()
-    };
-    // The refused transfer did not use its key up.
+    assert_eq!(stage.transfer(&withdraw("w2", "100")), lacking("70"));
+    assert!(matches!(
+        stage.transfer(&withdraw("w3", "70")),
+        TransferAnswer::Done(_)
+    ));
+    stage.assert_has(ALICE, "USDT", "0", "30");
+}
+
+#[test]
+fn a_refusal_is_remembered_under_its_key_as_any_answer_is() {
+    let mut stage = Stage::new();
+    let refused = transfer(Withdrawal, "w", ALICE, "USDT", amount("100"));
+    let answer = stage.transfer(&refused);
+    assert!(matches!(answer, TransferAnswer::Refused(_)));
+    stage.fund(ALICE, "USDT", "100");
     assert_eq!(
-        stage.transfer(&rest),
-        TransferAnswer::Done(Receipt {
-            balance: Balance {
-                available: Amount::ZERO,
-                reserved: amount("30"),
-                version: 3
-            },
-            at: Stamp::from_micros(5),
-        })
+        stage.transfer(&refused),
+        answer,
+        "who was told no never finds it done"
     );
-    assert_eq!(stage.transfer(&all), TransferAnswer::KeyConflict);
+    let other = Transfer {
+        amount: amount("70"),
+        ..refused
+    };
+    assert_eq!(stage.transfer(&other), TransferAnswer::KeyConflict);
+    stage.assert_has(ALICE, "USDT", "100", "0");
 }
 
 #[test]
@@ -123,22 +133,22 @@ fn all_money_of_an_asset_together_stays_within_the_largest_amount() {
     let deposit = |key: &str, user, units| transfer(Deposit, key, user, "USDT", units);
     for units in [Amount(1 << 63), Amount(u64::MAX)] {
         assert_eq!(
-            stage.transfer(&deposit("x", ALICE, units)),
-            TransferAnswer::TooLarge
+            stage.transfer(&deposit(&format!("x{units}"), ALICE, units)),
+            TransferAnswer::Refused(TransferRefusal::TooLarge)
         );
     }
     stage.fund(ALICE, "USDT", &Amount::MAX.to_string());
-    for user in [ALICE, BOB] {
+    for (key, user) in [("y1", ALICE), ("y2", BOB)] {
         assert_eq!(
-            stage.transfer(&deposit("y", user, Amount(1))),
-            TransferAnswer::TooLarge
+            stage.transfer(&deposit(key, user, Amount(1))),
+            TransferAnswer::Refused(TransferRefusal::TooLarge)
         );
     }
     assert_eq!(stage.ledger.balance(BOB, asset("USDT")), None);
     // What went out makes room again, and other assets have their own.
     stage.transfer(&transfer(Withdrawal, "z", ALICE, "USDT", Amount(1)));
     assert!(matches!(
-        stage.transfer(&deposit("y", BOB, Amount(1))),
+        stage.transfer(&deposit("y3", BOB, Amount(1))),
         TransferAnswer::Done(_)
     ));
     stage.fund(ALICE, "BTC", &Amount::MAX.to_string());

@@ -17,6 +17,7 @@ mod audit;
 mod client;
 mod compare;
 mod dice;
+mod past;
 mod placement;
 mod script;
 mod seen;
@@ -33,7 +34,7 @@ use venue::Venue;
 /// Kills in the short form.
 const ROUNDS: u64 = 3;
 /// The longest that a round runs under load before the kill, in milliseconds.
-const LOAD_MS: u64 = 2_500;
+const LOAD_MS: u64 = 2_000;
 /// The longest that a start runs before it is killed, in milliseconds.
 const START_MS: u64 = 150;
 

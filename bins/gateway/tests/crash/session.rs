@@ -10,6 +10,7 @@ use crate::ask::Ask;
 use crate::audit;
 use crate::client::Client;
 use crate::dice::Dice;
+use crate::past;
 use crate::tally::Tally;
 use crate::twin::{Twin, entry};
 use crate::venue::{Started, Venue, newest_snapshot};
@@ -38,6 +39,7 @@ impl Session {
     /// A new venue that runs, and clients.
     pub async fn open(seed: u64) -> Self {
         let (venue, dice) = (Venue::new(), Dice::new(seed));
+        past::write(&venue.data());
         let clients: Vec<Client> = (1..=CLIENTS)
             .map(|number| Client::new(number, &venue, &dice))
             .collect();

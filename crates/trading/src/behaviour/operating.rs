@@ -50,21 +50,36 @@ pub(super) async fn a_withdrawal_takes_only_what_is_available<V: Venue>(venue: &
     let alice = stage.user(0, 1_000).await;
     let (quote, key) = (stage.quote(), stage.key());
     stage.limits(alice, Buy, 5, 100).await;
-    let refused = stage
-        .transfer(Withdrawal, &key, alice, quote, Amount(whole(500).0 + 1))
-        .await;
-    assert_eq!(refused, Err(EntryError::InsufficientBalance));
-    let receipt = stage.transfer(Withdrawal, &key, alice, quote, whole(500)).await;
+    let withdraw = |key, amount| {
+        let exchange = stage.exchange();
+        exchange.transfer(Withdrawal, key, alice.user_id, quote, amount)
+    };
+    let too_much = Amount(whole(500).0 + 1);
+    for _ in 0..2 {
+        let refused = withdraw(key.clone(), too_much).await;
+        assert_eq!(refused, Err(EntryError::InsufficientBalance));
+    }
+    let other = withdraw(key.clone(), whole(500)).await;
     assert_eq!(
-        receipt.map(|r| r.available),
-        Ok(Amount::ZERO),
-        "what was refused does not use the key up"
+        other,
+        Err(EntryError::TransferKeyConflict),
+        "a refusal is an answer"
     );
-    let again = stage
-        .exchange()
-        .transfer(Withdrawal, key, alice.user_id, quote, whole(500))
+    let more = stage
+        .transfer(Deposit, &stage.key(), alice, quote, whole(1))
         .await;
-    assert_eq!(again.map(|r| r.available), Ok(Amount::ZERO));
+    assert_eq!(more.map(|receipt| receipt.available), Ok(whole(501)));
+    let still = withdraw(key, too_much).await;
+    assert_eq!(
+        still,
+        Err(EntryError::InsufficientBalance),
+        "the first answer, for ever"
+    );
+    let key = stage.key();
+    let done = stage.transfer(Withdrawal, &key, alice, quote, whole(501)).await;
+    assert_eq!(done.map(|receipt| receipt.available), Ok(Amount::ZERO));
+    let again = withdraw(key, whole(501)).await;
+    assert_eq!(again.map(|receipt| receipt.available), Ok(Amount::ZERO));
     assert_eq!(stage.has(alice).await, "base 0 + 0, quote 0 + 500");
     for kind in [Deposit, Withdrawal] {
         match stage

@@ -1,0 +1,38 @@
+//! The list of chores as the command line knows them.
+
+use anyhow::Result;
+use clap::Parser;
+
+use crate::{coverage, crash, layers, lint, test, tidy};
+
+/// A chore.
+#[derive(Parser)]
+#[command(about = "The project's chores")]
+pub enum Chore {
+    /// Every check that needs no running program: format, clippy, layers, tidy, licences
+    Lint,
+    /// Every test of the workspace
+    Test,
+    /// Who may depend on whom
+    Layers,
+    /// The habits that no other tool checks
+    Tidy,
+    /// The share of lines that tests run; fails under 70 %
+    Coverage(coverage::Options),
+    /// Kills a gateway under load again and again; nothing acknowledged may be lost or doubled
+    Crash(crash::Options),
+}
+
+impl Chore {
+    /// Does it.
+    pub fn run(&self) -> Result<()> {
+        match self {
+            Self::Lint => lint::run(),
+            Self::Test => test::run(),
+            Self::Layers => layers::run(),
+            Self::Tidy => tidy::run(),
+            Self::Coverage(options) => coverage::run(options),
+            Self::Crash(options) => crash::run(options),
+        }
+    }
+}

@@ -148,7 +148,7 @@ async fn open(settings: &Settings) -> anyhow::Result<Embedded> {
             ..journal::Options::default()
         },
         min_free_bytes: of.min_free_bytes,
-        archive_keep_bytes: of.archive_keep_bytes,
+        archive_keep_bytes: (of.archive_keep_bytes > 0).then_some(of.archive_keep_bytes),
         answer_timeout: settings.server.answer_timeout,
         hash_seed: u64::from_le_bytes(ids.random_bytes()),
         ..Options::new(settings.data_dir.clone())

@@ -73,8 +73,8 @@ pub struct EmbeddedSettings {
     pub segment_bytes: u64,
     /// Below this much free disk, in bytes, placements are refused.
     pub min_free_bytes: u64,
-    /// Archived segments are dropped, oldest first, beyond so many bytes; absent = never.
-    pub archive_keep_bytes: Option<u64>,
+    /// Archived segments are dropped, oldest first, beyond so many bytes; 0 = never.
+    pub archive_keep_bytes: u64,
 }
 
 impl Default for EmbeddedSettings {
@@ -85,7 +85,7 @@ impl Default for EmbeddedSettings {
             snapshot_every_commands: 500_000,
             segment_bytes: 64 * 1024 * 1024,
             min_free_bytes: 256 * 1024 * 1024,
-            archive_keep_bytes: None,
+            archive_keep_bytes: 0,
         }
     }
 }

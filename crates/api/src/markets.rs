@@ -169,7 +169,8 @@ async fn depth(
 fn row(market: &Market, LevelView { price, quantity }: LevelView) -> [String; 2] {
     [
         market.price_amount(price).to_string(),
-        market.base_amount(quantity).to_string(),
+        // All orders of a level together may pass what one amount holds.
+        format_units(u128::from(quantity.0) * u128::from(market.definition().lot.0)),
     ]
 }
 

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Amount, FieldError, OrderType, Price, Quantity, SelfTradePrevention, Side, TimeInForce};
 
+/// The most parts that an iceberg is shown in: each part is a fill of its own, and one order must not make millions.
+const ICEBERG_PARTS: u64 = 100;
+
 /// How much to trade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -102,6 +105,25 @@ impl Terms {
         matches!(self, Self::Limit { post_only: true, .. })
     }
 
+    /// What the order is once its trigger has come: a stop-limit order is a limit order, and so on.
+    pub const fn triggered(self) -> Self {
+        match self {
+            Self::Limit { .. } | Self::Market { .. } => self,
+            Self::Stop { size, .. } => Self::Market { size },
+            Self::StopLimit {
+                price,
+                quantity,
+                display,
+                ..
+            } => Self::Limit {
+                price,
+                quantity,
+                display,
+                post_only: false,
+            },
+        }
+    }
+
     /// Checks that type, side, time in force and self-trade prevention make sense together.
     ///
     /// # Errors
@@ -131,6 +153,14 @@ impl Terms {
             }
             (Some(display), Size::Quantity(quantity)) if display > quantity => {
                 return Err(FieldError::new("display_quantity", "must not be above quantity"));
+            }
+            (Some(display), Size::Quantity(quantity))
+                if quantity.lots().0.div_ceil(ICEBERG_PARTS) > display.lots().0 =>
+            {
+                return Err(FieldError::new(
+                    "display_quantity",
+                    "must be at least a hundredth of quantity",
+                ));
             }
             _ => {}
         }

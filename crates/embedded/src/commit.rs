@@ -12,9 +12,7 @@ use trading::Markets;
 use crate::Fatal;
 use crate::gauge::Gauge;
 use crate::job::Answer;
-
-/// How many snapshots are kept: the newest, and one to fall back on.
-const SNAPSHOTS_KEPT: usize = 2;
+use crate::snapshots::SNAPSHOTS_KEPT;
 
 /// What the writer hands over after a batch.
 pub(crate) enum Handover {
@@ -76,6 +74,9 @@ impl Committer {
         match Snapshots::new(self.journal.dir()).write(seq, contents) {
             Ok(()) => {
                 tracing::info!(seq, "wrote the last snapshot");
+                if let Err(error) = Snapshots::new(self.journal.dir()).prune(SNAPSHOTS_KEPT) {
+                    tracing::warn!(%error, "old snapshots stay where they are");
+                }
                 self.covered(seq);
             }
             Err(error) => {
@@ -114,13 +115,16 @@ impl Committer {
         true
     }
 
+    /// Only moves and removes files: what takes long, such as reading snapshots again, is the snapshot thread's.
     fn covered(&mut self, seq: u64) {
         self.gauge.covered.store(seq, Ordering::Release);
         if let Err(error) = self.journal.archive_covered(seq) {
             tracing::warn!(%error, "covered segments stay where they are");
         }
         if let Some(bytes) = self.archive_keep_bytes {
-            match self.journal.drop_archived(Retention::Bytes(bytes)) {
+            let fallback = Snapshots::new(self.journal.dir()).list();
+            let oldest = fallback.ok().and_then(|kept| kept.first().copied()).unwrap_or(0);
+            match self.journal.drop_archived(Retention::Bytes(bytes), oldest) {
                 Ok(dropped) if dropped.segments > 0 => {
                     tracing::info!(
                         segments = dropped.segments,
@@ -131,9 +135,6 @@ impl Committer {
                 Ok(_) => {}
                 Err(error) => tracing::warn!(%error, "archived segments stay where they are"),
             }
-        }
-        if let Err(error) = Snapshots::new(self.journal.dir()).prune(SNAPSHOTS_KEPT) {
-            tracing::warn!(%error, "old snapshots stay where they are");
         }
     }
 }

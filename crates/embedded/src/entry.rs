@@ -226,12 +226,14 @@ impl Queries for Embedded {
         let running = !self.gauge.stopped.load(Ordering::Acquire) && self.read(|_| ()).await.is_ok();
         let room = self.gauge.disk_has_room.load(Ordering::Acquire);
         let sane = self.gauge.clock_is_sane.load(Ordering::Acquire);
+        let stays = !self.gauge.stopping.load(Ordering::Acquire);
         Health {
-            ready: running && room && sane,
+            ready: running && room && sane && stays,
             dependencies: vec![
                 ("journal", told(running, "does not answer")),
                 ("disk", told(room, "nearly full")),
                 ("clock", told(sane, "jumped ahead")),
+                ("process", told(stays, "is stopping")),
             ],
         }
     }

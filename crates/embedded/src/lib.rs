@@ -12,6 +12,7 @@ mod open;
 mod options;
 mod poison;
 mod probe;
+mod said;
 mod snapshots;
 mod writer;
 

@@ -18,9 +18,9 @@ use crate::commit::Committer;
 use crate::gauge::Gauge;
 use crate::job::{Job, NotDone};
 use crate::options::Options;
-use crate::poison;
 use crate::snapshots::{SnapshotMaker, replay};
 use crate::writer::{Writer, markets};
+use crate::{poison, said};
 
 /// How many batches may wait for the journal thread.
 const HANDOVERS: usize = 2;
@@ -86,16 +86,7 @@ impl Embedded {
     /// See [`OpenError`]; nothing is answered then and nothing is lost.
     pub fn open(options: Options, definitions: Vec<MarketDefinition>) -> Result<(Self, Opened), OpenError> {
         let (journal, recovery) = Journal::open(&options.dir, options.journal.clone())?;
-        let latest = Snapshots::new(&options.dir).latest_valid()?;
-        let seed = options.hash_seed;
-        let (snapshot, mut exchange) = match latest.snapshot {
-            Some((seq, bytes)) => {
-                let exchange =
-                    Exchange::restore(&bytes, seed).map_err(|error| OpenError::Replay(error.to_string()))?;
-                (Some(seq), exchange)
-            }
-            None => (None, Exchange::new(seed)),
-        };
+        let (snapshot, mut exchange, skipped) = newest(&options)?;
         // An older snapshot than the newest needs segments that the newest had sent to the archive.
         let include_archive = match recovery.check_snapshot(snapshot.unwrap_or(0)) {
             Ok(()) => false,
@@ -110,7 +101,8 @@ impl Embedded {
         let replayed = replay(&mut exchange, &mut reader).map_err(OpenError::Replay)?;
         let now = Stamp::from_micros(options.clock.wall_us());
         let halted = poison::deadly(&options.dir, now)?;
-        let commands = genesis(&exchange, definitions)?;
+        let definitions = numbered(&exchange, definitions)?;
+        let commands = genesis(&exchange, &definitions, &said::last(&options.dir)?);
         let halts = halted.iter().map(|market| {
             Command::SetMarketState(SetMarketState {
                 market: *market,
@@ -127,11 +119,7 @@ impl Embedded {
         // Tokio lets nobody wait on a thread of its own, and the caller's may be one.
         std::thread::scope(|scope| scope.spawn(|| embedded.apply_first(commands)).join())
             .unwrap_or(Err(OpenError::Stopped))?;
-        let skipped = latest
-            .skipped
-            .into_iter()
-            .map(|(path, fault)| (path, fault.to_string()))
-            .collect();
+        said::remember(&embedded.options.dir, &definitions)?;
         Ok((
             embedded,
             Opened {
@@ -264,15 +252,43 @@ impl Drop for Embedded {
     }
 }
 
-/// The commands that bring the markets to their definitions.
-fn genesis(exchange: &Exchange, definitions: Vec<MarketDefinition>) -> Result<Vec<Command>, OpenError> {
+/// The newest snapshot that makes a sound exchange, and the newer ones that do not, with the reason.
+type Newest = (Option<u64>, Exchange, Vec<(PathBuf, String)>);
+
+fn newest(options: &Options) -> Result<Newest, OpenError> {
+    let snapshots = Snapshots::new(&options.dir);
+    let mut skipped = Vec::new();
+    for seq in snapshots.list()?.into_iter().rev() {
+        let read = snapshots.read(seq).map_err(|fault| fault.to_string());
+        let restored = read.and_then(|bytes| {
+            Exchange::restore(&bytes, options.hash_seed).map_err(|error| error.to_string())
+        });
+        match restored {
+            Ok(exchange) => return Ok((Some(seq), exchange, skipped)),
+            Err(reason) => skipped.push((
+                options
+                    .dir
+                    .join("snapshots")
+                    .join(format!("snapshot-{seq:020}.snap")),
+                reason,
+            )),
+        }
+    }
+    Ok((None, Exchange::new(options.hash_seed), skipped))
+}
+
+/// The definitions of the settings with their numbers: known symbols keep theirs, new ones get the next.
+fn numbered(
+    exchange: &Exchange,
+    definitions: Vec<MarketDefinition>,
+) -> Result<Vec<MarketDefinition>, OpenError> {
     let known: Vec<_> = exchange
         .engine()
         .markets()
         .map(|(market, _)| Arc::clone(market))
         .collect();
     let mut next = known.iter().map(|market| market.number().0).max().unwrap_or(0);
-    let mut commands = Vec::new();
+    let mut numbered = Vec::new();
     for mut definition in definitions {
         match known.iter().find(|market| market.symbol() == definition.symbol) {
             Some(market) => definition.number = market.number(),
@@ -282,19 +298,38 @@ fn genesis(exchange: &Exchange, definitions: Vec<MarketDefinition>) -> Result<Ve
             }
         }
         if let Err(errors) = domain::Market::new(definition.clone()) {
-            let rule = errors
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join("; ");
+            let rules: Vec<_> = errors.iter().map(ToString::to_string).collect();
+            let symbol = definition.symbol.to_string();
             return Err(OpenError::Market {
-                symbol: definition.symbol.to_string(),
-                rule,
+                symbol,
+                rule: rules.join("; "),
             });
         }
-        if !known.iter().any(|market| *market.definition() == definition) {
-            commands.push(Command::DefineMarket(DefineMarket { definition }));
-        }
+        numbered.push(definition);
     }
-    Ok(commands)
+    Ok(numbered)
+}
+
+/// The commands that carry out what is new in the settings. A market that an operator has changed since stays as the
+/// operator left it, until the settings say something else than last time.
+fn genesis(
+    exchange: &Exchange,
+    definitions: &[MarketDefinition],
+    said_last: &[MarketDefinition],
+) -> Vec<Command> {
+    let is_defined = |number| exchange.engine().market(number).is_some();
+    let is_new = |definition: &&MarketDefinition| {
+        let number = definition.number;
+        let as_it_is = exchange
+            .engine()
+            .market(number)
+            .is_some_and(|market| market.definition() == *definition);
+        !(as_it_is || is_defined(number) && said_last.contains(definition))
+    };
+    let define = |definition: &MarketDefinition| {
+        Command::DefineMarket(DefineMarket {
+            definition: definition.clone(),
+        })
+    };
+    definitions.iter().filter(is_new).map(define).collect()
 }

@@ -15,6 +15,10 @@ use crate::gauge::Gauge;
 
 /// How often it looks whether a snapshot is due.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// After a failure it waits for so many looks before it tries again.
+const LOOKS_AFTER_FAILURE: u32 = 60;
+/// How many snapshots are kept: the newest, and one to fall back on.
+pub(crate) const SNAPSHOTS_KEPT: usize = 2;
 /// How much nicer than the others the thread is.
 const NICENESS: i32 = 10;
 
@@ -35,10 +39,12 @@ impl SnapshotMaker {
         if let Err(error) = rustix::process::nice(NICENESS) {
             tracing::debug!(%error, "the snapshot thread keeps its priority");
         }
+        let mut wait_looks = 0;
         while self.stop.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
             self.look_at_disk();
             let (durable, covered) = (self.gauge.durable(), self.gauge.covered.load(Ordering::Acquire));
-            if durable.saturating_sub(covered) < self.every {
+            if wait_looks > 0 || durable.saturating_sub(covered) < self.every {
+                wait_looks = u32::saturating_sub(wait_looks, 1);
                 continue;
             }
             let made = catch_unwind(AssertUnwindSafe(|| self.make(durable)));
@@ -49,8 +55,11 @@ impl SnapshotMaker {
                         return;
                     }
                 }
-                // The log has everything: a start replays more, and the next look tries again.
-                Err(error) => tracing::error!(error, "no snapshot could be made"),
+                // The log has everything: a start replays more, and a later look tries again.
+                Err(error) => {
+                    wait_looks = LOOKS_AFTER_FAILURE;
+                    tracing::error!(error, "no snapshot could be made");
+                }
             }
         }
     }
@@ -68,7 +77,8 @@ impl SnapshotMaker {
         }
     }
 
-    /// Every digest that stands in the log on the way is compared.
+    /// Every digest that stands in the log on the way is compared, and what is written was restored once: a snapshot
+    /// that a start could not use must not send the log to the archive.
     fn make(&self, to_seq: u64) -> Result<(), String> {
         let snapshots = Snapshots::new(&self.dir);
         let latest = snapshots.latest_valid().map_err(|error| error.to_string())?;
@@ -86,9 +96,30 @@ impl SnapshotMaker {
         let mut reader = reader.map_err(|error| error.to_string())?;
         replay(&mut exchange, &mut reader)?;
         let contents = exchange.snapshot().map_err(|error| error.to_string())?;
+        let (seq, digest) = (exchange.seq(), exchange.event_digest());
+        drop(exchange);
+        let again = Exchange::restore(&contents, self.hash_seed).map_err(|error| error.to_string())?;
+        if (again.seq(), again.event_digest()) != (seq, digest) {
+            return Err("what was written does not restore to the same state".to_owned());
+        }
+        drop(again);
+        let free = journal::free_bytes(&self.dir).map_err(|error| error.to_string())?;
+        if free < self.min_free_bytes.saturating_add(contents.len() as u64) {
+            return Err(format!(
+                "{free} bytes are free on the disk: not enough for a snapshot"
+            ));
+        }
         snapshots
             .write(to_seq, &contents)
-            .map_err(|error| error.to_string())
+            .map_err(|error| error.to_string())?;
+        snapshots.check(to_seq).map_err(|error| error.to_string())?;
+        match snapshots.prune(SNAPSHOTS_KEPT) {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                tracing::warn!(%error, "old snapshots stay where they are");
+                Ok(())
+            }
+        }
     }
 }
 

@@ -43,13 +43,23 @@ impl<F: Funds> Turn<'_, F> {
             return Ok(order_id);
         }
         let keeps_place = terms.price() == order.terms.price() && quantity < order.quantity;
-        match row.market.check_limits(&terms, row.reference()) {
+        let waits = order.awaits_trigger();
+        let (side, lifetime, prevention) = (order.side, order.time_in_force, order.self_trade_prevention);
+        terms.check(side, lifetime, prevention).map_err(Refusal::Shape)?;
+        let measured = if waits { terms } else { terms.triggered() };
+        match row.market.check_limits(&measured, row.reference()) {
             // The band may have moved away from an order that stays where it is.
             Err(RejectReason::PriceOutOfBand) if keeps_place => {}
             limits => limits.map_err(Refusal::Amendment)?,
         }
+        // A protection price was fixed under the limits of its time; with a larger quantity it must fit today's.
+        if order
+            .protection_price
+            .is_some_and(|fixed| fixed > row.market.definition().max_price)
+        {
+            return Err(Refusal::Amendment(RejectReason::PriceTooHigh));
+        }
         let post_only = terms.post_only() || row.state == MarketState::PostOnly;
-        let waits = order.awaits_trigger();
         let would_take =
             !waits && !keeps_place && post_only && row.book.would_take(order.side, terms.price());
         self.cover(key, amend, &terms, quantity, would_take)?;

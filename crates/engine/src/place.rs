@@ -37,11 +37,15 @@ impl MarketRow {
         }
     }
 
-    /// The protection price as it was fixed at entry, never above the market's highest price, or as it is now.
+    /// The protection price as it was fixed at entry, a buy's never above the market's highest price, or as it is now.
     fn fixed_protection(&self, place: &Place) -> Option<Price> {
         let own = self.protection(place)?;
         let highest = self.market.definition().max_price;
-        Some(place.protection_price.map_or(own, |fixed| fixed.min(highest)))
+        Some(match (place.protection_price, place.side) {
+            (Some(fixed), Side::Buy) => fixed.min(highest),
+            (Some(fixed), Side::Sell) => fixed,
+            (None, _) => own,
+        })
     }
 
     /// Checks a placement against all that needs no money: time, state, limits, band, trigger.

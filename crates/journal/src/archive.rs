@@ -54,25 +54,36 @@ impl Journal {
         Ok(covered)
     }
 
-    /// Removes the oldest segments of the archive that `retention` does not keep.
+    /// Removes the oldest segments of the archive that `retention` does not keep, as far as all their entries lie at or
+    /// before `up_to_seq`: the oldest snapshot that a start may fall back on needs the rest.
     ///
     /// # Errors
     /// `Io`; what was not removed is removed by a later call.
-    pub fn drop_archived(&mut self, retention: Retention) -> Result<Dropped, JournalError> {
-        drop_archived(&self.layout, retention)
+    pub fn drop_archived(&mut self, retention: Retention, up_to_seq: u64) -> Result<Dropped, JournalError> {
+        drop_archived(&self.layout, retention, up_to_seq, self.first_seq())
     }
 }
 
-fn drop_archived(layout: &Layout, retention: Retention) -> Result<Dropped, JournalError> {
+fn drop_archived(
+    layout: &Layout,
+    retention: Retention,
+    up_to_seq: u64,
+    first_outside: u64,
+) -> Result<Dropped, JournalError> {
     let (mut kept_segments, mut kept_bytes) = (0_usize, 0_u64);
     let mut surplus = Vec::new();
+    // A segment ends where the next one begins.
+    let mut next_first_seq = first_outside;
     for segment in layout.archived_segments()?.into_iter().rev() {
         let bytes = file_bytes(&segment.path)?;
+        let last_seq = next_first_seq - 1;
+        next_first_seq = segment.first_seq;
         let is_kept = surplus.is_empty()
-            && match retention {
-                Retention::Bytes(limit) => kept_bytes.saturating_add(bytes) <= limit,
-                Retention::Segments(limit) => kept_segments < limit,
-            };
+            && (last_seq > up_to_seq
+                || match retention {
+                    Retention::Bytes(limit) => kept_bytes.saturating_add(bytes) <= limit,
+                    Retention::Segments(limit) => kept_segments < limit,
+                });
         if is_kept {
             kept_segments += 1;
             kept_bytes += bytes;

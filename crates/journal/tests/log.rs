@@ -290,22 +290,26 @@ fn a_start_needs_every_entry_after_its_snapshot() {
 #[test]
 fn the_archive_is_dropped_oldest_first_as_the_retention_says() {
     let table = [
-        (Retention::Segments(9), 0),
-        (Retention::Segments(3), 1),
-        (Retention::Segments(0), 4),
-        (Retention::Bytes(u64::MAX), 0),
-        (Retention::Bytes(3 * 57), 1),
-        (Retention::Bytes(3 * 57 - 1), 2),
-        (Retention::Bytes(0), 4),
+        (Retention::Segments(9), 5, 0),
+        (Retention::Segments(3), 5, 1),
+        (Retention::Segments(0), 5, 4),
+        (Retention::Bytes(u64::MAX), 5, 0),
+        (Retention::Bytes(3 * 57), 5, 1),
+        (Retention::Bytes(3 * 57 - 1), 5, 2),
+        (Retention::Bytes(0), 5, 4),
+        // What an older snapshot still needs is kept whatever the retention says.
+        (Retention::Bytes(0), 2, 2),
+        (Retention::Segments(0), 0, 0),
+        (Retention::Segments(3), 1, 1),
     ];
-    for (retention, dropped) in table {
+    for (retention, up_to_seq, dropped) in table {
         let dir = tempfile::tempdir().unwrap();
         let (mut journal, _) = open(dir.path(), a_segment_per_batch());
         for payload in ["1", "2", "3", "4", "5"] {
             append(&mut journal, &[payload]);
         }
         journal.archive_covered(5).unwrap();
-        let report = journal.drop_archived(retention).unwrap();
+        let report = journal.drop_archived(retention, up_to_seq).unwrap();
         assert_eq!(
             (report.segments, report.bytes),
             (dropped, dropped as u64 * 57),

@@ -55,13 +55,15 @@ impl Shutdown {
             use tokio::signal::unix::{SignalKind, signal};
             let mut terminate = signal(SignalKind::terminate())?;
             let mut interrupt = signal(SignalKind::interrupt())?;
-            // A terminal that closes: stop in order rather than at once.
+            // A terminal that closes stops the program in order. Without a terminal it means "read your settings again",
+            // which must not stop anything.
+            let is_at_terminal = io::IsTerminal::is_terminal(&io::stdin());
             let mut hangup = signal(SignalKind::hangup())?;
             tokio::spawn(async move {
                 let name = tokio::select! {
                     _ = terminate.recv() => "SIGTERM",
                     _ = interrupt.recv() => "SIGINT",
-                    _ = hangup.recv() => "SIGHUP",
+                    _ = hangup.recv(), if is_at_terminal => "SIGHUP",
                 };
                 tracing::info!(signal = name, "stopping on a signal");
                 shutdown.trigger();

@@ -10,7 +10,6 @@ use crate::wire::DecimalText;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DefineMarketBody {
-    number: Option<u32>,
     symbol: String,
     tick: DecimalText,
     lot: DecimalText,
@@ -27,7 +26,7 @@ pub(crate) struct DefineMarketBody {
 }
 
 impl DefineMarketBody {
-    /// The definition. Where the body gives no number, `number_of` says which number its symbol gets.
+    /// The definition; `number_of` says which number its symbol gets. Callers never choose numbers.
     ///
     /// # Errors
     /// The first field that cannot be read or does not lie on the grid.
@@ -51,6 +50,6 @@ impl DefineMarketBody {
             taker_fee: self.taker_fee.as_str(),
             max_open_orders: self.max_open_orders,
         };
-        text.definition(self.number.map_or_else(|| number_of(symbol), MarketNumber))
+        text.definition(number_of(symbol))
     }
 }

@@ -304,3 +304,46 @@ async fn a_transfer_key_stands_for_ever_also_over_starts() {
         }
     }
 }
+
+#[tokio::test]
+async fn what_an_operator_changed_stays_until_the_settings_say_something_new() {
+    let house = House::new();
+    let open = |definition| Embedded::open(house.options(), vec![definition]).unwrap().0;
+    let fee = |exchange: &Embedded| {
+        let markets = exchange.markets();
+        markets
+            .by_number(MarketNumber(1))
+            .unwrap()
+            .market
+            .definition()
+            .taker_fee
+    };
+    let mut settings = market("BTC/USDT");
+    settings.taker_fee = FeeRate(100_000);
+    let exchange = open(settings.clone());
+    let mut operator = settings.clone();
+    operator.number = MarketNumber(1);
+    operator.taker_fee = FeeRate(200_000);
+    exchange.define_market(operator).await.unwrap();
+    drop(exchange);
+
+    let exchange = open(settings.clone());
+    assert_eq!(
+        fee(&exchange),
+        FeeRate(200_000),
+        "the same settings say nothing new"
+    );
+    drop(exchange);
+
+    settings.taker_fee = FeeRate(300_000);
+    let exchange = open(settings.clone());
+    assert_eq!(fee(&exchange), FeeRate(300_000), "changed settings win");
+    drop(exchange);
+
+    fs::write(house.path().join("markets.json"), "not ours").unwrap();
+    assert_eq!(
+        fee(&open(settings)),
+        FeeRate(300_000),
+        "a file that says nothing changes nothing"
+    );
+}

@@ -183,20 +183,27 @@ impl Engine {
         for market in snapshot.markets {
             engine.restore_market(market, &mut orders)?;
         }
-        orders.sort_by_key(|(order, _)| order.rank);
-        let mut keys = vec![Key(u64::MAX); orders.len()];
-        let mut stands = Vec::with_capacity(orders.len());
-        for (order, stand) in orders {
+        // Owners' lists are in the order of entry, books in that of the snapshot. Only small pairs are sorted.
+        let mut entry: Vec<(u64, usize)> = orders
+            .iter()
+            .enumerate()
+            .map(|(turn, (order, _))| (order.rank, turn))
+            .collect();
+        entry.sort_unstable();
+        let mut orders: Vec<Option<(OrderSnapshot, Stand)>> = orders.into_iter().map(Some).collect();
+        let mut placed: Vec<Option<(Key, Stand, Lots)>> = (0..orders.len()).map(|_| None).collect();
+        for (_, turn) in entry {
+            let Some((order, stand)) = orders[turn].take() else {
+                continue;
+            };
             let slot = funds(order.order.order_id)
                 .ok_or_else(|| format!("order {} has no reservation", order.order.order_id))?;
             let shown = order.shown;
             let key = engine.restore_order(order, stand.market, slot)?;
-            keys[stand.turn] = key;
-            stands.push((stand, shown));
+            placed[turn] = Some((key, stand, shown));
         }
-        stands.sort_by_key(|(stand, _)| stand.turn);
-        for (stand, shown) in stands {
-            engine.put_back(keys[stand.turn], &stand, shown)?;
+        for (key, stand, shown) in placed.into_iter().flatten() {
+            engine.put_back(key, &stand, shown)?;
         }
         Ok(engine)
     }
@@ -230,8 +237,7 @@ impl Engine {
         ];
         for (list, place) in places {
             for order in list {
-                let turn = orders.len();
-                orders.push((order, Stand { turn, market, place }));
+                orders.push((order, Stand { market, place }));
             }
         }
         Ok(())
@@ -316,9 +322,8 @@ impl Engine {
     }
 }
 
-/// Where an order of a snapshot goes, and in which turn.
+/// Where an order of a snapshot goes.
 struct Stand {
-    turn: usize,
     market: usize,
     place: Where,
 }

@@ -328,7 +328,10 @@ fn an_iceberg_shows_a_part_and_each_refill_goes_to_the_back() {
         // a hundred parts at the most: each is a fill of its own
         ("sell a 100 @ 100 show 1", "ask 1 @ 100"),
         ("sell a 101 @ 100 show 1", "refused a shape display_quantity"),
-        ("sell a 100 @ 100 show 1; amend a 101", "refused a shape display_quantity; ask 1 @ 100"),
+        (
+            "sell a 100 @ 100 show 1; amend a 101",
+            "refused a shape display_quantity; ask 1 @ 100",
+        ),
         ("sell a 9 @ 100 show 2 ioc", "refused a shape display_quantity"),
         (
             "sell a 5 @ 100 show 2; sell b 2 @ 100; buy c 4 @ 100",

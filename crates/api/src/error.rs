@@ -27,6 +27,13 @@ pub(crate) fn entry(error: EntryError) -> Problem {
                 .field("client_order_id")
                 .with("order_id", order_id.to_string())
         }
+        EntryError::AlreadyPlaced(order_id) => Problem::new(StatusCode::CONFLICT, "already_placed")
+            .detail(
+                "the same order was placed before under this client_order_id and has ended; its details are no longer \
+                 kept: do not place it again under another",
+            )
+            .field("client_order_id")
+            .with("order_id", order_id.to_string()),
         EntryError::AmendmentRefused(reason) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, reason.code())
             .detail(format!("the order is as it was: {}", sentence(reason))),
         EntryError::MarketState(state) => {

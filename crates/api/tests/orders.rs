@@ -132,6 +132,7 @@ async fn every_refusal_has_its_status_and_code() {
             409,
             "client_order_id_conflict",
         ),
+        (EntryError::AlreadyPlaced(order().order_id), 409, "already_placed"),
         (
             EntryError::AmendmentRefused(RejectReason::InsufficientBalance),
             422,
@@ -164,7 +165,10 @@ async fn every_refusal_has_its_status_and_code() {
         let names_order = matches!(status, 409 | 422) && answer.body.get("order_id").is_some();
         let with_order = matches!(
             error,
-            EntryError::OrderEnded(_) | EntryError::Rejected(_) | EntryError::ClientIdConflict(_)
+            EntryError::OrderEnded(_)
+                | EntryError::Rejected(_)
+                | EntryError::ClientIdConflict(_)
+                | EntryError::AlreadyPlaced(_)
         );
         assert_eq!(names_order, with_order && status != 500, "{error:?}");
         let retry = answer.headers.get(header::RETRY_AFTER);

@@ -67,7 +67,7 @@ impl OrderEntry for Embedded {
             }
             Outcome::Placed(order) => Ok(Placed::New(order)),
             Outcome::Repeated(order) => Ok(Placed::Existing(order)),
-            Outcome::RepeatedLongAgo(id) => Err(EntryError::ClientIdConflict(id)),
+            Outcome::RepeatedLongAgo(id) => Err(EntryError::AlreadyPlaced(id)),
             Outcome::Refused(refusal) => Err(refused(refusal)),
             _ => Err(EntryError::OutcomeUnknown),
         }

@@ -25,6 +25,10 @@ pub enum EntryError {
     /// The client order id stands for another order.
     #[error("the client order id stands for another order")]
     ClientIdConflict(OrderId),
+    /// The very same order was placed before under this client id and has ended; only its id is still kept. It must not be
+    /// placed again under another.
+    #[error("the same order was placed before, has ended, and is no longer kept")]
+    AlreadyPlaced(OrderId),
     /// The amendment breaks this rule; the order is as it was.
     #[error("the amendment was refused")]
     AmendmentRefused(RejectReason),

@@ -109,7 +109,8 @@ impl Exchange {
                 ours: RULES_VERSION,
             });
         }
-        let (ledger, handles) = Ledger::restore(ledger, hash_seed).map_err(|fault| malformed(&fault))?;
+        // The check of the whole comes last and includes the ledger.
+        let (ledger, handles) = Ledger::load(ledger, hash_seed).map_err(|fault| malformed(&fault))?;
         let slots: HashMap<OrderId, FundsSlot> = handles
             .into_iter()
             .filter(|handle| handle.request_id.is_none())

@@ -11,14 +11,14 @@ use domain::{
     Stamp,
 };
 use exchange::Exchange;
-use journal::{Journal, JournalError, ReadOptions, Reader, Snapshots, TornTail};
+use journal::{Journal, JournalError, ReadOptions, Reader, TornTail};
 use runtime::JumpGuard;
 
 use crate::commit::Committer;
 use crate::gauge::Gauge;
 use crate::job::{Job, NotDone};
 use crate::options::Options;
-use crate::snapshots::{SnapshotMaker, replay};
+use crate::snapshots::{SnapshotMaker, newest, replay};
 use crate::writer::{Writer, markets};
 use crate::{poison, said};
 
@@ -86,7 +86,7 @@ impl Embedded {
     /// See [`OpenError`]; nothing is answered then and nothing is lost.
     pub fn open(options: Options, definitions: Vec<MarketDefinition>) -> Result<(Self, Opened), OpenError> {
         let (journal, recovery) = Journal::open(&options.dir, options.journal.clone())?;
-        let (snapshot, mut exchange, skipped) = newest(&options)?;
+        let (snapshot, mut exchange, skipped) = newest(&options.dir, options.hash_seed)?;
         // An older snapshot than the newest needs segments that the newest had sent to the archive.
         let include_archive = match recovery.check_snapshot(snapshot.unwrap_or(0)) {
             Ok(()) => false,
@@ -250,31 +250,6 @@ impl Drop for Embedded {
         let _ = self.jobs.send(Job::Stop { snapshot: false });
         self.join();
     }
-}
-
-/// The newest snapshot that makes a sound exchange, and the newer ones that do not, with the reason.
-type Newest = (Option<u64>, Exchange, Vec<(PathBuf, String)>);
-
-fn newest(options: &Options) -> Result<Newest, OpenError> {
-    let snapshots = Snapshots::new(&options.dir);
-    let mut skipped = Vec::new();
-    for seq in snapshots.list()?.into_iter().rev() {
-        let read = snapshots.read(seq).map_err(|fault| fault.to_string());
-        let restored = read.and_then(|bytes| {
-            Exchange::restore(&bytes, options.hash_seed).map_err(|error| error.to_string())
-        });
-        match restored {
-            Ok(exchange) => return Ok((Some(seq), exchange, skipped)),
-            Err(reason) => skipped.push((
-                options
-                    .dir
-                    .join("snapshots")
-                    .join(format!("snapshot-{seq:020}.snap")),
-                reason,
-            )),
-        }
-    }
-    Ok((None, Exchange::new(options.hash_seed), skipped))
 }
 
 /// The definitions of the settings with their numbers: known symbols keep theirs, new ones get the next.

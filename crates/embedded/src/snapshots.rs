@@ -1,14 +1,14 @@
 //! The snapshot thread: makes the next snapshot from the last one and the log, so that the writer never stops.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use exchange::{Exchange, LogEntry, Output};
-use journal::{ReadOptions, Reader, Snapshots};
+use journal::{JournalError, ReadOptions, Reader, Snapshots};
 
 use crate::commit::Handover;
 use crate::gauge::Gauge;
@@ -81,13 +81,7 @@ impl SnapshotMaker {
     /// that a start could not use must not send the log to the archive.
     fn make(&self, to_seq: u64) -> Result<(), String> {
         let snapshots = Snapshots::new(&self.dir);
-        let latest = snapshots.latest_valid().map_err(|error| error.to_string())?;
-        let mut exchange = match latest.snapshot {
-            Some((_, bytes)) => {
-                Exchange::restore(&bytes, self.hash_seed).map_err(|error| error.to_string())?
-            }
-            None => Exchange::new(self.hash_seed),
-        };
+        let (_, mut exchange, _) = newest(&self.dir, self.hash_seed).map_err(|error| error.to_string())?;
         let options = ReadOptions {
             to_seq: Some(to_seq),
             include_archive: true,
@@ -121,6 +115,25 @@ impl SnapshotMaker {
             }
         }
     }
+}
+
+/// The newest snapshot that makes a sound exchange, and the newer ones that do not, with the reason.
+pub(crate) type Newest = (Option<u64>, Exchange, Vec<(PathBuf, String)>);
+
+/// The exchange of the newest usable snapshot, or an empty one where there is none.
+pub(crate) fn newest(dir: &Path, hash_seed: u64) -> Result<Newest, JournalError> {
+    let snapshots = Snapshots::new(dir);
+    let mut skipped = Vec::new();
+    for seq in snapshots.list()?.into_iter().rev() {
+        let read = snapshots.read(seq).map_err(|fault| fault.to_string());
+        let restored =
+            read.and_then(|bytes| Exchange::restore(&bytes, hash_seed).map_err(|error| error.to_string()));
+        match restored {
+            Ok(exchange) => return Ok((Some(seq), exchange, skipped)),
+            Err(reason) => skipped.push((dir.join(format!("snapshots/snapshot-{seq:020}.snap")), reason)),
+        }
+    }
+    Ok((None, Exchange::new(hash_seed), skipped))
 }
 
 /// Applies all that the reader has; the text says at which record it stopped.

@@ -215,3 +215,20 @@ async fn a_stopped_exchange_takes_nothing() {
     assert_eq!(exchange.balances(ALICE).await, Err(QueryError::Unavailable));
     assert!(!exchange.health().await.ready);
 }
+
+#[tokio::test]
+async fn readiness_fails_before_anything_stops() {
+    let house = House::new();
+    let (exchange, _) = house.open();
+    fund(&exchange, &[ALICE]).await;
+    assert!(exchange.health().await.ready);
+    exchange.announce_stop();
+    let health = exchange.health().await;
+    assert!(!health.ready, "nobody new should come");
+    assert!(
+        health
+            .dependencies
+            .contains(&("process", Some("is stopping".to_owned())))
+    );
+    placed(&exchange, ALICE, limit(Side::Buy, 1, 50)).await;
+}

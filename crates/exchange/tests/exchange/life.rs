@@ -508,3 +508,24 @@ fn a_client_id_is_unique_among_live_and_lately_ended_orders() {
         ),
     ]);
 }
+
+#[test]
+fn an_amendment_is_held_to_the_limits_of_today() {
+    check_all(&[
+        // the protection price was fixed under a higher limit: a larger quantity could pass what an amount holds
+        (
+            "buy a 1 stop 105; define max_price=106; amend a 2",
+            "refused a price_too_high; waits a",
+        ),
+        // once triggered, a stop-limit order is a limit order: its band is measured from the last price
+        (
+            "define limit_band=1000; buy a 5 stop 102 @ 103; sell x 1 @ 102; buy y 1 @ 102; amend a @ 112",
+            "trade x y 1 @ 102; trigger a; amended a 5 @ 112; bid 5 @ 112",
+        ),
+        // an order that only shrinks stays where it is, whatever the band says now
+        (
+            "buy a 5 @ 80; define limit_band=1000; amend a 3",
+            "amended a 3 @ 80; bid 3 @ 80",
+        ),
+    ]);
+}

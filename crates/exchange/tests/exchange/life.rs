@@ -519,8 +519,9 @@ fn an_amendment_is_held_to_the_limits_of_today() {
         ),
         // once triggered, a stop-limit order is a limit order: its band is measured from the last price
         (
-            "define limit_band=1000; buy a 5 stop 102 @ 103; sell x 1 @ 102; buy y 1 @ 102; amend a @ 112",
-            "trade x y 1 @ 102; trigger a; amended a 5 @ 112; bid 5 @ 112",
+            "define limit_band=1000; buy a 5 stop 102 @ 103; sell x 1 @ 102; buy y 1 @ 102; \
+             sell z 1 @ 110; buy w 1 @ 110; amend a @ 120",
+            "trade x y 1 @ 102; trigger a; trade z w 1 @ 110; amended a 5 @ 120; bid 5 @ 120",
         ),
         // an order that only shrinks stays where it is, whatever the band says now
         (

@@ -48,6 +48,15 @@ pub(crate) fn entry(error: EntryError) -> Problem {
             let reason = RejectReason::InsufficientBalance;
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, reason.code()).detail(sentence(reason))
         }
+        EntryError::UnknownTier => {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "unknown_tier").detail("there is no such tier").field("tier")
+        }
+        EntryError::UnknownApiKey => {
+            Problem::new(StatusCode::NOT_FOUND, "unknown_api_key").detail("there is no such API key")
+        }
+        EntryError::ApiKeyTaken => Problem::new(StatusCode::CONFLICT, "api_key_taken")
+            .detail("the id stands for another API key")
+            .field("key_id"),
         EntryError::Unavailable {
             reason,
             retry_after_secs,

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use domain::Stamp;
 use http::TokenVerifier;
-use trading::{Feeds, Operations, OrderEntry, Queries};
+use trading::{Accounts, Feeds, Operations, OrderEntry, Queries};
 
 /// All that the API asks of an exchange, in whatever shape it runs.
-pub trait Exchange: OrderEntry + Queries + Feeds + Operations {}
+pub trait Exchange: OrderEntry + Queries + Feeds + Operations + Accounts {}
 
-impl<T: OrderEntry + Queries + Feeds + Operations + ?Sized> Exchange for T {}
+impl<T: OrderEntry + Queries + Feeds + Operations + Accounts + ?Sized> Exchange for T {}
 
 /// What the handlers share. Cheap to clone.
 #[derive(Clone)]

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Amount, Asset, ClientOrderId, InstitutionId, MarketDefinition, MarketNumber, MarketState, OrderId, Price,
-    Quantity, RequestId, SelfTradePrevention, Side, Stamp, Terms, TimeInForce, TransferKey, UserId,
+    Amount, ApiKey, ApiKeyId, Asset, ClientOrderId, InstitutionId, MarketDefinition, MarketNumber,
+    MarketState, OrderId, Price, Quantity, RequestId, SelfTradePrevention, SessionId, Side, Stamp, Terms,
+    Tier, TierName, TimeInForce, TransferKey, UserId,
 };
 
 /// Place an order.
@@ -152,6 +153,63 @@ pub struct Transfer {
     pub amount: Amount,
 }
 
+/// Arm, renew or disarm a user's dead man's switch: when it runs out, all orders of the user are cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CancelAllAfter {
+    /// The user.
+    pub user_id: UserId,
+    /// Microseconds from the command's stamp; 0 disarms it.
+    pub timeout_micros: u64,
+}
+
+/// A connection has come at whose end all orders of its user are to be cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenSession {
+    /// The session's id, made by the owner of the sequence.
+    pub session_id: SessionId,
+    /// Its user.
+    pub user_id: UserId,
+}
+
+/// Such a connection has ended, or no longer wants it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CloseSession {
+    /// The session.
+    pub session_id: SessionId,
+    /// Whether its user's orders are cancelled.
+    pub cancel: bool,
+}
+
+/// Define an account tier, or change one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DefineTier {
+    /// The tier.
+    pub tier: Tier,
+}
+
+/// Put a user into a tier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetAccountTier {
+    /// The user.
+    pub user_id: UserId,
+    /// The tier; none: no tier.
+    pub tier: Option<TierName>,
+}
+
+/// Keep a new API key. Its time of making is the command's stamp, whatever it says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddApiKey {
+    /// The key.
+    pub key: ApiKey,
+}
+
+/// Revoke an API key, for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevokeApiKey {
+    /// The key.
+    pub key_id: ApiKeyId,
+}
+
 /// A command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -172,4 +230,18 @@ pub enum Command {
     Transfer(Transfer),
     /// Nothing but the passing of time: what is due is done, and mass steps go on.
     Tick,
+    /// Arm, renew or disarm a dead man's switch.
+    CancelAllAfter(CancelAllAfter),
+    /// A connection that cancels at its end.
+    OpenSession(OpenSession),
+    /// The end of such a connection.
+    CloseSession(CloseSession),
+    /// Define or change a tier.
+    DefineTier(DefineTier),
+    /// Put a user into a tier.
+    SetAccountTier(SetAccountTier),
+    /// Keep an API key.
+    AddApiKey(Box<AddApiKey>),
+    /// Revoke an API key.
+    RevokeApiKey(RevokeApiKey),
 }

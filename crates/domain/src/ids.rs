@@ -66,6 +66,8 @@ uuid_ids! {
     InstitutionId,
     /// One request to amend an order, under which what it needs more is reserved.
     RequestId,
+    /// A connection at whose end its user's orders are cancelled.
+    SessionId,
 }
 
 /// A UUIDv7 (RFC 9562) with this time and these 74 other bits (bits above the 74th are ignored).
@@ -85,6 +87,13 @@ impl OrderId {
 
 impl RequestId {
     /// The id of the amendment that was sequenced at this stamp under this sequence number.
+    pub const fn at(at: Stamp, sequence: u64) -> Self {
+        Self::from_u128(v7(at, sequence as u128))
+    }
+}
+
+impl SessionId {
+    /// The id of the session that was opened at this stamp under this sequence number.
     pub const fn at(at: Stamp, sequence: u64) -> Self {
         Self::from_u128(v7(at, sequence as u128))
     }
@@ -140,6 +149,10 @@ keys! {
     ClientOrderId,
     /// The key under which a caller asks for a deposit or withdrawal; the same key gives the first answer, for ever.
     TransferKey,
+    /// The public name of an API key.
+    ApiKeyId,
+    /// The name of an account tier.
+    TierName,
 }
 
 #[cfg(test)]

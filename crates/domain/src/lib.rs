@@ -7,6 +7,7 @@ mod asset;
 mod command;
 mod decimal;
 mod digest;
+mod entry;
 mod event;
 mod ids;
 mod market;
@@ -16,20 +17,24 @@ mod number;
 mod order;
 mod outcome;
 mod reason;
+mod register;
 mod state;
 mod terms;
 mod time;
 
 pub use asset::{Asset, Symbol};
 pub use command::{
-    Amend, Cancel, CancelAll, Command, DefineMarket, OrderRef, Place, Selection, SetMarketState, Transfer,
+    AddApiKey, Amend, Cancel, CancelAll, CancelAllAfter, CloseSession, Command, DefineMarket, DefineTier,
+    OpenSession, OrderRef, Place, RevokeApiKey, Selection, SetAccountTier, SetMarketState, Transfer,
     TransferKind,
 };
 pub use decimal::{DecimalError, format_units, parse_units};
 pub use digest::Digest;
+pub use entry::{EntryAccount, EntryType, LedgerEntry, Reference};
 pub use event::{Event, MarketEvent, Trade, TradeSide};
 pub use ids::{
-    ClientOrderId, IdError, InstitutionId, MarketNumber, OrderId, RequestId, TradeId, TransferKey, UserId,
+    ApiKeyId, ClientOrderId, IdError, InstitutionId, MarketNumber, OrderId, RequestId, SessionId, TierName,
+    TradeId, TransferKey, UserId,
 };
 pub use market::{Band, FeeRate, Market, MarketDefinition, MarketState};
 pub use market_text::MarketText;
@@ -38,6 +43,7 @@ pub use number::{Amount, Lots, Price, Quantity};
 pub use order::{Order, OrderType, SelfTradePrevention, Side, Status, TimeInForce};
 pub use outcome::{Outcome, Refusal, TransferReceipt};
 pub use reason::{CancelReason, ExpireReason, FieldError, RejectReason};
+pub use register::{ApiKey, KeyMaterial, MAX_ORDERS_PER_SECOND, Tier};
 pub use state::{BadTransition, OrderState, Progress, Step};
 pub use terms::{Size, Terms};
 pub use time::Stamp;

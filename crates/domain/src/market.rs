@@ -21,6 +21,11 @@ impl FeeRate {
         let parts = received.0 as u128 * self.0 as u128;
         Amount(parts.div_ceil(ONE as u128) as u64)
     }
+
+    /// Whether it is a rate at all: not the whole of what is received, nor more.
+    pub const fn is_below_one(self) -> bool {
+        (self.0 as u64) < ONE
+    }
 }
 
 /// How far a price may lie from a reference price, in parts of 1e-4 (basis points): `1_000` is 10 %.

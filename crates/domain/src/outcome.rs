@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Amount, Asset, FieldError, MarketState, Order, OrderId, RejectReason, Stamp, TransferKey, TransferKind,
-    UserId,
+    Amount, Asset, FieldError, MarketState, Order, OrderId, RejectReason, SessionId, Stamp, TransferKey,
+    TransferKind, UserId,
 };
 
 /// A deposit or withdrawal that was done.
@@ -53,6 +53,12 @@ pub enum Refusal {
     InsufficientBalance,
     /// The balance would pass the largest amount.
     BalanceTooLarge,
+    /// There is no such tier.
+    UnknownTier,
+    /// There is no such API key.
+    UnknownApiKey,
+    /// The API key's id is taken.
+    ApiKeyTaken,
 }
 
 /// What a command came to.
@@ -74,6 +80,10 @@ pub enum Outcome {
     CancelledAll(u64),
     /// The transfer is done, now or before under the same key.
     Transferred(TransferReceipt),
+    /// The dead man's switch runs out at this moment; none: it is disarmed.
+    Armed(Option<Stamp>),
+    /// The session is open.
+    SessionOpened(SessionId),
     /// Nothing changed.
     Refused(Refusal),
 }

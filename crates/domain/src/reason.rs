@@ -81,7 +81,7 @@ reasons! {
 }
 
 reasons! {
-    /// Why an order was cancelled.
+    /// Why an order was cancelled. New reasons are added at the end.
     CancelReason {
         /// Its owner asked.
         Requested = "requested",
@@ -93,6 +93,10 @@ reasons! {
         SelfTrade = "self_trade",
         /// An operator asked.
         Operator = "operator",
+        /// Its owner's dead man's switch ran out.
+        DeadMansSwitch = "dead_mans_switch",
+        /// A connection that was to cancel its user's orders at its end has ended.
+        Disconnected = "disconnected",
     }
 }
 

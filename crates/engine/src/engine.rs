@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::{
     Command, Lots, Market, MarketEvent, MarketNumber, MarketState, Order, OrderId, OrderRef, Place, Price,
-    Refusal, Side, Stamp, UserId,
+    Refusal, SessionId, Side, Stamp, UserId,
 };
 
 use crate::CHUNK;
@@ -32,8 +32,12 @@ pub enum Answer {
     CancelledAll(u64),
     /// Nothing changed.
     Refused(Refusal),
-    /// Not the engine's to answer: a transfer of money.
+    /// Not the engine's to answer: a transfer of money, a tier or an API key.
     NotMine,
+    /// The dead man's switch runs out then; none: it is disarmed.
+    Armed(Option<Stamp>),
+    /// The session is open.
+    SessionOpened(SessionId),
 }
 
 /// One level of a book.
@@ -110,7 +114,15 @@ impl Engine {
             Command::CancelAll(all) => turn.cancel_all(all),
             Command::DefineMarket(define) => turn.define_market(&define.definition),
             Command::SetMarketState(set) => turn.set_market_state(set.market, set.state),
-            Command::Transfer(_) | Command::Tick => Answer::NotMine,
+            Command::CancelAllAfter(_) | Command::OpenSession(_) | Command::CloseSession(_) => {
+                Answer::NotMine
+            }
+            Command::Transfer(_)
+            | Command::Tick
+            | Command::DefineTier(_)
+            | Command::SetAccountTier(_)
+            | Command::AddApiKey(_)
+            | Command::RevokeApiKey(_) => Answer::NotMine,
         }
     }
 

@@ -17,6 +17,8 @@ pub(crate) fn add(digest: &mut Digest, seq: u64, outcome: &Outcome, events: &[Ma
         Outcome::CancelledAll(_) => 5,
         Outcome::Refused(_) => 6,
         Outcome::Transferred(_) => 7,
+        Outcome::Armed(_) => 8,
+        Outcome::SessionOpened(_) => 9,
     });
     if let Outcome::Transferred(receipt) = outcome {
         add_receipt(digest, receipt);

@@ -14,6 +14,7 @@ use crate::digest;
 use crate::ended::Ended;
 use crate::funds::LedgerFunds;
 use crate::log::{LogBody, LogEntry, LogError};
+use crate::register::Register;
 use crate::tape::Tape;
 
 /// What commands gave; kept and cleared by the caller, so that it need not grow again.
@@ -57,6 +58,7 @@ pub struct Exchange {
     pub(crate) ledger: Ledger,
     pub(crate) tape: Tape,
     pub(crate) ended: Ended,
+    pub(crate) register: Register,
     /// The digest of all events so far.
     pub(crate) digest: Digest,
     /// The number of the last record.
@@ -75,6 +77,7 @@ impl Exchange {
             ledger: Ledger::new(hash_seed),
             tape: Tape::default(),
             ended: Ended::new(hash_seed),
+            register: Register::default(),
             digest: Digest::default(),
             seq: 0,
             last: Stamp::FIRST,
@@ -201,6 +204,8 @@ impl Exchange {
             Answer::Repeated(id) => told(id, Outcome::Repeated),
             Answer::Cancelled(id) => told(id, Outcome::Cancelled),
             Answer::Amended(id) => told(id, Outcome::Amended),
+            Answer::Armed(at) => Outcome::Armed(at),
+            Answer::SessionOpened(id) => Outcome::SessionOpened(id),
             Answer::CancelledAll(count) => Outcome::CancelledAll(count),
             Answer::Refused(Refusal::UnknownOrder) => Outcome::Refused(self.unknown(command)),
             Answer::Refused(refusal) => Outcome::Refused(refusal),
@@ -262,6 +267,11 @@ impl Exchange {
     /// Accounts, to read.
     pub const fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// Tiers and API keys, to read.
+    pub const fn register(&self) -> &Register {
+        &self.register
     }
 
     /// The number of the last record.

@@ -5,15 +5,19 @@
 
 mod digest;
 mod ended;
+mod entries;
 mod exchange;
 mod funds;
 mod log;
+mod register;
 mod snapshot;
 mod tape;
 
+pub use entries::gather_entries;
 pub use exchange::{Exchange, Fault, Output};
 pub use ledger::Balance;
 pub use log::{LogBody, LogEntry, LogError};
+pub use register::Register;
 pub use snapshot::SnapshotError;
 
 /// A digest of the events stands in the log after so many commands.

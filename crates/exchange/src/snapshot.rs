@@ -125,6 +125,7 @@ impl Exchange {
             ledger,
             tape,
             ended,
+            register: crate::Register::default(),
             digest,
             seq,
             last,

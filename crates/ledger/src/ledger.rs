@@ -4,7 +4,7 @@ use domain::{Amount, Asset, Merge, OrderId, Release, Reserve, UserId};
 
 use crate::account::{Accounts, Row};
 use crate::asset::Assets;
-use crate::posting::{credit, debit};
+use crate::posting::{credit, debit, reservation_reference};
 use crate::reservation::{Reservation, Reservations, SlotUse};
 use crate::transfer::Transfers;
 use crate::{
@@ -73,7 +73,7 @@ impl Ledger {
         };
         self.reservations.add(slot, reservation, r.request_id);
         let (available, reserved) = (AccountRef::available(r.user_id), AccountRef::reserved(r.user_id));
-        let reference = Reference::reservation(order_id, r.request_id);
+        let reference = reservation_reference(order_id, r.request_id);
         let entry = EntryType::Reserve;
         debit(postings, available, r.asset, r.amount, entry, reference.clone());
         credit(postings, reserved, r.asset, r.amount, entry, reference);
@@ -113,7 +113,7 @@ impl Ledger {
         let (available, reserved) = (AccountRef::available(r.user_id), AccountRef::reserved(r.user_id));
         let (entry, reference) = (
             EntryType::Release,
-            Reference::reservation(r.order_id, r.request_id),
+            reservation_reference(r.order_id, r.request_id),
         );
         debit(postings, reserved, r.asset, r.amount, entry, reference.clone());
         credit(postings, available, r.asset, r.amount, entry, reference);

@@ -15,9 +15,10 @@ mod snapshot;
 mod transfer;
 
 pub use account::Balance;
+pub use domain::{EntryType, Reference};
 pub use fault::{LedgerFault, ReserveError};
 pub use ledger::Ledger;
-pub use posting::{AccountRef, BalanceKind, EntryType, Posting, Postings, Reference};
+pub use posting::{AccountRef, BalanceKind, Posting, Postings};
 pub use reservation::ReservationSlot;
 pub use snapshot::{
     AccountRecord, AssetRecord, LedgerSnapshot, ReservationHandle, ReservationRecord, TransferRecord,

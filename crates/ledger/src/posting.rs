@@ -1,7 +1,7 @@
 //! Double-entry postings: every change of every account as one signed line. The lines of one instruction sum to zero
 //! per asset.
 
-use domain::{Amount, Asset, OrderId, RequestId, TradeId, TransferKey, UserId};
+use domain::{Amount, Asset, EntryType, OrderId, Reference, RequestId, UserId};
 use serde::{Deserialize, Serialize};
 
 /// Which of a user's two balances of an asset.
@@ -46,65 +46,6 @@ impl AccountRef {
             user_id,
             kind: BalanceKind::Reserved,
         }
-    }
-}
-
-/// Why an account changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum EntryType {
-    /// Held for an order.
-    Reserve,
-    /// Given back from an order.
-    Release,
-    /// The buyer's side of a trade: pays the quote asset, receives the base asset.
-    TradeBuy,
-    /// The seller's side of a trade: pays the base asset, receives the quote asset.
-    TradeSell,
-    /// A fee collected.
-    Fee,
-    /// Money came in.
-    Deposit,
-    /// Money went out.
-    Withdrawal,
-    /// Held for an amendment, now held for its order.
-    Adjustment,
-}
-
-impl EntryType {
-    /// The word for it in the API and in SQL.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Reserve => "RESERVE",
-            Self::Release => "RELEASE",
-            Self::TradeBuy => "TRADE_BUY",
-            Self::TradeSell => "TRADE_SELL",
-            Self::Fee => "FEE",
-            Self::Deposit => "DEPOSIT",
-            Self::Withdrawal => "WITHDRAWAL",
-            Self::Adjustment => "ADJUSTMENT",
-        }
-    }
-}
-
-/// What caused a posting.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reference {
-    /// An order.
-    Order(OrderId),
-    /// An amendment of an order.
-    Amendment(RequestId),
-    /// A trade.
-    Trade(TradeId),
-    /// A deposit or withdrawal.
-    Transfer(TransferKey),
-}
-
-impl Reference {
-    /// The amendment if there is one, else the order.
-    pub(crate) fn reservation(order_id: OrderId, request_id: Option<RequestId>) -> Self {
-        request_id.map_or(Self::Order(order_id), Self::Amendment)
     }
 }
 
@@ -180,4 +121,9 @@ fn post(
             reference,
         });
     }
+}
+
+/// The amendment if there is one, else the order.
+pub(crate) fn reservation_reference(order_id: OrderId, request_id: Option<RequestId>) -> Reference {
+    request_id.map_or(Reference::Order(order_id), Reference::Amendment)
 }

@@ -24,7 +24,7 @@ pub struct Bar {
 
 impl Bar {
     /// The bar of one trade. `tick_lot` is what one lot costs at one tick, in units of the quote asset.
-    pub(crate) fn of(price: Price, quantity: Quantity, tick_lot: u64) -> Self {
+    pub fn of(price: Price, quantity: Quantity, tick_lot: u64) -> Self {
         let lots = u128::from(quantity.lots().0);
         let notional = (u128::from(price.ticks()) * lots).saturating_mul(u128::from(tick_lot));
         Self {
@@ -39,7 +39,7 @@ impl Bar {
     }
 
     /// Adds the bar of what was traded after this one.
-    pub(crate) fn add(&mut self, later: &Self) {
+    pub fn add(&mut self, later: &Self) {
         self.high = self.high.max(later.high);
         self.low = self.low.min(later.low);
         self.close = later.close;

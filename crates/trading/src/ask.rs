@@ -1,15 +1,20 @@
-//! The four traits, one per noun, and what their calls carry.
+//! Order entry, queries and operations, one trait per noun, and what their calls carry.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::{
-    Amount, Asset, ClientOrderId, InstitutionId, MarketDefinition, MarketEvent, MarketNumber, MarketState,
-    Order, OrderRef, Price, Quantity, Selection, SelfTradePrevention, Side, Stamp, Terms, TimeInForce, Trade,
-    TransferKey, TransferKind, TransferReceipt, UserId,
+    Amount, ApiKey, ApiKeyId, Asset, ClientOrderId, InstitutionId, LedgerEntry, MarketDefinition,
+    MarketNumber, MarketState, Order, OrderRef, Price, Quantity, Selection, SelfTradePrevention, SessionId,
+    Side, Stamp, Terms, Tier, TierName, TimeInForce, Trade, TransferKey, TransferKind, TransferReceipt,
+    UserId,
 };
+use market_data::Candle;
 
-use crate::{AccountBalance, DepthView, EntryError, Health, Markets, QueryError};
+use crate::{
+    AccountBalance, CandleFilter, DepthView, EntryError, EntryFilter, Health, HistoryLag, Markets,
+    OrderFilter, QueryError, TradeFilter,
+};
 
 /// Who asks, as the edge has made sure of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,17 +62,6 @@ pub struct Amendment {
     pub quantity: Option<Quantity>,
 }
 
-/// Which of the caller's orders to list.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct OrderFilter {
-    /// Only of this market.
-    pub market: Option<MarketNumber>,
-    /// Only live ones (true) or only ended ones (false).
-    pub live: Option<bool>,
-    /// At most so many, newest first; the edge keeps it at or below 1,000.
-    pub limit: usize,
-}
-
 /// Placing, amending and cancelling orders. Every answer is durable before it is given.
 #[async_trait]
 pub trait OrderEntry: Send + Sync {
@@ -85,6 +79,17 @@ pub trait OrderEntry: Send + Sync {
         market: Option<MarketNumber>,
         side: Option<Side>,
     ) -> Result<u64, EntryError>;
+    /// Arms or renews the caller's dead man's switch, or disarms it with 0: when it runs out, all of the caller's
+    /// orders are cancelled. The moment of that.
+    async fn cancel_all_after(
+        &self,
+        caller: Caller,
+        timeout_micros: u64,
+    ) -> Result<Option<Stamp>, EntryError>;
+    /// Opens a session at whose end, or at the next start of the exchange, all of the caller's orders are cancelled.
+    async fn open_session(&self, caller: Caller) -> Result<SessionId, EntryError>;
+    /// Ends a session; with `cancel`, its user's orders are cancelled. An unknown session is no error.
+    async fn close_session(&self, session: SessionId, cancel: bool) -> Result<(), EntryError>;
 }
 
 /// Looking things up. What a caller was told it has done is seen by every later question.
@@ -102,15 +107,16 @@ pub trait Queries: Send + Sync {
     async fn depth(&self, market: MarketNumber, levels: usize) -> Result<DepthView, QueryError>;
     /// A market's latest trades, newest first, at most so many.
     async fn trades(&self, market: MarketNumber, limit: usize) -> Result<Vec<Trade>, QueryError>;
+    /// The caller's trades, newest first. Each has the caller as buyer, as seller, or as both.
+    async fn own_trades(&self, caller: Caller, filter: TradeFilter) -> Result<Vec<Trade>, QueryError>;
+    /// The caller's ledger, newest line first: all lines of an asset sum to its balance.
+    async fn ledger(&self, caller: Caller, filter: EntryFilter) -> Result<Vec<LedgerEntry>, QueryError>;
+    /// Candles of a market, oldest first; spans without a trade have none.
+    async fn candles(&self, market: MarketNumber, filter: CandleFilter) -> Result<Vec<Candle>, QueryError>;
+    /// How far history lies behind.
+    fn history_lag(&self) -> HistoryLag;
     /// Whether the exchange can do its work.
     async fn health(&self) -> Health;
-}
-
-/// What has become durable, as it happens. A receiver that falls too far behind is told so and starts again
-/// from a snapshot.
-pub trait Feeds: Send + Sync {
-    /// Events from now on, one batch at a time, in order.
-    fn events(&self) -> tokio::sync::broadcast::Receiver<Arc<[MarketEvent]>>;
 }
 
 /// What operators do. The edge has made sure of their rights.
@@ -134,4 +140,12 @@ pub trait Operations: Send + Sync {
     async fn set_market_state(&self, market: MarketNumber, state: MarketState) -> Result<(), EntryError>;
     /// Cancels every order that matches; how many.
     async fn cancel_selected(&self, selection: Selection) -> Result<u64, EntryError>;
+    /// Defines an account tier, or changes one.
+    async fn define_tier(&self, tier: Tier) -> Result<(), EntryError>;
+    /// Puts a user into a tier, or out of every tier.
+    async fn set_account_tier(&self, user_id: UserId, tier: Option<TierName>) -> Result<(), EntryError>;
+    /// Keeps a new API key; its time of making is the moment of the call.
+    async fn add_api_key(&self, key: ApiKey) -> Result<(), EntryError>;
+    /// Revokes an API key for ever; revoking it again changes nothing.
+    async fn revoke_api_key(&self, key_id: ApiKeyId) -> Result<(), EntryError>;
 }

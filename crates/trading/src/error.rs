@@ -41,6 +41,15 @@ pub enum EntryError {
     /// The available balance does not cover the withdrawal.
     #[error("the available balance does not cover it")]
     InsufficientBalance,
+    /// There is no such tier.
+    #[error("there is no such tier")]
+    UnknownTier,
+    /// There is no such API key.
+    #[error("there is no such API key")]
+    UnknownApiKey,
+    /// The API key's id is taken.
+    #[error("the API key's id is taken")]
+    ApiKeyTaken,
     /// Nothing was done, for now: full queue, low disk, or a clock that cannot be trusted. Worth trying again later.
     #[error("not available now: {reason}")]
     Unavailable {

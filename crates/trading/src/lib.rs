@@ -2,12 +2,18 @@
 //!
 #![doc = include_str!("../README.md")]
 
+mod accounts;
 mod ask;
 #[cfg(feature = "behaviour")]
 pub mod behaviour;
 mod error;
+mod feed;
+mod history;
 mod view;
 
-pub use ask::{Amendment, Caller, Feeds, NewOrder, Operations, OrderEntry, OrderFilter, Placed, Queries};
+pub use accounts::Accounts;
+pub use ask::{Amendment, Caller, NewOrder, Operations, OrderEntry, Placed, Queries};
 pub use error::{EntryError, QueryError};
+pub use feed::{BalanceChange, Feeds, Update, UserSnapshot};
+pub use history::{CandleFilter, EntryFilter, HistoryLag, OrderFilter, TradeFilter};
 pub use view::{AccountBalance, DepthView, Health, LevelView, MarketView, Markets};

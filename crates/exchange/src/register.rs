@@ -1,0 +1,118 @@
+//! The register: tiers, who is in them, and API keys. The only code that changes them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use domain::{
+    AddApiKey, ApiKey, ApiKeyId, Command, FieldError, Refusal, RevokeApiKey, SetAccountTier, Stamp, Tier,
+    TierName, UserId,
+};
+use serde::{Deserialize, Serialize};
+
+/// The most tiers.
+const TIERS: usize = 1_000;
+/// The most API keys of a user that are not revoked.
+const KEYS_OF_USER: usize = 50;
+/// The most API keys of a user, revoked ones included.
+const KEYS_OF_USER_EVER: usize = 1_000;
+
+/// Tiers, who is in them, and API keys. Everything is kept in a fixed order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Register {
+    tiers: BTreeMap<TierName, Arc<Tier>>,
+    accounts: BTreeMap<UserId, TierName>,
+    keys: BTreeMap<ApiKeyId, Arc<ApiKey>>,
+    by_user: BTreeMap<UserId, Vec<ApiKeyId>>,
+}
+
+impl Register {
+    /// Applies a command of the register at its stamp; none: the command is not the register's.
+    ///
+    /// # Errors
+    /// Inside: why nothing changed.
+    pub fn apply(&mut self, at: Stamp, command: &Command) -> Option<Result<(), Refusal>> {
+        match command {
+            Command::DefineTier(define) => Some(self.define_tier(&define.tier)),
+            Command::SetAccountTier(set) => Some(self.set_account_tier(set)),
+            Command::AddApiKey(add) => Some(self.add_key(at, add)),
+            Command::RevokeApiKey(revoke) => Some(self.revoke_key(at, revoke)),
+            _ => None,
+        }
+    }
+
+    fn define_tier(&mut self, tier: &Tier) -> Result<(), Refusal> {
+        tier.check().map_err(Refusal::Shape)?;
+        if self.tiers.len() >= TIERS && !self.tiers.contains_key(&tier.name) {
+            return Err(Refusal::Shape(FieldError::new(
+                "name",
+                "would be one tier too many",
+            )));
+        }
+        self.tiers.insert(tier.name.clone(), Arc::new(tier.clone()));
+        Ok(())
+    }
+
+    fn set_account_tier(&mut self, set: &SetAccountTier) -> Result<(), Refusal> {
+        match &set.tier {
+            Some(name) if !self.tiers.contains_key(name) => return Err(Refusal::UnknownTier),
+            Some(name) => self.accounts.insert(set.user_id, name.clone()),
+            None => self.accounts.remove(&set.user_id),
+        };
+        Ok(())
+    }
+
+    fn add_key(&mut self, at: Stamp, add: &AddApiKey) -> Result<(), Refusal> {
+        let key = &add.key;
+        key.check().map_err(Refusal::Shape)?;
+        if self.keys.contains_key(&key.key_id) {
+            return Err(Refusal::ApiKeyTaken);
+        }
+        let of_user = self.by_user.entry(key.user_id).or_default();
+        let live = of_user
+            .iter()
+            .filter(|id| self.keys.get(id).is_some_and(|key| key.revoked_at.is_none()));
+        if live.count() >= KEYS_OF_USER || of_user.len() >= KEYS_OF_USER_EVER {
+            return Err(Refusal::Shape(FieldError::new(
+                "user_id",
+                "has as many API keys as a user may have",
+            )));
+        }
+        of_user.push(key.key_id.clone());
+        let kept = ApiKey {
+            created_at: at,
+            revoked_at: None,
+            ..key.clone()
+        };
+        self.keys.insert(key.key_id.clone(), Arc::new(kept));
+        Ok(())
+    }
+
+    fn revoke_key(&mut self, at: Stamp, revoke: &RevokeApiKey) -> Result<(), Refusal> {
+        let key = self.keys.get_mut(&revoke.key_id).ok_or(Refusal::UnknownApiKey)?;
+        if key.revoked_at.is_none() {
+            Arc::make_mut(key).revoked_at = Some(at);
+        }
+        Ok(())
+    }
+
+    /// The tier of a user.
+    pub fn tier_of(&self, user_id: UserId) -> Option<&Arc<Tier>> {
+        self.tiers.get(self.accounts.get(&user_id)?)
+    }
+
+    /// Every tier, by name.
+    pub fn tiers(&self) -> impl Iterator<Item = &Arc<Tier>> {
+        self.tiers.values()
+    }
+
+    /// An API key, revoked or not.
+    pub fn key(&self, key_id: &ApiKeyId) -> Option<&Arc<ApiKey>> {
+        self.keys.get(key_id)
+    }
+
+    /// A user's API keys, oldest first.
+    pub fn keys_of(&self, user_id: UserId) -> impl Iterator<Item = &Arc<ApiKey>> {
+        let ids = self.by_user.get(&user_id).into_iter().flatten();
+        ids.filter_map(|id| self.keys.get(id))
+    }
+}

@@ -15,6 +15,11 @@ pub(crate) struct AmendOrderBody {
 }
 
 impl AmendOrderBody {
+    /// A body that asks for this.
+    pub(crate) const fn new(price: Option<DecimalText>, quantity: Option<DecimalText>) -> Self {
+        Self { price, quantity }
+    }
+
     /// Refuses a body that asks for nothing.
     pub(crate) fn check(&self) -> Result<(), FieldError> {
         match self {

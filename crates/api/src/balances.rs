@@ -4,7 +4,7 @@ use actix_web::Responder;
 use actix_web::web::{Data, Json, ServiceConfig, get, resource};
 use http::Problem;
 use serde::Serialize;
-use trading::AccountBalance;
+use trading::{AccountBalance, Caller};
 
 use crate::ApiState;
 use crate::caller::Reader;
@@ -16,7 +16,7 @@ struct Balances {
 }
 
 #[derive(Debug, Serialize)]
-struct BalanceView {
+pub(crate) struct BalanceView {
     asset: String,
     available_balance: String,
     reserved_balance: String,
@@ -45,9 +45,14 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
 }
 
 async fn list(Reader(caller): Reader, state: Data<ApiState>) -> Result<impl Responder, Problem> {
+    Ok(Json(Balances {
+        balances: of(&state, caller).await?,
+    }))
+}
+
+/// A user's balances, by asset.
+pub(crate) async fn of(state: &ApiState, caller: Caller) -> Result<Vec<BalanceView>, Problem> {
     let balances = state.exchange.balances(caller).await;
     let balances = balances.map_err(|error| error::query(error, Sought::Balances))?;
-    Ok(Json(Balances {
-        balances: balances.into_iter().map(BalanceView::from).collect(),
-    }))
+    Ok(balances.into_iter().map(BalanceView::from).collect())
 }

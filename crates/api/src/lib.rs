@@ -15,14 +15,20 @@
 mod admin;
 mod amendment;
 mod balances;
+mod batch;
 mod caller;
+mod candles;
+mod entry;
 mod error;
+mod ledger;
 mod markets;
 mod order_view;
 mod orders;
+mod own_trades;
 mod placement;
 mod state;
 mod status;
+mod switch;
 mod wire;
 
 pub use placement::{BodyError, PlaceOrderBody};
@@ -33,9 +39,15 @@ use actix_web::web::{self, ServiceConfig};
 /// Adds the routes for everybody: orders, balances, markets, status, health.
 pub fn configure(config: &mut ServiceConfig, state: &ApiState) {
     share(config, state);
+    // Before the orders, whose path by id would take the word for an id.
+    batch::routes(config);
     orders::routes(config);
+    switch::routes(config);
+    own_trades::routes(config);
+    ledger::routes(config);
     balances::routes(config);
     markets::routes(config);
+    candles::routes(config);
     status::routes(config);
 }
 

@@ -44,6 +44,11 @@ pub(crate) struct OrderView {
 }
 
 impl OrderView {
+    /// The order's id.
+    pub(crate) fn order_id(&self) -> &str {
+        &self.order_id
+    }
+
     /// The order in the decimals of its market.
     pub(crate) fn new(order: &Order, market: &Market) -> Self {
         // All fields by name, so that a new one must be given its place here or be passed over knowingly.

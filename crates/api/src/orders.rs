@@ -3,15 +3,15 @@
 use actix_web::http::header;
 use actix_web::web::{Data, Json, Path, ServiceConfig, delete, get, patch, post, resource};
 use actix_web::{HttpResponse, Responder};
-use domain::{MarketNumber, Order, OrderRef, OrderState};
+use domain::{MarketNumber, OrderRef, Status};
 use http::{JsonBody, NoBody, Problem, QueryParams};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
-use trading::{Caller, OrderFilter, Placed};
+use trading::{Caller, OrderFilter};
 
 use crate::ApiState;
 use crate::amendment::AmendOrderBody;
-use crate::caller::{Reader, Trader};
+use crate::caller::{Canceller, Reader, Trader};
+use crate::entry::{self, MassCancelBody, by_client_id, by_id};
 use crate::error::{self, Sought};
 use crate::order_view::OrderView;
 use crate::placement::PlaceOrderBody;
@@ -49,20 +49,11 @@ async fn place(
     state: Data<ApiState>,
     JsonBody(body): JsonBody<PlaceOrderBody>,
 ) -> Result<HttpResponse, Problem> {
-    let order = body.into_order(&state.exchange.markets()).map_err(error::body)?;
-    let placed = state.exchange.place(caller, order).await.map_err(error::entry)?;
-    let (mut response, order) = match placed {
-        // A repeat gets the answer of the first time, and that was a refusal.
-        Placed::New(order) | Placed::Existing(order) if matches!(order.state, OrderState::Rejected(_)) => {
-            return Err(error::rejected(&order));
-        }
-        Placed::New(order) => (HttpResponse::Created(), order),
-        Placed::Existing(order) => (HttpResponse::Ok(), order),
-    };
-    let location = format!("/api/v1/orders/{}", order.order_id);
-    Ok(response
+    let (status, order) = entry::whole(&state, move |state| entry::place(state, caller, body)).await?;
+    let location = format!("/api/v1/orders/{}", order.order_id());
+    Ok(HttpResponse::build(status)
         .insert_header((header::LOCATION, location))
-        .json(view(&state, &order)?))
+        .json(order))
 }
 
 async fn look_up(
@@ -70,7 +61,7 @@ async fn look_up(
     state: Data<ApiState>,
     id: Path<String>,
 ) -> Result<impl Responder, Problem> {
-    find(caller, &state, by_id(&id)?).await
+    entry::find(&state, caller, by_id(&id)?).await.map(Json)
 }
 
 async fn look_up_by_client_id(
@@ -78,33 +69,31 @@ async fn look_up_by_client_id(
     state: Data<ApiState>,
     id: Path<String>,
 ) -> Result<impl Responder, Problem> {
-    find(caller, &state, by_client_id(&id)?).await
-}
-
-async fn find(caller: Caller, state: &ApiState, order: OrderRef) -> Result<Json<OrderView>, Problem> {
-    let order = state.exchange.order(caller, order).await;
-    view(state, &order.map_err(|error| error::query(error, Sought::Order))?).map(Json)
+    entry::find(&state, caller, by_client_id(&id)?).await.map(Json)
 }
 
 async fn cancel(
-    Trader(caller): Trader,
+    Canceller(caller): Canceller,
     state: Data<ApiState>,
     id: Path<String>,
+    _: NoBody,
 ) -> Result<impl Responder, Problem> {
     take_out(caller, &state, by_id(&id)?).await
 }
 
 async fn cancel_by_client_id(
-    Trader(caller): Trader,
+    Canceller(caller): Canceller,
     state: Data<ApiState>,
     id: Path<String>,
+    _: NoBody,
 ) -> Result<impl Responder, Problem> {
     take_out(caller, &state, by_client_id(&id)?).await
 }
 
 async fn take_out(caller: Caller, state: &ApiState, order: OrderRef) -> Result<Json<OrderView>, Problem> {
-    let order = state.exchange.cancel(caller, order).await.map_err(error::entry)?;
-    view(state, &order).map(Json)
+    entry::whole(state, move |state| entry::cancel(state, caller, order))
+        .await
+        .map(Json)
 }
 
 async fn amend(
@@ -131,34 +120,28 @@ async fn change(
     order: OrderRef,
     body: AmendOrderBody,
 ) -> Result<Json<OrderView>, Problem> {
-    body.check().map_err(error::field)?;
-    // The order is looked up first because the decimals mean nothing without its market.
-    let found = state.exchange.order(caller, order).await;
-    let found = found.map_err(|error| error::query(error, Sought::Order))?;
-    let markets = state.exchange.markets();
-    let market = &markets
-        .by_number(found.market)
-        .ok_or_else(|| no_market(&found))?
-        .market;
-    let amendment = body.into_amendment(market).map_err(error::field)?;
-    let amended = state
-        .exchange
-        .amend(caller, OrderRef::Id(found.order_id), amendment)
-        .await;
-    Ok(Json(OrderView::new(&amended.map_err(error::entry)?, market)))
+    entry::whole(state, move |state| entry::amend(state, caller, order, body))
+        .await
+        .map(Json)
 }
 
+/// Which orders to list.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Listing {
+pub(crate) struct Listing {
     symbol: Option<String>,
+    side: Option<String>,
     status: Option<String>,
+    before: Option<String>,
     limit: Option<usize>,
 }
 
+/// A page of orders.
 #[derive(Debug, Serialize)]
-struct Orders {
+pub(crate) struct Orders {
     orders: Vec<OrderView>,
+    /// What to give as `before` for the next page; null: this was the last one.
+    next_cursor: Option<String>,
 }
 
 async fn list(
@@ -166,59 +149,73 @@ async fn list(
     state: Data<ApiState>,
     QueryParams(listing): QueryParams<Listing>,
 ) -> Result<impl Responder, Problem> {
+    list_of(caller, &state, listing).await
+}
+
+/// A page of a user's orders, newest first.
+pub(crate) async fn list_of(
+    caller: Caller,
+    state: &ApiState,
+    listing: Listing,
+) -> Result<Json<Orders>, Problem> {
     let Listing {
         symbol,
+        side,
         status,
+        before,
         limit,
     } = listing;
-    let status = status
-        .as_deref()
-        .map(|text| wire::word("status", text, &["open", "closed"], |word| word));
+    let (live, status) = status.as_deref().map(status_of).transpose()?.unwrap_or_default();
+    let side = side.as_deref().map(wire::side).transpose();
+    let before = before.as_deref().map(|text| wire::id("before", text)).transpose();
     let filter = OrderFilter {
-        market: market_of(&state, symbol.as_deref())?,
-        live: status
-            .transpose()
-            .map_err(error::field)?
-            .map(|word| word == "open"),
+        market: market_of(state, symbol.as_deref())?,
+        side: side.map_err(error::field)?,
+        live,
+        status,
+        before: before.map_err(error::field)?,
         limit: limit_of(limit, LIST, LONGEST_LIST)?,
     };
     let found = state.exchange.orders(caller, filter).await;
     let found = found.map_err(|error| error::query(error, Sought::Order))?;
+    let full = found.len() >= filter.limit;
+    let next_cursor = found
+        .last()
+        .filter(|_| full)
+        .map(|order| order.order_id.to_string());
     let markets = state.exchange.markets();
-    let views = found.iter().map(|order| {
-        let market = markets.by_number(order.market).ok_or_else(|| no_market(order))?;
-        Ok(OrderView::new(order, &market.market))
-    });
+    let views = found.iter().map(|order| entry::view_in(&markets, order));
     Ok(Json(Orders {
         orders: views.collect::<Result<_, Problem>>()?,
+        next_cursor,
     }))
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MassCancel {
-    symbol: Option<String>,
-    side: Option<String>,
+/// A status, or one of the words for all live (`open`) and all ended (`closed`) ones.
+fn status_of(text: &str) -> Result<(Option<bool>, Option<Status>), Problem> {
+    match text {
+        "open" => Ok((Some(true), None)),
+        "closed" => Ok((Some(false), None)),
+        _ => match Status::from_word(text) {
+            Some(status) => Ok((None, Some(status))),
+            None => {
+                let words: Vec<_> = Status::ALL.iter().map(|status| status.word()).collect();
+                let rule = format!("must be one of open, closed, {}", words.join(", "));
+                Err(Problem::invalid_field("status", rule))
+            }
+        },
+    }
 }
 
 async fn cancel_all(
-    Trader(caller): Trader,
+    Canceller(caller): Canceller,
     state: Data<ApiState>,
-    QueryParams(MassCancel { symbol, side }): QueryParams<MassCancel>,
+    QueryParams(body): QueryParams<MassCancelBody>,
     _: NoBody,
 ) -> Result<impl Responder, Problem> {
-    let market = market_of(&state, symbol.as_deref())?;
-    let side = side
-        .as_deref()
-        .map(wire::side)
-        .transpose()
-        .map_err(error::field)?;
-    let cancelled = state
-        .exchange
-        .cancel_all(caller, market, side)
+    entry::whole(&state, move |state| entry::cancel_all(state, caller, body))
         .await
-        .map_err(error::entry)?;
-    Ok(Json(json!({ "cancelled": cancelled })))
+        .map(Json)
 }
 
 /// The market that a parameter or a body names, if it names one.
@@ -238,27 +235,4 @@ pub(crate) fn limit_of(limit: Option<usize>, default: usize, most: usize) -> Res
         limit if (1..=most).contains(&limit) => Ok(limit),
         _ => Err(Problem::invalid_field("limit", format!("must be 1 to {most}"))),
     }
-}
-
-fn by_id(text: &str) -> Result<OrderRef, Problem> {
-    wire::id("order_id", text).map(OrderRef::Id).map_err(error::field)
-}
-
-fn by_client_id(text: &str) -> Result<OrderRef, Problem> {
-    wire::id("client_order_id", text)
-        .map(OrderRef::Client)
-        .map_err(error::field)
-}
-
-fn view(state: &ApiState, order: &Order) -> Result<OrderView, Problem> {
-    let markets = state.exchange.markets();
-    let market = markets.by_number(order.market).ok_or_else(|| no_market(order))?;
-    Ok(OrderView::new(order, &market.market))
-}
-
-fn no_market(order: &Order) -> Problem {
-    Problem::internal(format!(
-        "order {} is of the unknown market {}",
-        order.order_id, order.market.0
-    ))
 }

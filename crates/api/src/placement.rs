@@ -41,6 +41,11 @@ pub enum BodyError {
 }
 
 impl PlaceOrderBody {
+    /// What the caller calls the order.
+    pub(crate) fn client_order_id(&self) -> Option<&str> {
+        self.client_order_id.as_deref()
+    }
+
     /// The order that the body asks for.
     ///
     /// # Errors

@@ -82,6 +82,13 @@ words! {
     }
 }
 
+impl Status {
+    /// Whether an order in this status may still change.
+    pub const fn is_live(self) -> bool {
+        matches!(self, Self::Pending | Self::Open | Self::PartiallyFilled)
+    }
+}
+
 impl Side {
     /// The other side.
     pub const fn opposite(self) -> Self {

@@ -84,6 +84,9 @@ impl Embedded {
         if places && !self.gauge.disk_has_room.load(Ordering::Acquire) {
             return Err(unavailable("the disk is nearly full"));
         }
+        if places && self.history_is_behind() {
+            return Err(unavailable("history lies too far behind"));
+        }
         if !self.gauge.clock_is_sane.load(Ordering::Acquire) {
             return Err(unavailable(NotDone::Clock.reason()));
         }

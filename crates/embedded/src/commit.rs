@@ -4,10 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crossbeam_channel::Receiver;
-use domain::MarketEvent;
+use crossbeam_channel::{Receiver, Sender};
+use domain::{Command, Stamp};
 use journal::{Batch, Journal, Retention, Snapshots};
-use trading::Markets;
+use persistence::HistoryBatch;
+use trading::{Markets, Update};
 
 use crate::Fatal;
 use crate::gauge::Gauge;
@@ -17,17 +18,24 @@ use crate::snapshots::SNAPSHOTS_KEPT;
 /// What the writer hands over after a batch.
 pub(crate) enum Handover {
     /// Records to make durable, and what waits for them.
-    Batch {
-        records: Batch,
-        answers: Vec<Answer>,
-        events: Vec<MarketEvent>,
-        /// The markets, if the batch changed them.
-        markets: Option<Arc<Markets>>,
-    },
+    Batch(Box<Done>),
     /// A snapshot covers the log up to here: older segments go to the archive.
     Covered(u64),
     /// The last snapshot of a clean stop.
     Snapshot { seq: u64, contents: Vec<u8> },
+}
+
+/// A batch that was applied.
+pub(crate) struct Done {
+    pub records: Batch,
+    pub answers: Vec<Answer>,
+    pub update: Update,
+    /// What it adds to history; none where it has no records.
+    pub history: Option<HistoryBatch>,
+    /// The markets, if the batch changed them.
+    pub markets: Option<Arc<Markets>>,
+    /// Its commands of the register.
+    pub register: Vec<(Stamp, Command)>,
 }
 
 pub(crate) struct Committer {
@@ -36,6 +44,7 @@ pub(crate) struct Committer {
     pub fatal: Fatal,
     pub archive_keep_bytes: Option<u64>,
     pub handovers: Receiver<Handover>,
+    pub history: Sender<HistoryBatch>,
 }
 
 impl Committer {
@@ -53,13 +62,8 @@ impl Committer {
     fn work(&mut self) {
         while let Ok(handover) = self.handovers.recv() {
             match handover {
-                Handover::Batch {
-                    records,
-                    answers,
-                    events,
-                    markets,
-                } => {
-                    if !self.commit(&records, answers, events, markets) {
+                Handover::Batch(done) => {
+                    if !self.commit(*done) {
                         return;
                     }
                 }
@@ -86,14 +90,16 @@ impl Committer {
     }
 
     /// False: nothing may go on.
-    fn commit(
-        &mut self,
-        records: &Batch,
-        answers: Vec<Answer>,
-        events: Vec<MarketEvent>,
-        markets: Option<Arc<Markets>>,
-    ) -> bool {
-        match self.journal.append(records) {
+    fn commit(&mut self, done: Done) -> bool {
+        let Done {
+            records,
+            answers,
+            update,
+            history,
+            markets,
+            register,
+        } = done;
+        match self.journal.append(&records) {
             Ok(seq) => self.gauge.set_durable(seq),
             Err(error) => {
                 self.gauge.stopped.store(true, Ordering::Release);
@@ -105,12 +111,20 @@ impl Committer {
         if let Some(markets) = markets {
             self.gauge.set_markets(markets);
         }
+        for (at, command) in &register {
+            self.gauge.enter(*at, command);
+        }
+        if let Some(batch) = history {
+            self.gauge.history.add(&batch);
+            // An error says that history cannot be caught up: what waits for it grows until placements stop.
+            let _ = self.history.send(batch);
+        }
         for answer in answers {
             answer();
         }
-        if !events.is_empty() {
+        if !update.events.is_empty() || !update.balances.is_empty() {
             // An error says only that nobody listens.
-            let _ = self.gauge.events.send(events.into());
+            let _ = self.gauge.updates.send(Arc::new(update));
         }
         true
     }
@@ -124,6 +138,8 @@ impl Committer {
         if let Some(bytes) = self.archive_keep_bytes {
             let fallback = Snapshots::new(self.journal.dir()).list();
             let oldest = fallback.ok().and_then(|kept| kept.first().copied()).unwrap_or(0);
+            // History that lies behind is caught up from the archive.
+            let oldest = oldest.min(self.gauge.history.projected());
             match self.journal.drop_archived(Retention::Bytes(bytes), oldest) {
                 Ok(dropped) if dropped.segments > 0 => {
                     tracing::info!(

@@ -1,11 +1,14 @@
 //! What everybody may look at without asking the writer: how far the log is durable, and whether intake is open.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use domain::MarketEvent;
+use domain::{Command, Stamp};
+use exchange::Register;
 use tokio::sync::broadcast;
-use trading::Markets;
+use trading::{Markets, Update};
+
+use crate::history::HistoryGauge;
 
 /// Shared between the callers, the writer, the journal thread and the snapshot thread.
 #[derive(Debug)]
@@ -23,15 +26,18 @@ pub(crate) struct Gauge {
     /// Whether the writer has stopped for good.
     pub stopped: AtomicBool,
     markets: RwLock<Arc<Markets>>,
-    /// Durable events, batch by batch.
-    pub events: broadcast::Sender<Arc<[MarketEvent]>>,
+    register: RwLock<Register>,
+    /// What has become durable, batch by batch.
+    pub updates: broadcast::Sender<Arc<Update>>,
+    /// How far history is.
+    pub history: HistoryGauge,
 }
 
-/// How many batches of events a slow receiver may lie behind.
-const EVENT_BATCHES: usize = 1_024;
+/// How many batches a slow receiver may lie behind.
+const UPDATES: usize = 4_096;
 
 impl Gauge {
-    pub fn new(durable: u64, covered: u64, markets: Markets) -> Self {
+    pub fn new(durable: u64, covered: u64, markets: Markets, register: Register, history: HistoryGauge) -> Self {
         Self {
             durable: AtomicU64::new(durable),
             covered: AtomicU64::new(covered),
@@ -40,7 +46,9 @@ impl Gauge {
             stopping: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             markets: RwLock::new(Arc::new(markets)),
-            events: broadcast::channel(EVENT_BATCHES).0,
+            register: RwLock::new(register),
+            updates: broadcast::channel(UPDATES).0,
+            history,
         }
     }
 
@@ -54,6 +62,17 @@ impl Gauge {
 
     pub fn markets(&self) -> Arc<Markets> {
         Arc::clone(&self.markets.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub fn register(&self) -> RwLockReadGuard<'_, Register> {
+        self.register.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Applies a durable command of the register, as the fold did.
+    pub fn enter(&self, at: Stamp, command: &Command) {
+        let mut register = self.register.write().unwrap_or_else(PoisonError::into_inner);
+        // What the fold refused is refused here as well, and was answered.
+        let _ = register.apply(at, command);
     }
 
     pub fn set_markets(&self, markets: Arc<Markets>) {

@@ -5,17 +5,19 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::{Sender, bounded, unbounded};
 use domain::{
-    Command, DefineMarket, MarketDefinition, MarketNumber, MarketState, Outcome, Refusal, SetMarketState,
-    Stamp,
+    CloseSession, Command, DefineMarket, MarketDefinition, MarketNumber, MarketState, Outcome, Refusal, SessionId,
+    SetMarketState, Stamp, UserId,
 };
 use exchange::Exchange;
 use journal::{Journal, JournalError, ReadOptions, Reader, TornTail};
+use persistence::{HistoryError, HistoryReader, HistoryWriter};
 use runtime::JumpGuard;
 
 use crate::commit::Committer;
 use crate::gauge::Gauge;
+use crate::history::{self, HistoryGauge, Projector};
 use crate::job::{Job, NotDone};
 use crate::options::Options;
 use crate::snapshots::{SnapshotMaker, newest, replay};
@@ -42,6 +44,9 @@ pub enum OpenError {
         /// The rules that it breaks.
         rule: String,
     },
+    /// History cannot be opened.
+    #[error("history: {0}")]
+    History(#[from] HistoryError),
     /// A thread or a file is refused by the system.
     #[error("the system refuses: {0}")]
     System(#[from] std::io::Error),
@@ -64,6 +69,10 @@ pub struct Opened {
     pub torn_tail: Option<TornTail>,
     /// Snapshots that could not be used, with the reason.
     pub skipped: Vec<(PathBuf, String)>,
+    /// The last record that history had.
+    pub history: u64,
+    /// Sessions that were open at the end, whose users' orders were cancelled.
+    pub sessions: usize,
     /// Markets that start halted because their commands killed the writer.
     pub halted: Vec<MarketNumber>,
 }
@@ -74,6 +83,7 @@ pub struct Embedded {
     pub(crate) jobs: Sender<Job>,
     pub(crate) gauge: Arc<Gauge>,
     pub(crate) options: Options,
+    pub(crate) history_reader: HistoryReader,
     threads: Mutex<Vec<JoinHandle<()>>>,
     stop_snapshots: Mutex<Option<Sender<()>>>,
 }
@@ -109,13 +119,21 @@ impl Embedded {
                 state: MarketState::Halted,
             })
         });
-        let commands: Vec<Command> = commands.into_iter().chain(halts).collect();
+        // Whoever was connected then is not any more.
+        let disconnects: Vec<Command> = exchange.engine().sessions().map(disconnect).collect();
+        let sessions = disconnects.len();
+        let commands: Vec<Command> = commands.into_iter().chain(halts).chain(disconnects).collect();
+        let (history, history_path) = history::open(&options.dir, recovery.last_seq)?;
+        let history_seq = history.seq();
         let gauge = Arc::new(Gauge::new(
             recovery.last_seq,
             snapshot.unwrap_or(0),
             markets(&exchange),
+            exchange.register().clone(),
+            HistoryGauge::new(history_seq, recovery.last_seq),
         ));
-        let embedded = Self::start(options, journal, exchange, gauge)?;
+        let history_reader = HistoryReader::open(&history_path, options.history_connections)?;
+        let embedded = Self::start(options, journal, exchange, gauge, (history, history_reader))?;
         // Tokio lets nobody wait on a thread of its own, and the caller's may be one.
         std::thread::scope(|scope| scope.spawn(|| embedded.apply_first(commands)).join())
             .unwrap_or(Err(OpenError::Stopped))?;
@@ -127,6 +145,8 @@ impl Embedded {
                 replayed,
                 torn_tail: recovery.torn_tail,
                 skipped,
+                history: history_seq,
+                sessions,
                 halted,
             },
         ))
@@ -137,7 +157,10 @@ impl Embedded {
         journal: Journal,
         exchange: Exchange,
         gauge: Arc<Gauge>,
+        (history, history_reader): (HistoryWriter, HistoryReader),
     ) -> Result<Self, OpenError> {
+        // How much waits for history is bounded by the limits of its lag.
+        let (history_batches, waiting_batches) = unbounded();
         let (jobs, waiting_jobs) = bounded(options.queue_capacity);
         let (handovers, waiting_handovers) = bounded(HANDOVERS);
         let (stop_snapshots, stop) = bounded(0);
@@ -160,6 +183,15 @@ impl Embedded {
             fatal: options.fatal.clone(),
             archive_keep_bytes: options.archive_keep_bytes,
             handovers: waiting_handovers,
+            history: history_batches,
+        };
+        let projector = Projector {
+            history,
+            waiting: waiting_batches,
+            gauge: Arc::clone(&gauge),
+            dir: options.dir.clone(),
+            hash_seed: options.hash_seed,
+            clock: options.clock.clone(),
         };
         let maker = SnapshotMaker {
             dir: options.dir.clone(),
@@ -176,11 +208,13 @@ impl Embedded {
             thread("writer").spawn(move || writer.run())?,
             thread("journal").spawn(move || committer.run())?,
             thread("snapshots").spawn(move || maker.run())?,
+            thread("history").spawn(move || projector.run())?,
         ];
         Ok(Self {
             jobs,
             gauge,
             options,
+            history_reader,
             threads: Mutex::new(threads),
             stop_snapshots: Mutex::new(Some(stop_snapshots)),
         })
@@ -250,6 +284,14 @@ impl Drop for Embedded {
         let _ = self.jobs.send(Job::Stop { snapshot: false });
         self.join();
     }
+}
+
+/// The end of a session whose connection is gone.
+fn disconnect((session_id, _): (SessionId, UserId)) -> Command {
+    Command::CloseSession(CloseSession {
+        session_id,
+        cancel: true,
+    })
 }
 
 /// The definitions of the settings with their numbers: known symbols keep theirs, new ones get the next.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use runtime::Clock;
 
-use crate::{Fatal, Probe};
+use crate::{Fatal, HistoryLimits, Probe};
 
 /// How the embedded exchange is set up.
 #[derive(Debug, Clone)]
@@ -20,6 +20,10 @@ pub struct Options {
     pub snapshot_every: u64,
     /// Archived segments are dropped, oldest first, beyond so many bytes; none: never.
     pub archive_keep_bytes: Option<u64>,
+    /// How far history may lie behind.
+    pub history: HistoryLimits,
+    /// How many questions history answers at once.
+    pub history_connections: usize,
     /// The journal's own options.
     pub journal: journal::Options,
     /// Below so many free bytes on the disk placements are refused.
@@ -45,6 +49,8 @@ impl Options {
             batch_max: 1_024,
             snapshot_every: 500_000,
             archive_keep_bytes: None,
+            history: HistoryLimits::default(),
+            history_connections: 2,
             journal: journal::Options::default(),
             min_free_bytes: 256 << 20,
             answer_timeout: Duration::from_secs(2),

@@ -117,6 +117,12 @@ impl SnapshotMaker {
     }
 }
 
+/// The exchange of one snapshot.
+pub(crate) fn usable(dir: &Path, seq: u64, hash_seed: u64) -> Result<Exchange, String> {
+    let bytes = Snapshots::new(dir).read(seq).map_err(|fault| fault.to_string())?;
+    Exchange::restore(&bytes, hash_seed).map_err(|error| error.to_string())
+}
+
 /// The newest snapshot that makes a sound exchange, and the newer ones that do not, with the reason.
 pub(crate) type Newest = (Option<u64>, Exchange, Vec<(PathBuf, String)>);
 
@@ -125,10 +131,7 @@ pub(crate) fn newest(dir: &Path, hash_seed: u64) -> Result<Newest, JournalError>
     let snapshots = Snapshots::new(dir);
     let mut skipped = Vec::new();
     for seq in snapshots.list()?.into_iter().rev() {
-        let read = snapshots.read(seq).map_err(|fault| fault.to_string());
-        let restored =
-            read.and_then(|bytes| Exchange::restore(&bytes, hash_seed).map_err(|error| error.to_string()));
-        match restored {
+        match usable(dir, seq, hash_seed) {
             Ok(exchange) => return Ok((Some(seq), exchange, skipped)),
             Err(reason) => skipped.push((dir.join(format!("snapshots/snapshot-{seq:020}.snap")), reason)),
         }

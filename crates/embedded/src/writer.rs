@@ -7,15 +7,19 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use domain::{Command, Event, MarketEvent, OrderId, Outcome, RequestId, Stamp};
+use domain::{
+    Asset, Command, EntryAccount, Event, LedgerEntry, MarketEvent, OrderId, Outcome, RequestId, SessionId, Stamp, UserId,
+};
 use engine::RULES_VERSION;
-use exchange::{Exchange, LogBody, LogEntry, Output};
+use exchange::{Exchange, LogBody, LogEntry, Output, gather_entries};
 use journal::Batch;
 use runtime::{Clock, ClockHealth, JumpGuard};
-use trading::{MarketView, Markets};
+use trading::{BalanceChange, MarketView, Markets, Update};
 
-use crate::commit::Handover;
+use crate::commit::{Done, Handover};
+use crate::feeds::balance_view;
 use crate::gauge::Gauge;
+use crate::history::batch_of;
 use crate::job::{Answer, Job, NotDone};
 use crate::{Fatal, Probe, poison};
 
@@ -44,6 +48,11 @@ struct Gathered {
     records: Batch,
     answers: Vec<Answer>,
     out: Output,
+    /// The number of the last record before this batch.
+    before: u64,
+    entries: Vec<LedgerEntry>,
+    /// The commands of the register.
+    register: Vec<(Stamp, Command)>,
     /// The stamp that this batch's commands get, if the clock can be trusted.
     now: Option<Stamp>,
 }
@@ -123,12 +132,8 @@ impl Writer {
 
     /// Applies a batch and hands it over. Tells whether to stop, and then whether with a snapshot.
     fn batch(&mut self, first: Option<Job>) -> Result<Option<bool>, Dead> {
-        let mut gathered = Gathered {
-            records: self.batch.clone(),
-            answers: Vec::new(),
-            out: Output::default(),
-            now: self.now(),
-        };
+        let now = self.now();
+        let mut gathered = self.gather(now);
         let mut stop = None;
         self.tick(&mut gathered)?;
         let (mut next, mut taken) = (first, 0);
@@ -163,6 +168,21 @@ impl Writer {
         Ok(stop)
     }
 
+    fn gather(&self, now: Option<Stamp>) -> Gathered {
+        Gathered {
+            records: self.batch.clone(),
+            answers: Vec::new(),
+            out: Output {
+                events: Vec::new(),
+                postings: Some(Vec::new()),
+            },
+            before: self.exchange.seq(),
+            entries: Vec::new(),
+            register: Vec::new(),
+            now,
+        }
+    }
+
     /// The present time, if it can be trusted.
     fn now(&mut self) -> Option<Stamp> {
         let sane = matches!(self.guard.look(&self.clock), ClockHealth::Sane);
@@ -179,12 +199,7 @@ impl Writer {
                 break;
             }
             if gathered.is_full() {
-                let fresh = Gathered {
-                    records: self.batch.clone(),
-                    answers: Vec::new(),
-                    out: Output::default(),
-                    now: Some(now),
-                };
+                let fresh = self.gather(Some(now));
                 self.hand_over(std::mem::replace(gathered, fresh))?;
             }
             self.apply(now, Command::Tick, gathered)?;
@@ -204,6 +219,7 @@ impl Writer {
                 place.received_at = place.received_at.plus_micros(ahead);
             }
             Command::Amend(amend) => amend.request_id = RequestId::at(at, seq),
+            Command::OpenSession(open) => open.session_id = SessionId::at(at, seq),
             _ => {}
         }
         let applied = catch_unwind(AssertUnwindSafe(|| {
@@ -217,6 +233,13 @@ impl Writer {
             Ok(outcome) => outcome,
             Err(panic) => return Err(self.poisoned(at, &command, panic.as_ref())),
         };
+        if let Some(postings) = &mut gathered.out.postings {
+            gather_entries(seq, at, postings, &mut gathered.entries);
+            postings.clear();
+        }
+        if is_registers(&command) {
+            gathered.register.push((at, command.clone()));
+        }
         self.record(at, LogBody::Command(command), gathered)?;
         if let Some(digest) = self.exchange.digest_due() {
             self.record(at, digest, gathered)?;
@@ -269,6 +292,9 @@ impl Writer {
             records,
             answers,
             out,
+            before,
+            entries,
+            register,
             now: _,
         } = gathered;
         if records.is_empty() && answers.is_empty() {
@@ -285,14 +311,54 @@ impl Writer {
             .iter()
             .any(changed)
             .then(|| Arc::new(markets(&self.exchange)));
-        let handover = Handover::Batch {
+        let seq = self.exchange.seq();
+        let balances = self.balances(&entries);
+        let has_records = seq > before;
+        let history =
+            has_records.then(|| batch_of(before + 1, seq, self.exchange.last(), &out.events, entries));
+        let done = Done {
             records,
             answers,
-            events: out.events,
+            update: Update {
+                seq,
+                events: out.events,
+                balances,
+            },
+            history,
             markets,
+            register,
         };
-        self.handovers.send(handover).map_err(|_| Dead)
+        self.handovers
+            .send(Handover::Batch(Box::new(done)))
+            .map_err(|_| Dead)
     }
+
+    /// The balances that these lines changed, each once, as they are now.
+    fn balances(&self, entries: &[LedgerEntry]) -> Vec<BalanceChange> {
+        let touched = entries.iter().filter_map(|line| match line.account {
+            EntryAccount::User(user_id) => Some((user_id, line.asset)),
+            EntryAccount::Fee | EntryAccount::External => None,
+        });
+        let mut touched: Vec<(UserId, Asset)> = touched.collect();
+        touched.sort_unstable();
+        touched.dedup();
+        let balance = |(user_id, asset): (UserId, Asset)| {
+            let balance = self.exchange.ledger().balance(user_id, asset)?;
+            Some(BalanceChange {
+                user_id,
+                balance: balance_view(asset, balance),
+            })
+        };
+        touched.into_iter().filter_map(balance).collect()
+    }
+}
+
+/// Whether a command changes the register.
+const fn is_registers(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::DefineTier(_) | Command::SetAccountTier(_) | Command::AddApiKey(_) | Command::RevokeApiKey(_)
+    )
 }
 
 /// The markets as callers see them.

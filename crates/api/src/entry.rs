@@ -1,0 +1,188 @@
+//! Order entry as callers ask for it, whatever carries it: HTTP requests, batch items and WebSocket messages end here.
+
+use std::future::Future;
+
+use actix_web::http::StatusCode;
+use domain::{Order, OrderRef, OrderState};
+use http::Problem;
+use serde::{Deserialize, Serialize};
+use trading::{Caller, Markets, Placed};
+
+use crate::ApiState;
+use crate::amendment::AmendOrderBody;
+use crate::error::{self, Sought};
+use crate::order_view::OrderView;
+use crate::orders::market_of;
+use crate::placement::PlaceOrderBody;
+use crate::wire::{self, time};
+
+/// The longest time that a dead man's switch can be armed for, in milliseconds: a day.
+const LONGEST_SWITCH_MS: u64 = 86_400_000;
+/// The shortest.
+const SHORTEST_SWITCH_MS: u64 = 1_000;
+
+/// Runs it to its end even if the caller goes away meanwhile: a reset connection never cuts an order in half.
+pub(crate) async fn whole<T, F>(state: &ApiState, work: impl FnOnce(ApiState) -> F) -> Result<T, Problem>
+where
+    T: 'static,
+    F: Future<Output = Result<T, Problem>> + 'static,
+{
+    actix_web::rt::spawn(work(state.clone()))
+        .await
+        .unwrap_or_else(|error| Err(Problem::internal(error)))
+}
+
+/// Places an order: 201, or 200 where the same order was placed before.
+pub(crate) async fn place(
+    state: ApiState,
+    caller: Caller,
+    body: PlaceOrderBody,
+) -> Result<(StatusCode, OrderView), Problem> {
+    let markets = state.exchange.markets();
+    let order = body.into_order(&markets).map_err(error::body)?;
+    let placed = state.exchange.place(caller, order).await.map_err(error::entry)?;
+    let (status, order) = match placed {
+        // A repeat gets the answer of the first time, and that was a refusal.
+        Placed::New(order) | Placed::Existing(order) if matches!(order.state, OrderState::Rejected(_)) => {
+            return Err(error::rejected(&order));
+        }
+        Placed::New(order) => (StatusCode::CREATED, order),
+        Placed::Existing(order) => (StatusCode::OK, order),
+    };
+    Ok((status, view_in(&markets, &order)?))
+}
+
+/// Looks one of the caller's orders up.
+pub(crate) async fn find(state: &ApiState, caller: Caller, order: OrderRef) -> Result<OrderView, Problem> {
+    let order = state.exchange.order(caller, order).await;
+    let order = order.map_err(|error| error::query(error, Sought::Order))?;
+    view_in(&state.exchange.markets(), &order)
+}
+
+/// Cancels one of the caller's orders.
+pub(crate) async fn cancel(state: ApiState, caller: Caller, order: OrderRef) -> Result<OrderView, Problem> {
+    let order = state.exchange.cancel(caller, order).await.map_err(error::entry)?;
+    view_in(&state.exchange.markets(), &order)
+}
+
+/// Changes one of the caller's orders.
+pub(crate) async fn amend(
+    state: ApiState,
+    caller: Caller,
+    order: OrderRef,
+    body: AmendOrderBody,
+) -> Result<OrderView, Problem> {
+    body.check().map_err(error::field)?;
+    // The order is looked up first because the decimals mean nothing without its market.
+    let found = state.exchange.order(caller, order).await;
+    let found = found.map_err(|error| error::query(error, Sought::Order))?;
+    let markets = state.exchange.markets();
+    let market = markets.by_number(found.market).ok_or_else(|| no_market(&found))?;
+    let amendment = body.into_amendment(&market.market).map_err(error::field)?;
+    let order = OrderRef::Id(found.order_id);
+    let amended = state.exchange.amend(caller, order, amendment).await;
+    Ok(OrderView::new(&amended.map_err(error::entry)?, &market.market))
+}
+
+/// Which of the caller's orders to cancel: all, or those that match.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MassCancelBody {
+    symbol: Option<String>,
+    side: Option<String>,
+}
+
+/// How many orders a mass cancel took.
+#[derive(Debug, Serialize)]
+pub(crate) struct Cancelled {
+    cancelled: u64,
+}
+
+/// Cancels all of the caller's orders that match.
+pub(crate) async fn cancel_all(
+    state: ApiState,
+    caller: Caller,
+    body: MassCancelBody,
+) -> Result<Cancelled, Problem> {
+    let MassCancelBody { symbol, side } = body;
+    let market = market_of(&state, symbol.as_deref())?;
+    let side = side.as_deref().map(wire::side).transpose();
+    let side = side.map_err(error::field)?;
+    let cancelled = state.exchange.cancel_all(caller, market, side).await;
+    Ok(Cancelled {
+        cancelled: cancelled.map_err(error::entry)?,
+    })
+}
+
+/// When all of the caller's orders are to be cancelled.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CancelAllAfterBody {
+    /// Milliseconds from now; 0 disarms the switch.
+    timeout_ms: u64,
+}
+
+/// When all of the caller's orders will be cancelled.
+#[derive(Debug, Serialize)]
+pub(crate) struct Armed {
+    /// Null: not at all.
+    cancel_at: Option<String>,
+}
+
+/// Arms, renews or disarms the caller's dead man's switch.
+pub(crate) async fn cancel_all_after(
+    state: ApiState,
+    caller: Caller,
+    body: CancelAllAfterBody,
+) -> Result<Armed, Problem> {
+    let timeout = body.timeout_ms;
+    if timeout != 0 && !(SHORTEST_SWITCH_MS..=LONGEST_SWITCH_MS).contains(&timeout) {
+        let rule = format!("must be 0 or {SHORTEST_SWITCH_MS} to {LONGEST_SWITCH_MS}");
+        return Err(Problem::invalid_field("timeout_ms", rule));
+    }
+    let armed = state.exchange.cancel_all_after(caller, timeout * 1_000).await;
+    Ok(Armed {
+        cancel_at: armed.map_err(error::entry)?.map(time),
+    })
+}
+
+/// An order by its id.
+pub(crate) fn by_id(text: &str) -> Result<OrderRef, Problem> {
+    wire::id("order_id", text).map(OrderRef::Id).map_err(error::field)
+}
+
+/// An order by its owner's name for it.
+pub(crate) fn by_client_id(text: &str) -> Result<OrderRef, Problem> {
+    wire::id("client_order_id", text)
+        .map(OrderRef::Client)
+        .map_err(error::field)
+}
+
+/// An order by the one of its two names that is given.
+pub(crate) fn by_either(order_id: Option<&str>, client_order_id: Option<&str>) -> Result<OrderRef, Problem> {
+    match (order_id, client_order_id) {
+        (Some(id), None) => by_id(id),
+        (None, Some(id)) => by_client_id(id),
+        (None, None) => Err(Problem::invalid_field(
+            "order_id",
+            "or client_order_id is required",
+        )),
+        (Some(_), Some(_)) => Err(Problem::invalid_field(
+            "client_order_id",
+            "cannot be given together with order_id",
+        )),
+    }
+}
+
+/// An order in the decimals of its market.
+pub(crate) fn view_in(markets: &Markets, order: &Order) -> Result<OrderView, Problem> {
+    let market = markets.by_number(order.market).ok_or_else(|| no_market(order))?;
+    Ok(OrderView::new(order, &market.market))
+}
+
+fn no_market(order: &Order) -> Problem {
+    Problem::internal(format!(
+        "order {} is of the unknown market {}",
+        order.order_id, order.market.0
+    ))
+}

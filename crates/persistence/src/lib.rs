@@ -1,0 +1,13 @@
+//! What the exchange keeps in databases: the embedded exchange's history in SQLite, made from the log.
+//!
+#![cfg_attr(feature = "sqlite", doc = include_str!("../README.md"))]
+
+mod batch;
+mod query;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+pub use batch::HistoryBatch;
+pub use query::{CandleQuery, EntryQuery, OrderQuery, TradeQuery};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{HistoryError, HistoryReader, HistoryWriter};

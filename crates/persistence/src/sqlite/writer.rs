@@ -1,0 +1,154 @@
+//! The one writer of history: batches in the order of the log, each transaction with the number of its last record.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use diesel::sql_types::BigInt;
+use diesel::{RunQueryDsl, SqliteConnection};
+use domain::{Market, MarketNumber, Stamp};
+
+use super::entries::EntryRow;
+use super::insert::insert;
+use super::orders::OrderRow;
+use super::trades::TradeRow;
+use super::value::micros;
+use super::{HistoryError, candles, connection, schema};
+use crate::HistoryBatch;
+
+/// Writes history. There is one for a file; readers may work beside it.
+pub struct HistoryWriter {
+    path: PathBuf,
+    /// None after a failure: the next write opens a new one, so that nothing of a broken transaction stays.
+    connection: Option<SqliteConnection>,
+    seq: u64,
+    tick_lots: BTreeMap<MarketNumber, u64>,
+}
+
+impl std::fmt::Debug for HistoryWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HistoryWriter")
+            .field("path", &self.path)
+            .field("seq", &self.seq)
+            .finish_non_exhaustive()
+    }
+}
+
+impl HistoryWriter {
+    /// Opens the history, and makes it if there is none.
+    ///
+    /// # Errors
+    /// The file cannot be opened, is damaged or not a history, or was written by a later program.
+    pub fn open(path: &Path) -> Result<Self, HistoryError> {
+        let (connection, seq) = open(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            connection: Some(connection),
+            seq,
+            tick_lots: BTreeMap::new(),
+        })
+    }
+
+    /// The number of the last record in history; 0: none yet.
+    pub const fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Makes a market known, as candles need it. Every market is defined after opening, before its trades are written.
+    pub fn define_market(&mut self, market: &Market) {
+        self.tick_lots.insert(market.number(), market.tick_lot());
+    }
+
+    /// Writes batches in one transaction. Those that are in history already are skipped.
+    ///
+    /// # Errors
+    /// Nothing was written: a batch does not follow the one before, a market is unknown, a row is there already, or the
+    /// disk is full or failed. The same batches may be written again later.
+    pub fn write(&mut self, batches: &[HistoryBatch]) -> Result<(), HistoryError> {
+        let (mut connection, seq) = match self.connection.take() {
+            Some(connection) => (connection, self.seq),
+            None => open(&self.path)?,
+        };
+        self.seq = seq;
+        let new = match following(seq, batches) {
+            Ok(new) => new,
+            Err(error) => {
+                self.connection = Some(connection);
+                return Err(error);
+            }
+        };
+        let Some(last) = new.last() else {
+            self.connection = Some(connection);
+            return Ok(());
+        };
+        let tick_lots = &self.tick_lots;
+        connection
+            .immediate_transaction(|connection| {
+                add(connection, tick_lots, &new)?;
+                advance(connection, last.last_seq, last.at)
+            })
+            .map_err(|error: HistoryError| error.in_file(&self.path))?;
+        self.seq = last.last_seq;
+        self.connection = Some(connection);
+        Ok(())
+    }
+}
+
+fn open(path: &Path) -> Result<(SqliteConnection, u64), HistoryError> {
+    let mut connection = connection::writer(path)?;
+    let seq = schema::prepare(&mut connection, path).and_then(|()| schema::seq(&mut connection));
+    let seq = seq.map_err(|error| error.in_file(path))?;
+    Ok((connection, seq))
+}
+
+/// The batches after this record, if each follows the one before.
+fn following(mut seq: u64, batches: &[HistoryBatch]) -> Result<Vec<&HistoryBatch>, HistoryError> {
+    let mut new = Vec::with_capacity(batches.len());
+    for batch in batches {
+        let (first_seq, last_seq) = (batch.first_seq, batch.last_seq);
+        if first_seq <= last_seq && last_seq <= seq {
+            continue;
+        }
+        if first_seq > seq.saturating_add(1) {
+            return Err(HistoryError::Gap {
+                seq,
+                first_seq,
+                last_seq,
+            });
+        }
+        if first_seq <= seq || last_seq < first_seq {
+            return Err(HistoryError::Overlap {
+                seq,
+                first_seq,
+                last_seq,
+            });
+        }
+        new.push(batch);
+        seq = last_seq;
+    }
+    Ok(new)
+}
+
+fn add(
+    connection: &mut SqliteConnection,
+    tick_lots: &BTreeMap<MarketNumber, u64>,
+    batches: &[&HistoryBatch],
+) -> Result<(), HistoryError> {
+    let orders = batches.iter().flat_map(|batch| &batch.orders);
+    let orders: Vec<_> = orders.map(|order| OrderRow::from(&**order)).collect();
+    insert(connection, &orders)?;
+    let trades = batches.iter().flat_map(|batch| &batch.trades);
+    let rows: Vec<_> = trades.clone().map(TradeRow::from).collect();
+    insert(connection, &rows)?;
+    let entries = batches.iter().flat_map(|batch| &batch.entries);
+    let entries: Vec<_> = entries.map(EntryRow::from).collect();
+    insert(connection, &entries)?;
+    candles::add(connection, tick_lots, trades)
+}
+
+fn advance(connection: &mut SqliteConnection, seq: u64, at: Stamp) -> Result<(), HistoryError> {
+    diesel::sql_query("UPDATE projection SET seq = ?1, at = ?2")
+        .bind::<BigInt, _>(seq.cast_signed())
+        .bind::<BigInt, _>(micros(at))
+        .execute(connection)?;
+    Ok(())
+}

@@ -91,8 +91,15 @@ fn commands_keep_their_form() {
             Command::CancelAll(_) => 5,
             Command::Transfer(_) => 6,
             Command::Tick => 7,
+            Command::CancelAllAfter(_) => 8,
+            Command::OpenSession(_) => 9,
+            Command::CloseSession(_) => 10,
+            Command::DefineTier(_) => 11,
+            Command::SetAccountTier(_) => 12,
+            Command::AddApiKey(_) => 13,
+            Command::RevokeApiKey(_) => 14,
         },
-        8,
+        15,
     );
     check("commands", &commands);
 }

@@ -1,6 +1,8 @@
 //! Cancelling one order, or all that match, chunk by chunk.
 
-use domain::{Cancel, CancelAll, CancelReason, MarketState, Refusal, Selection, Side, Step};
+use std::collections::BTreeSet;
+
+use domain::{Cancel, CancelAll, CancelReason, MarketState, Refusal, Selection, Side, Step, UserId};
 
 use crate::CHUNK;
 use crate::engine::Answer;
@@ -59,6 +61,24 @@ impl<F: Funds> Turn<'_, F> {
         }
         self.work(CHUNK);
         Answer::CancelledAll(total)
+    }
+
+    /// Begins to cancel all orders of a user in all markets, whatever their states. How many will be cancelled.
+    pub fn begin_cancel_of(&mut self, user_id: UserId, reason: CancelReason) -> u64 {
+        let Some(owner) = self.engine.users.find(user_id) else {
+            return 0;
+        };
+        let list = &self.engine.users.get(owner).list;
+        let (total, places) = (u64::from(list.count), self.engine.orders.of(list));
+        let places: BTreeSet<usize> = places.map(|(_, live)| live.market).collect();
+        for place in places {
+            self.row_mut(place).mass.push_back(MassCancel {
+                owner: Some(owner),
+                side: None,
+                reason,
+            });
+        }
+        total
     }
 
     fn count(&self, market: usize, mass: &MassCancel) -> u64 {

@@ -17,6 +17,10 @@ pub enum EngineFault {
     Queue(MarketNumber),
     /// Orders are missing from, or too many in, books, stops, lists or timers.
     Count,
+    /// The switches by user and by moment are not the same.
+    Switches,
+    /// Open sessions are counted wrongly.
+    Sessions,
 }
 
 impl Engine {
@@ -52,6 +56,12 @@ impl Engine {
         if [placed, listed, counted] != [self.orders.len(); 3] || [timed, expiring] != [self.timers.len(); 2]
         {
             return Err(EngineFault::Count);
+        }
+        if !self.switches.are_consistent() {
+            return Err(EngineFault::Switches);
+        }
+        if !self.sessions.are_consistent() {
+            return Err(EngineFault::Sessions);
         }
         Ok(())
     }

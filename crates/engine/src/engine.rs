@@ -9,9 +9,12 @@ use domain::{
 };
 
 use crate::CHUNK;
+use crate::fees::OwnFees;
 use crate::funds::Funds;
 use crate::market::MarketRow;
 use crate::orders::{Key, Orders};
+use crate::sessions::Sessions;
+use crate::switches::Switches;
 use crate::turn::Turn;
 use crate::users::Users;
 
@@ -60,6 +63,8 @@ pub struct Engine {
     pub(crate) users: Users,
     /// When live orders expire: (moment, rank, key).
     pub(crate) timers: BTreeSet<(Stamp, u64, Key)>,
+    pub(crate) switches: Switches,
+    pub(crate) sessions: Sessions,
     /// The rank of the last order that entered.
     pub(crate) last_rank: u64,
     /// Kept from one match to the next so that it need not grow again.
@@ -75,12 +80,15 @@ impl Engine {
             orders: Orders::new(hash_seed),
             users: Users::new(hash_seed),
             timers: BTreeSet::new(),
+            switches: Switches::default(),
+            sessions: Sessions::default(),
             last_rank: 0,
             steps: Vec::new(),
         }
     }
 
-    /// Applies one command at its stamp. What cannot be done is answered so; it never fails.
+    /// Applies one command at its stamp, and an order's under the market's fees. What cannot be done is answered so; it
+    /// never fails.
     ///
     /// Whatever is due or left over from earlier commands is finished first; the owner of the sequence keeps that short
     /// by sending ticks while [`Engine::is_due`].
@@ -91,18 +99,36 @@ impl Engine {
         funds: &mut impl Funds,
         events: &mut Vec<MarketEvent>,
     ) -> Answer {
+        self.apply_with_fees(at, command, OwnFees::default(), funds, events)
+    }
+
+    /// Applies one command as [`Engine::apply`] does; an order that it places is its user's, who has these fees.
+    pub fn apply_with_fees(
+        &mut self,
+        at: Stamp,
+        command: &Command,
+        fees: OwnFees,
+        funds: &mut impl Funds,
+        events: &mut Vec<MarketEvent>,
+    ) -> Answer {
         let mut turn = Turn {
             engine: self,
             at,
+            fees,
             funds,
             events,
         };
-        if matches!(command, Command::Tick) {
-            turn.work(CHUNK);
-            return Answer::Done;
-        }
-        if matches!(command, Command::Transfer(_)) {
-            return Answer::NotMine;
+        match command {
+            Command::Tick => {
+                turn.work(CHUNK);
+                return Answer::Done;
+            }
+            Command::Transfer(_)
+            | Command::DefineTier(_)
+            | Command::SetAccountTier(_)
+            | Command::AddApiKey(_)
+            | Command::RevokeApiKey(_) => return Answer::NotMine,
+            _ => {}
         }
         while turn.engine.is_due(at) {
             turn.work(usize::MAX);
@@ -114,9 +140,9 @@ impl Engine {
             Command::CancelAll(all) => turn.cancel_all(all),
             Command::DefineMarket(define) => turn.define_market(&define.definition),
             Command::SetMarketState(set) => turn.set_market_state(set.market, set.state),
-            Command::CancelAllAfter(_) | Command::OpenSession(_) | Command::CloseSession(_) => {
-                Answer::NotMine
-            }
+            Command::CancelAllAfter(after) => turn.cancel_all_after(after),
+            Command::OpenSession(open) => turn.open_session(open),
+            Command::CloseSession(close) => turn.close_session(close),
             Command::Transfer(_)
             | Command::Tick
             | Command::DefineTier(_)
@@ -146,7 +172,19 @@ impl Engine {
         if self.markets.iter().any(MarketRow::has_work) {
             return Some(Stamp::FIRST);
         }
-        self.timers.first().map(|(due, ..)| *due)
+        let expiry = self.timers.first().map(|(due, ..)| *due);
+        let switch = self.switches.next().map(|(due, _)| due);
+        expiry.into_iter().chain(switch).min()
+    }
+
+    /// When a user's dead man's switch runs out; none: it is not armed.
+    pub fn switch_of(&self, user_id: UserId) -> Option<Stamp> {
+        self.switches.of(user_id)
+    }
+
+    /// The open sessions and their users, by id. Whoever starts after a crash closes them all.
+    pub fn sessions(&self) -> impl Iterator<Item = (SessionId, UserId)> {
+        self.sessions.all()
     }
 
     /// A live order.

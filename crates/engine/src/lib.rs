@@ -10,20 +10,24 @@ mod close;
 mod due;
 mod engine;
 mod enter;
+mod fees;
 mod funds;
 mod market;
 mod operate;
 mod orders;
 mod place;
 mod rest;
+mod sessions;
 mod snapshot;
 mod stops;
+mod switches;
 mod trade;
 mod turn;
 mod users;
 
 pub use check::EngineFault;
 pub use engine::{Answer, DepthLevel, Engine};
+pub use fees::OwnFees;
 pub use funds::{Funds, FundsSlot};
 pub use snapshot::{EngineSnapshot, MarketSnapshot, OrderSnapshot, UserSnapshot};
 

@@ -134,7 +134,7 @@ impl<F: Funds> Turn<'_, F> {
 
     fn new_order(&self, market: usize, place: &Place) -> Order {
         let row = self.row(market);
-        let definition = row.market.definition();
+        let (maker_fee, taker_fee) = self.fees.rates(row.market.definition());
         let expires_at = match place.time_in_force {
             TimeInForce::Day => Some(self.at.next_midnight()),
             TimeInForce::Gtd(end) => Some(end),
@@ -155,8 +155,8 @@ impl<F: Funds> Turn<'_, F> {
             state: OrderState::Pending,
             filled_notional: domain::Amount::ZERO,
             fee: domain::Amount::ZERO,
-            maker_fee: definition.maker_fee,
-            taker_fee: definition.taker_fee,
+            maker_fee,
+            taker_fee,
             deadline: place.deadline(),
             expires_at,
             created_at: self.at,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::{
     Amount, CancelReason, ClientOrderId, Lots, Market, MarketDefinition, MarketState, Order, OrderId, Price,
-    Side, Stamp, UserId,
+    SessionId, Side, Stamp, UserId,
 };
 use matching::Resting;
 use serde::{Deserialize, Serialize};
@@ -81,6 +81,10 @@ pub struct EngineSnapshot {
     pub markets: Vec<MarketSnapshot>,
     /// The users in the order of their first order.
     pub users: Vec<UserSnapshot>,
+    /// When each user's switch runs out, in that order.
+    pub switches: Vec<(Stamp, UserId)>,
+    /// Open sessions and their users, by id.
+    pub sessions: Vec<(SessionId, UserId)>,
 }
 
 impl Engine {
@@ -97,6 +101,8 @@ impl Engine {
             last_rank: self.last_rank,
             markets: self.markets.iter().map(|row| self.market_snapshot(row)).collect(),
             users: users.collect(),
+            switches: self.switches.all().collect(),
+            sessions: self.sessions.all().collect(),
         }
     }
 
@@ -179,6 +185,7 @@ impl Engine {
                 row.end(id, at);
             }
         }
+        engine.restore_timers(snapshot.switches, snapshot.sessions)?;
         let mut orders = Vec::new();
         for market in snapshot.markets {
             engine.restore_market(market, &mut orders)?;
@@ -206,6 +213,29 @@ impl Engine {
             engine.put_back(key, &stand, shown)?;
         }
         Ok(engine)
+    }
+
+    fn restore_timers(
+        &mut self,
+        switches: Vec<(Stamp, UserId)>,
+        sessions: Vec<(SessionId, UserId)>,
+    ) -> Result<(), String> {
+        if !switches.is_sorted_by(|one, next| one < next)
+            || !sessions.is_sorted_by(|one, next| one.0 < next.0)
+        {
+            return Err("switches or sessions are not in order".to_owned());
+        }
+        for (at, user_id) in switches {
+            if self.switches.of(user_id).is_some() || !self.switches.arm(user_id, at) {
+                return Err(format!("user {user_id} has a switch too many"));
+            }
+        }
+        for (id, user_id) in sessions {
+            if !self.sessions.open(id, user_id) {
+                return Err(format!("user {user_id} has a session too many"));
+            }
+        }
+        Ok(())
     }
 
     fn restore_market(

@@ -3,12 +3,15 @@
 use domain::{Event, MarketEvent, Stamp};
 
 use crate::engine::Engine;
+use crate::fees::OwnFees;
 use crate::funds::Funds;
 use crate::market::MarketRow;
 
 pub(crate) struct Turn<'a, F: Funds> {
     pub engine: &'a mut Engine,
     pub at: Stamp,
+    /// The fees of the user who places an order.
+    pub fees: OwnFees,
     pub funds: &'a mut F,
     pub events: &'a mut Vec<MarketEvent>,
 }

@@ -1,12 +1,19 @@
 //! The digest of events: every field of every event goes in, in an order that never changes.
 
 use domain::{
-    Digest, Event, MarketDefinition, MarketEvent, Order, OrderState, Outcome, Price, Size, Stamp, Terms,
-    TimeInForce, Trade, TradeSide, TransferReceipt,
+    Command, Digest, Event, MarketDefinition, MarketEvent, Order, OrderState, Outcome, Price, Size, Stamp,
+    Terms, TimeInForce, Trade, TradeSide, TransferReceipt,
 };
 
 /// Adds what one command came to.
-pub(crate) fn add(digest: &mut Digest, seq: u64, outcome: &Outcome, events: &[MarketEvent]) {
+pub(crate) fn add(
+    digest: &mut Digest,
+    seq: u64,
+    at: Stamp,
+    command: &Command,
+    outcome: &Outcome,
+    events: &[MarketEvent],
+) {
     digest.word(seq);
     digest.word(match outcome {
         Outcome::Done => 0,
@@ -22,6 +29,9 @@ pub(crate) fn add(digest: &mut Digest, seq: u64, outcome: &Outcome, events: &[Ma
     });
     if let Outcome::Transferred(receipt) = outcome {
         add_receipt(digest, receipt);
+    }
+    if !matches!(outcome, Outcome::Refused(_)) {
+        crate::silent::add(digest, at, command);
     }
     for event in events {
         let MarketEvent {

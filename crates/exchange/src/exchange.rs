@@ -6,7 +6,7 @@ use domain::{
     Asset, Command, Digest, Event, MarketEvent, MarketNumber, Order, OrderId, OrderRef, Outcome, Place,
     Refusal, Stamp, Trade, Transfer, TransferReceipt, UserId,
 };
-use engine::{Answer, Engine, EngineFault, RULES_VERSION};
+use engine::{Answer, Engine, EngineFault, OwnFees, RULES_VERSION};
 use ledger::{Balance, Ledger, LedgerFault, Posting, Postings, TransferAnswer, TransferRefusal};
 
 use crate::DIGEST_EVERY;
@@ -14,7 +14,7 @@ use crate::digest;
 use crate::ended::Ended;
 use crate::funds::LedgerFunds;
 use crate::log::{LogBody, LogEntry, LogError};
-use crate::register::Register;
+use crate::register::{Register, RegisterFault};
 use crate::tape::Tape;
 
 /// What commands gave; kept and cleared by the caller, so that it need not grow again.
@@ -43,6 +43,9 @@ pub enum Fault {
     /// In accounts.
     #[error("accounts are wrong: {0}")]
     Ledger(LedgerFault),
+    /// In tiers or API keys.
+    #[error("the register is wrong: {0}")]
+    Register(RegisterFault),
     /// What an order holds is not what the ledger has reserved for it.
     #[error("order {0} holds another amount than is reserved for it")]
     Reservation(OrderId),
@@ -104,26 +107,51 @@ impl Exchange {
         let before = out.events.len();
         let outcome = match command {
             Command::Transfer(transfer) => self.transfer(at, transfer, out),
-            _ => {
-                let mut events = std::mem::take(&mut out.events);
-                let mut funds = LedgerFunds {
-                    ledger: &mut self.ledger,
-                    postings: out,
-                };
-                let answer = self.engine.apply(at, command, &mut funds, &mut events);
-                out.events = events;
-                for event in &out.events[before..] {
-                    match &event.event {
-                        Event::Trade(trade) => self.tape.push(**trade),
-                        Event::OrderClosed(order) => self.ended.push(Arc::clone(order)),
-                        _ => {}
-                    }
-                }
-                self.outcome(answer, command)
-            }
+            _ => match self.register.apply(at, command) {
+                Some(Ok(())) => Outcome::Done,
+                Some(Err(refusal)) => Outcome::Refused(refusal),
+                None => self.trade(at, command, out),
+            },
         };
-        digest::add(&mut self.digest, self.seq, &outcome, &out.events[before..]);
+        let events = &out.events[before..];
+        digest::add(&mut self.digest, self.seq, at, command, &outcome, events);
         outcome
+    }
+
+    /// Applies a command of the engine's.
+    fn trade(&mut self, at: Stamp, command: &Command, out: &mut Output) -> Outcome {
+        let before = out.events.len();
+        let mut events = std::mem::take(&mut out.events);
+        let fees = self.own_fees(command);
+        let mut funds = LedgerFunds {
+            ledger: &mut self.ledger,
+            postings: out,
+        };
+        let answer = self
+            .engine
+            .apply_with_fees(at, command, fees, &mut funds, &mut events);
+        out.events = events;
+        for event in &out.events[before..] {
+            match &event.event {
+                Event::Trade(trade) => self.tape.push(**trade),
+                Event::OrderClosed(order) => self.ended.push(Arc::clone(order)),
+                _ => {}
+            }
+        }
+        self.outcome(answer, command)
+    }
+
+    /// The fees of the tier of whoever places an order.
+    fn own_fees(&self, command: &Command) -> OwnFees {
+        let Command::Place(place) = command else {
+            return OwnFees::default();
+        };
+        self.register
+            .tier_of(place.user_id)
+            .map_or(OwnFees::default(), |tier| OwnFees {
+                maker: tier.maker_fee,
+                taker: tier.taker_fee,
+            })
     }
 
     /// The digest that must stand in the log now, if one is due; the next record is then its.
@@ -296,6 +324,7 @@ impl Exchange {
     pub fn check(&self) -> Result<(), Fault> {
         self.engine.check().map_err(Fault::Engine)?;
         self.ledger.check().map_err(Fault::Ledger)?;
+        self.register.check(self.last).map_err(Fault::Register)?;
         let mut held = 0;
         for (order_id, slot, amount) in self.engine.reservations() {
             held += 1;

@@ -10,6 +10,7 @@ mod exchange;
 mod funds;
 mod log;
 mod register;
+mod silent;
 mod snapshot;
 mod tape;
 
@@ -17,7 +18,7 @@ pub use entries::gather_entries;
 pub use exchange::{Exchange, Fault, Output};
 pub use ledger::Balance;
 pub use log::{LogBody, LogEntry, LogError};
-pub use register::Register;
+pub use register::{Register, RegisterFault};
 pub use snapshot::SnapshotError;
 
 /// A digest of the events stands in the log after so many commands.

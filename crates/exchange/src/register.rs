@@ -1,6 +1,6 @@
 //! The register: tiers, who is in them, and API keys. The only code that changes them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use domain::{
@@ -15,6 +15,23 @@ const TIERS: usize = 1_000;
 const KEYS_OF_USER: usize = 50;
 /// The most API keys of a user, revoked ones included.
 const KEYS_OF_USER_EVER: usize = 1_000;
+
+/// Something in the register contradicts something else: a fault in the program.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RegisterFault {
+    /// A tier under another's name, with numbers that make no sense, or one too many.
+    #[error("tier {0} is not as it may be")]
+    Tier(TierName),
+    /// A user is in a tier that does not exist.
+    #[error("user {0} is in a tier that does not exist")]
+    Account(UserId),
+    /// A key under another's id, with texts or times that make no sense, or not listed as its user's.
+    #[error("API key {0} is not as it may be")]
+    Key(ApiKeyId),
+    /// A user's list names other keys than the user's, or too many.
+    #[error("the list of the API keys of user {0} is not theirs")]
+    List(UserId),
+}
 
 /// Tiers, who is in them, and API keys. Everything is kept in a fixed order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,5 +131,42 @@ impl Register {
     pub fn keys_of(&self, user_id: UserId) -> impl Iterator<Item = &Arc<ApiKey>> {
         let ids = self.by_user.get(&user_id).into_iter().flatten();
         ids.filter_map(|id| self.keys.get(id))
+    }
+
+    /// Checks that everything fits, at the stamp of the last command.
+    ///
+    /// # Errors
+    /// The first thing that does not.
+    pub fn check(&self, last: Stamp) -> Result<(), RegisterFault> {
+        for (place, (name, tier)) in self.tiers.iter().enumerate() {
+            if *name != tier.name || tier.check().is_err() || place >= TIERS {
+                return Err(RegisterFault::Tier(name.clone()));
+            }
+        }
+        for (user_id, name) in &self.accounts {
+            if !self.tiers.contains_key(name) {
+                return Err(RegisterFault::Account(*user_id));
+            }
+        }
+        for (id, key) in &self.keys {
+            let listed = self.by_user.get(&key.user_id).is_some_and(|ids| ids.contains(id));
+            let in_time = key.created_at <= last
+                && key
+                    .revoked_at
+                    .is_none_or(|at| (key.created_at..=last).contains(&at));
+            if *id != key.key_id || key.check().is_err() || !listed || !in_time {
+                return Err(RegisterFault::Key(id.clone()));
+            }
+        }
+        for (user_id, ids) in &self.by_user {
+            let keys: Vec<_> = self.keys_of(*user_id).collect();
+            let live = keys.iter().filter(|key| key.revoked_at.is_none()).count();
+            let theirs = keys.len() == ids.len() && keys.iter().all(|key| key.user_id == *user_id);
+            let once = ids.iter().collect::<BTreeSet<_>>().len() == ids.len();
+            if !theirs || !once || ids.is_empty() || ids.len() > KEYS_OF_USER_EVER || live > KEYS_OF_USER {
+                return Err(RegisterFault::List(*user_id));
+            }
+        }
+        Ok(())
     }
 }

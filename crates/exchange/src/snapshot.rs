@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::ended::Ended;
 use crate::exchange::Exchange;
+use crate::register::Register;
 use crate::tape::Tape;
 
 /// The version of the snapshot's encoding.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// Why a snapshot cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +45,7 @@ struct Snapshot {
     ledger: LedgerSnapshot,
     tape: Tape,
     ended: Vec<std::sync::Arc<Order>>,
+    register: Register,
 }
 
 impl Exchange {
@@ -62,6 +64,7 @@ impl Exchange {
             ledger: self.ledger.snapshot(),
             tape: self.tape.clone(),
             ended: self.ended.all().cloned().collect(),
+            register: self.register.clone(),
         };
         let malformed = |error: postcard::Error| SnapshotError::Malformed(error.to_string());
         postcard::to_extend(&snapshot, vec![FORMAT]).map_err(malformed)
@@ -102,6 +105,7 @@ impl Exchange {
             ledger,
             tape,
             ended: orders,
+            register,
         } = snapshot;
         if rules != RULES_VERSION {
             return Err(SnapshotError::UnknownRules {
@@ -125,7 +129,7 @@ impl Exchange {
             ledger,
             tape,
             ended,
-            register: crate::Register::default(),
+            register,
             digest,
             seq,
             last,

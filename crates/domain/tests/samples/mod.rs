@@ -1,5 +1,7 @@
 //! One value of every kind, and of every form that a kind can take, under a name.
 
+pub mod operators;
+
 use std::sync::Arc;
 
 use domain::{
@@ -163,6 +165,7 @@ pub fn commands() -> Vec<(&'static str, Command)> {
         ("withdrawal", Command::Transfer(withdrawal)),
         ("tick", Command::Tick),
     ]);
+    commands.extend(operators::commands());
     commands
 }
 
@@ -291,6 +294,17 @@ pub fn events() -> Vec<(&'static str, MarketEvent)> {
         ),
         ("level", level(Side::Buy, 700_000)),
         ("level-gone", level(Side::Sell, 0)),
+        (
+            "order-cancelled-by-switch",
+            closed(OrderState::Cancelled(
+                lots(0, 400_000, 0),
+                CancelReason::DeadMansSwitch,
+            )),
+        ),
+        (
+            "order-cancelled-at-disconnect",
+            closed(OrderState::Cancelled(lots(0, 0, 0), CancelReason::Disconnected)),
+        ),
     ];
     let in_sequence = |(seq, (name, event)): (u64, (&'static str, Event))| {
         let market_event = MarketEvent {

@@ -7,6 +7,8 @@ mod bugs;
 #[cfg(test)]
 mod chunks;
 #[cfg(test)]
+mod entries;
+#[cfg(test)]
 mod life;
 #[cfg(test)]
 mod limits;
@@ -17,13 +19,21 @@ mod moves;
 #[cfg(test)]
 mod naive;
 #[cfg(test)]
+mod old_log;
+#[cfg(test)]
+mod operators;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod record;
 #[cfg(test)]
 mod script;
 #[cfg(test)]
+mod sessions;
+#[cfg(test)]
 mod stops;
+#[cfg(test)]
+mod switches;
 #[cfg(test)]
 mod twin;
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! Random sessions: few users and few prices, so that everything meets everything.
 
 use domain::{
-    Amend, Amount, Asset, Cancel, CancelAll, ClientOrderId, Command, DefineMarket, FeeRate, Lots,
-    MarketNumber, MarketState, OrderId, OrderRef, Place, Price, Quantity, RequestId, Selection,
-    SelfTradePrevention, SetMarketState, Side, Size, Stamp, Terms, TimeInForce, Transfer, TransferKind,
-    UserId,
+    AddApiKey, Amend, Amount, ApiKey, Asset, Cancel, CancelAll, CancelAllAfter, ClientOrderId, CloseSession,
+    Command, DefineMarket, DefineTier, FeeRate, KeyMaterial, Lots, MarketNumber, MarketState, OpenSession,
+    OrderId, OrderRef, Place, Price, Quantity, RequestId, RevokeApiKey, Selection, SelfTradePrevention,
+    SessionId, SetAccountTier, SetMarketState, Side, Size, Stamp, Terms, Tier, TierName, TimeInForce,
+    Transfer, TransferKind, UserId,
 };
 use proptest::prelude::*;
 
@@ -90,6 +91,37 @@ pub enum Move {
     },
     Restart {
         hash_seed: u64,
+    },
+    /// Arm a user's switch for so many seconds.
+    Switch {
+        user: u8,
+        seconds: u64,
+    },
+    /// A new session, or the last one once more.
+    Open {
+        user: u8,
+        again: bool,
+    },
+    /// One of the last sessions, or one that never was.
+    Close {
+        session: usize,
+        cancel: bool,
+    },
+    Tier {
+        name: u8,
+        maker: Option<u32>,
+        taker: Option<u32>,
+    },
+    Join {
+        user: u8,
+        tier: Option<u8>,
+    },
+    Key {
+        user: u8,
+        name: u8,
+    },
+    Revoke {
+        name: u8,
     },
 }
 
@@ -195,6 +227,27 @@ fn state() -> impl Strategy<Value = Move> {
     (0..2u32, state).prop_map(|(market, state)| Move::State { market, state })
 }
 
+/// What ends a user's orders by itself. Some times are refused.
+fn ending() -> impl Strategy<Value = Move> {
+    let seconds = prop_oneof![1 => Just(0u64), 8 => 1..60u64, 1 => Just(86_400), 1 => Just(86_401)];
+    prop_oneof![
+        4 => (0..USERS, seconds).prop_map(|(user, seconds)| Move::Switch { user, seconds }),
+        2 => (0..USERS, proptest::bool::weighted(0.2)).prop_map(|(user, again)| Move::Open { user, again }),
+        2 => (0..5usize, any::<bool>()).prop_map(|(session, cancel)| Move::Close { session, cancel }),
+    ]
+}
+
+/// What operators keep: tiers, who is in them, API keys.
+fn register() -> impl Strategy<Value = Move> {
+    let fee = || proptest::option::of(prop_oneof![4 => 0..1_000_000u32, 1 => Just(100_000_000)]);
+    prop_oneof![
+        2 => (0..3u8, fee(), fee()).prop_map(|(name, maker, taker)| Move::Tier { name, maker, taker }),
+        2 => (0..USERS, proptest::option::weighted(0.8, 0..4u8)).prop_map(|(user, tier)| Move::Join { user, tier }),
+        1 => (0..USERS, 0..6u8).prop_map(|(user, name)| Move::Key { user, name }),
+        1 => (0..6u8).prop_map(|name| Move::Revoke { name }),
+    ]
+}
+
 /// What only moves orders: no states, no transfers, no fees.
 pub fn trading() -> impl Strategy<Value = Move> {
     prop_oneof![
@@ -204,6 +257,7 @@ pub fn trading() -> impl Strategy<Value = Move> {
         1 => cancel_all(),
         2 => (0..60u64).prop_map(|seconds| Move::Wait { seconds }),
         1 => Just(Move::Tick),
+        2 => ending(),
     ]
 }
 
@@ -217,6 +271,7 @@ pub fn any_move() -> impl Strategy<Value = Move> {
         1 => (0..2u32, fees.clone(), fees).prop_map(|(market, maker, taker)| Move::Fees { market, maker, taker }),
         1 => any::<u64>().prop_map(|hash_seed| Move::Restart { hash_seed }),
         1 => Just(Move::Again),
+        2 => register(),
     ]
 }
 
@@ -226,6 +281,7 @@ pub struct Director {
     /// Every order placed so far: id, owner, client id.
     pub placed: Vec<(OrderId, UserId, Option<ClientOrderId>)>,
     named: Option<Place>,
+    sessions: Vec<SessionId>,
     commands: u64,
 }
 
@@ -235,6 +291,7 @@ impl Director {
             now: Stamp::from_micros(1_728_000_000_000_000 + 23 * 3_600_000_000),
             placed: Vec::new(),
             named: None,
+            sessions: Vec::new(),
             commands: 0,
         }
     }
@@ -335,8 +392,65 @@ impl Director {
                 Command::DefineMarket(DefineMarket { definition })
             }
             Move::Restart { .. } => return None,
+            other => self.other(other),
         };
         Some(command)
+    }
+
+    /// Switches, sessions and the register.
+    fn other(&mut self, step: &Move) -> Command {
+        match *step {
+            Move::Switch {
+                user: number,
+                seconds,
+            } => Command::CancelAllAfter(CancelAllAfter {
+                user_id: user(number),
+                timeout_micros: seconds * 1_000_000,
+            }),
+            Move::Open { user: number, again } => {
+                let new = SessionId::at(self.now, self.commands);
+                let session_id = self.sessions.last().copied().filter(|_| again).unwrap_or(new);
+                self.sessions.push(session_id);
+                Command::OpenSession(OpenSession {
+                    session_id,
+                    user_id: user(number),
+                })
+            }
+            Move::Close { session, cancel } => {
+                let known = self.sessions.iter().rev().nth(session).copied();
+                let session_id = known.unwrap_or(SessionId::from_u128(1));
+                Command::CloseSession(CloseSession { session_id, cancel })
+            }
+            Move::Tier { name, maker, taker } => Command::DefineTier(DefineTier {
+                tier: Tier {
+                    name: tier_name(name),
+                    orders_per_second: Some(u32::from(name)).filter(|rate| *rate > 0),
+                    maker_fee: maker.map(FeeRate),
+                    taker_fee: taker.map(FeeRate),
+                },
+            }),
+            Move::Join { user: number, tier } => Command::SetAccountTier(SetAccountTier {
+                user_id: user(number),
+                tier: tier.map(tier_name),
+            }),
+            Move::Key { user: number, name } => Command::AddApiKey(Box::new(AddApiKey {
+                key: ApiKey {
+                    key_id: format!("key-{name}").parse().unwrap(),
+                    user_id: user(number),
+                    institution_id: None,
+                    label: format!("key {}", self.commands),
+                    material: KeyMaterial::HmacSha256(vec![name]),
+                    scope: "trade".to_owned(),
+                    addresses: vec!["10.0.0.0/8".to_owned()],
+                    created_at: Stamp::FIRST,
+                    revoked_at: None,
+                },
+            })),
+            Move::Revoke { name } => Command::RevokeApiKey(RevokeApiKey {
+                key_id: format!("key-{name}").parse().unwrap(),
+            }),
+            _ => Command::Tick,
+        }
     }
 
     /// One of the last orders placed.
@@ -381,6 +495,10 @@ impl Director {
             protection_price: None,
         }
     }
+}
+
+fn tier_name(number: u8) -> TierName {
+    format!("tier-{number}").parse().unwrap()
 }
 
 fn asset_of(number: u8) -> Asset {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use domain::{
     Amend, CancelAll, CancelReason, Command, ExpireReason, Lots, OrderId, OrderRef, Place, RejectReason,
-    SelfTradePrevention, Side, Size, Stamp, Terms, TimeInForce, UserId,
+    SelfTradePrevention, SessionId, Side, Size, Stamp, Terms, TimeInForce, UserId,
 };
 
 use crate::moves::WHOLE;
@@ -65,6 +65,9 @@ struct Market {
 pub struct Naive {
     markets: [Market; 2],
     last: Option<Stamp>,
+    /// Users and when their switches run out.
+    switches: Vec<(UserId, Stamp)>,
+    sessions: Vec<(SessionId, UserId)>,
     ranks: u64,
     told: Vec<Told>,
 }
@@ -212,6 +215,7 @@ impl Naive {
         let at = self.last.map_or(now, |last| last.max(now));
         self.last = Some(at);
         self.expire(at);
+        self.run_out(at);
         match command {
             Command::Place(place) => self.place(at, place),
             Command::Cancel(cancel) => {
@@ -224,6 +228,30 @@ impl Naive {
             }
             Command::Amend(amend) => self.amend(amend),
             Command::CancelAll(all) => self.cancel_all(all),
+            Command::CancelAllAfter(after) => {
+                let seconds = after.timeout_micros / 1_000_000;
+                if seconds <= 24 * 60 * 60 {
+                    self.switches.retain(|(user, _)| *user != after.user_id);
+                }
+                if (1..=24 * 60 * 60).contains(&seconds) {
+                    let end = at.plus_micros(after.timeout_micros);
+                    self.switches.push((after.user_id, end));
+                }
+            }
+            Command::OpenSession(open) => {
+                if self.sessions.iter().all(|(id, _)| *id != open.session_id) {
+                    self.sessions.push((open.session_id, open.user_id));
+                }
+            }
+            Command::CloseSession(close) => {
+                let mut closed = self.sessions.extract_if(.., |(id, _)| *id == close.session_id);
+                let user = closed.next().map(|(_, user)| user);
+                drop(closed);
+                self.cancel_of(
+                    &user.into_iter().filter(|_| close.cancel).collect::<Vec<_>>(),
+                    CancelReason::Disconnected,
+                );
+            }
             _ => {}
         }
         std::mem::take(&mut self.told)
@@ -252,6 +280,41 @@ impl Naive {
             self.told
                 .push(ended(&order, End::Expired(ExpireReason::TimeInForce)));
         }
+    }
+
+    fn run_out(&mut self, at: Stamp) {
+        let mut due: Vec<_> = self.switches.extract_if(.., |(_, end)| *end <= at).collect();
+        due.sort_by_key(|(user, end)| (*end, *user));
+        let users: Vec<UserId> = due.into_iter().map(|(user, _)| user).collect();
+        self.cancel_of(&users, CancelReason::DeadMansSwitch);
+    }
+
+    /// Cancels all orders of these users: market by market, user by user, in order of entry.
+    fn cancel_of(&mut self, users: &[UserId], reason: CancelReason) {
+        for market in &mut self.markets {
+            for user in users {
+                let mut gone: Vec<Order> = Vec::new();
+                for list in [&mut market.book, &mut market.stops] {
+                    gone.extend(list.extract_if(.., |order| order.user == *user));
+                }
+                gone.sort_by_key(|order| order.rank);
+                self.told
+                    .extend(gone.iter().map(|order| ended(order, End::Cancelled(reason))));
+            }
+        }
+    }
+
+    /// When a user's switch runs out.
+    pub fn switch_of(&self, user: UserId) -> Option<Stamp> {
+        let mut switches = self.switches.iter();
+        switches.find(|(other, _)| *other == user).map(|(_, end)| *end)
+    }
+
+    /// The open sessions, by id.
+    pub fn sessions(&self) -> Vec<(SessionId, UserId)> {
+        let mut sessions = self.sessions.clone();
+        sessions.sort();
+        sessions
     }
 
     fn remove(&mut self, id: OrderId) -> Option<(usize, Order)> {

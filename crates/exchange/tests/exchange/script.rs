@@ -6,14 +6,18 @@
 //! - `amend NAME|#CLIENT_ID [LOTS] [@ PRICE] [by USER]`, `cancel NAME|#CLIENT_ID [by USER]`
 //! - `cancel-all [by USER] [in MARKET] [buy|sell] [operator]`, `tick`, `at TIME`
 //! - `deposit|withdraw USER AMOUNT ASSET [key KEY]`, `state STATE [in MARKET]`, `define [FIELD=VALUE]... [in MARKET]`
-//! - questions: `balance USER`, `order NAME`, `fees ASSET`, `tape`, `book off` (no book at the end)
+//! - `after USER MILLISECONDS`, `open SESSION by USER`, `close SESSION [cancel]`, `tier NAME [maker=RATE] [taker=RATE]
+//!   [rate=NUMBER]`, `join USER TIER|none`, `key KEY by USER [label=TEXT] [scope=TEXT]`, `revoke KEY`
+//! - questions: `switch USER`, `sessions`, `keys USER`, `balance USER`, `order NAME`, `fees ASSET`, `tape`, `book off` (no book at the end)
 //! - `N times COMMAND`, where `{}` in the command is the turn; `restart` goes on from a snapshot; `-` tells `-`
 //!
-//! A user without a deposit has a million of everything. Times are `HH:MM[:SS]`, later days `1d+HH:MM`. Two markets of a
+//! A user without a deposit has a million of everything. Times are `HH:MM[:SS[.MICROS]]`, later days `1d+HH:MM`. Two markets of a
 //! tick of 1 and a lot of 1 exist: `main` (ABC/USD) and `side` (XYZ/USD).
 //! Happenings: `trade MAKER TAKER LOTS @ PRICE`, `trigger NAME`, `prevent NAME LOTS`, `amended NAME LOTS [@ PRICE]`,
 //! `spent NAME` (filled before all its lots), `cancelled|expired|rejected NAME REASON`, `refused NAME WHY`, `same NAME`
-//! (repeated), `cancelled-all COUNT`; a hundred and more that differ in numbers only: `2500 x trigger s#`; at the end what waits and what the books show.
+//! (repeated), `cancelled-all COUNT`, `armed USER TIME`, `disarmed USER`, `opened SESSION`; a hundred and more that differ in numbers only: `2500 x trigger s#`; at the end what waits and what the books show.
+
+mod operators;
 
 use std::collections::BTreeMap;
 
@@ -237,7 +241,7 @@ impl Stage {
             "book" => self.shows_books = false,
             "-" => self.told.push("-".to_owned()),
             "restart" => self.venue.restart(self.commands),
-            other => panic!("unknown command {other}"),
+            other => assert!(self.run_operators(other, &words), "unknown command {other}"),
         }
     }
 
@@ -387,6 +391,9 @@ impl Stage {
             Outcome::Placed(order) | Outcome::Cancelled(order) | Outcome::Amended(order) => {
                 assert_eq!(self.venue.exchange.order(order.order_id), Some(order));
             }
+            Outcome::Armed(Some(end)) => self.told.push(format!("armed {name} {}", operators::clock(end))),
+            Outcome::Armed(None) => self.told.push(format!("disarmed {name}")),
+            Outcome::SessionOpened(_) => self.told.push(format!("opened {name}")),
             Outcome::Done | Outcome::Transferred(_) => {}
         }
     }
@@ -462,6 +469,9 @@ impl Stage {
             Refusal::TransferKeyConflict => "key_conflict".to_owned(),
             Refusal::InsufficientBalance => "insufficient_balance".to_owned(),
             Refusal::BalanceTooLarge => "balance_too_large".to_owned(),
+            Refusal::UnknownTier => "unknown_tier".to_owned(),
+            Refusal::UnknownApiKey => "unknown_key".to_owned(),
+            Refusal::ApiKeyTaken => "key_taken".to_owned(),
         }
     }
 
@@ -539,13 +549,15 @@ impl Stage {
 /// Seconds of the scenario's time.
 fn time(text: &str) -> Stamp {
     let (day, clock) = text.split_once("d+").unwrap_or(("0", text));
+    let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
     let mut seconds = 0;
     let parts: Vec<u64> = clock.split(':').map(|part| part.parse().unwrap()).collect();
     for (part, unit) in parts.iter().zip([3_600, 60, 1]) {
         seconds += part * unit;
     }
     let day: u64 = day.parse().unwrap();
-    Stamp::from_micros((FIRST_DAY + day * DAY_SECONDS + seconds) * 1_000_000)
+    let micros: u64 = format!("{fraction:0<6}").parse().unwrap();
+    Stamp::from_micros((FIRST_DAY + day * DAY_SECONDS + seconds) * 1_000_000 + micros)
 }
 
 fn terms(size: &str, words: &Words<'_>) -> Terms {

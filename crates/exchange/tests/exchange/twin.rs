@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use domain::{Command, Event, MarketEvent, MarketNumber, OrderState, Side};
 use proptest::prelude::*;
 
-use crate::moves::{Director, Move, trading};
+use crate::moves::{Director, Move, USERS, trading, user};
 use crate::naive::{End, Naive, Told};
 use crate::properties::config;
 use crate::venue::Venue;
@@ -51,7 +51,7 @@ fn told(events: &[MarketEvent]) -> Vec<Told> {
     told
 }
 
-/// Mass cancels and expiries of several orders may come in any order: their order is tested elsewhere.
+/// A mass cancel's orders may come in any order: it is tested elsewhere.
 fn sorted(mut told: Vec<Told>, command: &Command) -> Vec<Told> {
     if matches!(command, Command::CancelAll(_)) {
         told.sort_by_key(|line| format!("{line:?}"));
@@ -105,6 +105,15 @@ fn play(moves: &[Move]) {
             "{command:?}"
         );
         compare_books(&venue, &naive);
+        let engine = venue.exchange.engine();
+        for number in 0..USERS {
+            assert_eq!(
+                engine.switch_of(user(number)),
+                naive.switch_of(user(number)),
+                "{number}"
+            );
+        }
+        assert_eq!(engine.sessions().collect::<Vec<_>>(), naive.sessions());
     }
 }
 

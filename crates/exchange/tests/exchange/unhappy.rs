@@ -1,10 +1,11 @@
 //! Unhappy input: nonsense, extremes and stamps that jump never panic, and everything holds afterwards.
 
 use domain::{
-    Amend, Amount, Band, Cancel, CancelAll, Command, DefineMarket, FeeRate, Lots, MarketDefinition,
-    MarketNumber, MarketState, OrderId, OrderRef, Outcome, Place, Price, Quantity, Refusal, RequestId,
-    Selection, SelfTradePrevention, SetMarketState, Side, Size, Stamp, Symbol, Terms, TimeInForce, Transfer,
-    TransferKind, UserId,
+    AddApiKey, Amend, Amount, ApiKey, Band, Cancel, CancelAll, CancelAllAfter, CloseSession, Command,
+    DefineMarket, DefineTier, FeeRate, KeyMaterial, Lots, MarketDefinition, MarketNumber, MarketState,
+    OpenSession, OrderId, OrderRef, Outcome, Place, Price, Quantity, Refusal, RequestId, RevokeApiKey,
+    Selection, SelfTradePrevention, SessionId, SetAccountTier, SetMarketState, Side, Size, Stamp, Symbol,
+    Terms, Tier, TimeInForce, Transfer, TransferKind, UserId,
 };
 use proptest::prelude::*;
 
@@ -233,6 +234,85 @@ fn command() -> impl Strategy<Value = Command> {
             Command::SetMarketState(SetMarketState { market, state })
         }),
         1 => Just(Command::Tick),
+        2 => silent(),
+    ]
+}
+
+/// Short texts, many of them the same.
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![8 => "[ab]{1,2}", 1 => any::<String>(), 1 => Just("x".repeat(101))]
+}
+
+/// Switches, sessions, tiers and keys, with numbers and texts where things break.
+fn silent() -> impl Strategy<Value = Command> {
+    let name = || (0..4u8).prop_map(|name| format!("name-{name}"));
+    let session = || {
+        prop_oneof![
+            (0..4u128).prop_map(SessionId::from_u128),
+            Just(SessionId::from_u128(u128::MAX))
+        ]
+    };
+    let fee = || proptest::option::of(ticks().prop_map(FeeRate));
+    let tier = (name(), proptest::option::of(ticks()), fee(), fee());
+    let key = (
+        name(),
+        user(),
+        text(),
+        text(),
+        proptest::collection::vec(text(), 0..40),
+    );
+    prop_oneof![
+        (user(), edge()).prop_map(|(user_id, timeout_micros)| {
+            Command::CancelAllAfter(CancelAllAfter {
+                user_id,
+                timeout_micros,
+            })
+        }),
+        (user(), 0..600_000_000u64).prop_map(|(user_id, timeout_micros)| {
+            Command::CancelAllAfter(CancelAllAfter {
+                user_id,
+                timeout_micros,
+            })
+        }),
+        (session(), user())
+            .prop_map(|(session_id, user_id)| { Command::OpenSession(OpenSession { session_id, user_id }) }),
+        (session(), any::<bool>())
+            .prop_map(|(session_id, cancel)| { Command::CloseSession(CloseSession { session_id, cancel }) }),
+        tier.prop_map(|(name, orders_per_second, maker_fee, taker_fee)| {
+            let name = name.parse().unwrap();
+            Command::DefineTier(DefineTier {
+                tier: Tier {
+                    name,
+                    orders_per_second,
+                    maker_fee,
+                    taker_fee,
+                },
+            })
+        }),
+        (user(), proptest::option::of(name())).prop_map(|(user_id, tier)| {
+            let tier = tier.map(|name| name.parse().unwrap());
+            Command::SetAccountTier(SetAccountTier { user_id, tier })
+        }),
+        key.prop_map(|(key_id, user_id, label, scope, addresses)| {
+            let material = KeyMaterial::HmacSha256(label.clone().into_bytes());
+            let (created_at, revoked_at) = (Stamp::from_micros(u64::MAX), Some(Stamp::FIRST));
+            let (key_id, institution_id) = (key_id.parse().unwrap(), None);
+            let key = ApiKey {
+                key_id,
+                user_id,
+                institution_id,
+                label,
+                material,
+                scope,
+                addresses,
+                created_at,
+                revoked_at,
+            };
+            Command::AddApiKey(Box::new(AddApiKey { key }))
+        }),
+        name().prop_map(|name| Command::RevokeApiKey(RevokeApiKey {
+            key_id: name.parse().unwrap()
+        })),
     ]
 }
 

@@ -42,6 +42,7 @@ impl Venue {
         let events = std::mem::take(&mut self.out.events);
         let postings = self.out.postings.replace(Vec::new()).unwrap();
         self.witness.see(&self.exchange, &events, &postings);
+        self.witness.see_entries(&self.exchange, &postings);
         (outcome, events)
     }
 

@@ -1,12 +1,13 @@
 //! A witness of all events and postings, who knows the rules of what may follow what and says where they are broken.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use domain::{
-    Amount, Asset, Event, Lots, MarketEvent, MarketNumber, Order, OrderId, OrderState, Price, Side, Trade,
+    Amount, Asset, EntryAccount, Event, Lots, MarketEvent, MarketNumber, Order, OrderId, OrderState, Price,
+    Side, Trade,
 };
-use exchange::Exchange;
+use exchange::{Exchange, gather_entries};
 use ledger::{AccountRef, Posting};
 
 /// What the events said of one order so far.
@@ -29,6 +30,8 @@ pub struct Witness {
     levels: BTreeMap<(MarketNumber, Side, Price), Lots>,
     orders: BTreeMap<OrderId, Seen>,
     accounts: BTreeMap<(Asset, AccountRef), i128>,
+    /// What the ledger's lines say of each account: available and reserved.
+    lines: BTreeMap<(Asset, EntryAccount), (i128, i128)>,
 }
 
 impl Witness {
@@ -51,6 +54,48 @@ impl Witness {
             sums.values().all(|sum| *sum == 0),
             "postings sum to zero: {sums:?}"
         );
+    }
+
+    /// Sees the ledger's lines of one command.
+    pub fn see_entries(&mut self, exchange: &Exchange, postings: &[Posting]) {
+        let mut entries = Vec::new();
+        gather_entries(exchange.seq(), exchange.last(), postings, &mut entries);
+        let mut sums: BTreeMap<Asset, i128> = BTreeMap::new();
+        let mut touched = BTreeSet::new();
+        let mut keys = BTreeSet::new();
+        for (number, line) in (0..).zip(&entries) {
+            assert_eq!(line.line, number, "lines are numbered from 0 without gaps");
+            assert_eq!((line.seq, line.at), (exchange.seq(), exchange.last()));
+            assert_ne!(
+                (line.available, line.reserved),
+                (0, 0),
+                "a line changes something"
+            );
+            let (available, reserved) = (i128::from(line.available), i128::from(line.reserved));
+            *sums.entry(line.asset).or_default() += available + reserved;
+            let account = self.lines.entry((line.asset, line.account)).or_default();
+            *account = (account.0 + available, account.1 + reserved);
+            touched.insert((line.asset, line.account));
+            let key = (line.account, line.asset, line.entry_type, line.reference.clone());
+            assert!(keys.insert(key), "an account has one line for one reason");
+        }
+        assert!(sums.values().all(|sum| *sum == 0), "lines sum to zero: {sums:?}");
+        for (asset, account) in touched {
+            let ledger = exchange.ledger();
+            let kept = match account {
+                EntryAccount::External => (ledger.external(asset), 0),
+                EntryAccount::Fee => (i128::from(ledger.fees(asset).0), 0),
+                EntryAccount::User(user_id) => {
+                    let balance = ledger.balance(user_id, asset).unwrap_or_default();
+                    (i128::from(balance.available.0), i128::from(balance.reserved.0))
+                }
+            };
+            assert_eq!(
+                self.lines[&(asset, account)],
+                kept,
+                "{asset} of {account:?} by its lines"
+            );
+        }
     }
 
     fn see_event(&mut self, exchange: &Exchange, event: &MarketEvent) {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::{
-    Amend, Cancel, CancelAll, CancelAllAfter, CloseSession, Command, MarketNumber, OpenSession, Order, OrderId,
-    OrderRef, Outcome, Place, Refusal, RequestId, Selection, SessionId, Side, Stamp, Status,
+    Amend, Cancel, CancelAll, CancelAllAfter, CloseSession, Command, MarketNumber, OpenSession, Order,
+    OrderId, OrderRef, Outcome, Place, Refusal, RequestId, Selection, SessionId, Side, Stamp, Status,
 };
 use trading::{Amendment, Caller, EntryError, NewOrder, OrderEntry, Placed};
 
@@ -129,7 +129,10 @@ impl OrderEntry for Embedded {
             user_id: caller.user_id,
             timeout_micros,
         };
-        match self.command(Command::CancelAllAfter(after), Weight::Urgent).await? {
+        match self
+            .command(Command::CancelAllAfter(after), Weight::Urgent)
+            .await?
+        {
             Outcome::Armed(at) => Ok(at),
             Outcome::Refused(refusal) => Err(refused(refusal)),
             _ => Err(EntryError::OutcomeUnknown),

@@ -37,7 +37,13 @@ pub(crate) struct Gauge {
 const UPDATES: usize = 4_096;
 
 impl Gauge {
-    pub fn new(durable: u64, covered: u64, markets: Markets, register: Register, history: HistoryGauge) -> Self {
+    pub fn new(
+        durable: u64,
+        covered: u64,
+        markets: Markets,
+        register: Register,
+        history: HistoryGauge,
+    ) -> Self {
         Self {
             durable: AtomicU64::new(durable),
             covered: AtomicU64::new(covered),

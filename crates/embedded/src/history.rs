@@ -13,7 +13,7 @@ use journal::{ReadOptions, Reader, Snapshots};
 use persistence::{HistoryBatch, HistoryError, HistoryReader, HistoryWriter};
 use runtime::Clock;
 use tokio::sync::watch;
-use trading::{HistoryLag, QueryError};
+use trading::{HistoryLag, Markets, QueryError};
 
 use crate::gauge::Gauge;
 use crate::open::Embedded;
@@ -125,7 +125,7 @@ pub(crate) fn open(dir: &Path, last_seq: u64) -> Result<(HistoryWriter, PathBuf)
                 "history is ahead of the log: it is another log's, and is made again"
             );
         }
-        Err(error) if error.is_rebuildable() => {
+        Err(error @ HistoryError::Damaged { .. }) => {
             tracing::warn!(%error, "history cannot be used and is made again");
         }
         Err(error) => return Err(error),
@@ -133,7 +133,11 @@ pub(crate) fn open(dir: &Path, last_seq: u64) -> Result<(HistoryWriter, PathBuf)
     for suffix in ["", "-wal", "-shm"] {
         let from = dir.join(format!("{FILE}{suffix}"));
         if from.exists() {
-            std::fs::rename(&from, dir.join(format!("{FILE}.unusable{suffix}"))).map_err(HistoryError::from)?;
+            let aside = dir.join(format!("{FILE}.unusable{suffix}"));
+            std::fs::rename(&from, aside).map_err(|error| HistoryError::Open {
+                path: from,
+                reason: error.to_string(),
+            })?;
         }
     }
     HistoryWriter::open(&path).map(|writer| (writer, path))
@@ -153,14 +157,12 @@ pub(crate) fn batch_of(
         at,
         orders: Vec::new(),
         trades: Vec::new(),
-        markets: Vec::new(),
         entries,
     };
     for event in events {
         match &event.event {
             Event::OrderClosed(order) => batch.orders.push(Arc::clone(order)),
             Event::Trade(trade) => batch.trades.push(**trade),
-            Event::MarketDefined(definition) => batch.markets.push((**definition).clone()),
             _ => {}
         }
     }
@@ -174,6 +176,8 @@ pub(crate) struct Projector {
     pub dir: PathBuf,
     pub hash_seed: u64,
     pub clock: Clock,
+    /// The markets as history was told of them.
+    pub told: Arc<Markets>,
 }
 
 impl Projector {
@@ -189,7 +193,10 @@ impl Projector {
             }
         }
         while let Ok(first) = self.waiting.recv() {
-            self.gauge.history.oldest.store(first.at.micros().max(1), Ordering::Release);
+            self.gauge
+                .history
+                .oldest
+                .store(first.at.micros().max(1), Ordering::Release);
             let mut bytes = first.bytes();
             let mut batches = vec![first];
             while bytes < WRITE_BYTES
@@ -210,6 +217,13 @@ impl Projector {
 
     /// Writes until it works, or the exchange stops. False: it did not.
     fn write(&mut self, batches: &[HistoryBatch]) -> bool {
+        let markets = self.gauge.markets();
+        if !Arc::ptr_eq(&markets, &self.told) {
+            for view in markets.all() {
+                self.history.define_market(&view.market);
+            }
+            self.told = markets;
+        }
         let mut last_tries = 0;
         loop {
             match self.history.write(batches) {
@@ -257,7 +271,9 @@ impl Projector {
             let more = match next {
                 Some((_, bytes)) => {
                     let entry = LogEntry::decode(bytes).map_err(|error| error.to_string())?;
-                    exchange.replay(&entry, &mut out).map_err(|error| error.to_string())?;
+                    exchange
+                        .replay(&entry, &mut out)
+                        .map_err(|error| error.to_string())?;
                     let postings = out.postings.get_or_insert_default();
                     gather_entries(exchange.seq(), exchange.last(), postings, &mut entries);
                     postings.clear();
@@ -267,7 +283,13 @@ impl Projector {
             };
             let seq = exchange.seq();
             if seq >= first && (!more || seq - first + 1 >= CATCH_UP_RECORDS || seq == self.history.seq()) {
-                let batch = batch_of(first, seq, exchange.last(), &out.events, std::mem::take(&mut entries));
+                let batch = batch_of(
+                    first,
+                    seq,
+                    exchange.last(),
+                    &out.events,
+                    std::mem::take(&mut entries),
+                );
                 if seq > self.history.seq() && !self.write(&[batch]) {
                     return Err("the exchange has stopped".to_owned());
                 }
@@ -290,7 +312,9 @@ impl Projector {
 
     /// The newest snapshot that history has already, or the beginning.
     fn start_point(&self) -> Result<Exchange, String> {
-        let seqs = Snapshots::new(&self.dir).list().map_err(|error| error.to_string())?;
+        let seqs = Snapshots::new(&self.dir)
+            .list()
+            .map_err(|error| error.to_string())?;
         let known = seqs.into_iter().rev().filter(|seq| *seq <= self.history.seq());
         for seq in known {
             match usable(&self.dir, seq, self.hash_seed) {

@@ -7,8 +7,8 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Sender, bounded, unbounded};
 use domain::{
-    CloseSession, Command, DefineMarket, MarketDefinition, MarketNumber, MarketState, Outcome, Refusal, SessionId,
-    SetMarketState, Stamp, UserId,
+    CloseSession, Command, DefineMarket, MarketDefinition, MarketNumber, MarketState, Outcome, Refusal,
+    SessionId, SetMarketState, Stamp, UserId,
 };
 use exchange::Exchange;
 use journal::{Journal, JournalError, ReadOptions, Reader, TornTail};
@@ -192,6 +192,7 @@ impl Embedded {
             dir: options.dir.clone(),
             hash_seed: options.hash_seed,
             clock: options.clock.clone(),
+            told: Arc::default(),
         };
         let maker = SnapshotMaker {
             dir: options.dir.clone(),

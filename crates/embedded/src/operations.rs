@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::{
-    AddApiKey, Amount, ApiKey, ApiKeyId, Asset, CancelAll, Command, DefineMarket, DefineTier, MarketDefinition,
-    MarketNumber, MarketState, Outcome, RevokeApiKey, Selection, SetAccountTier, SetMarketState, Tier, TierName,
-    Transfer, TransferKey, TransferKind, TransferReceipt, UserId,
+    AddApiKey, Amount, ApiKey, ApiKeyId, Asset, CancelAll, Command, DefineMarket, DefineTier,
+    MarketDefinition, MarketNumber, MarketState, Outcome, RevokeApiKey, Selection, SetAccountTier,
+    SetMarketState, Tier, TierName, Transfer, TransferKey, TransferKind, TransferReceipt, UserId,
 };
 use trading::{Accounts, EntryError, Operations};
 
@@ -76,7 +76,8 @@ impl Operations for Embedded {
     }
 
     async fn add_api_key(&self, key: ApiKey) -> Result<(), EntryError> {
-        self.operate(Command::AddApiKey(Box::new(AddApiKey { key }))).await
+        self.operate(Command::AddApiKey(Box::new(AddApiKey { key })))
+            .await
     }
 
     async fn revoke_api_key(&self, key_id: ApiKeyId) -> Result<(), EntryError> {

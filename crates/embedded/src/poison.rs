@@ -19,7 +19,17 @@ pub(crate) const fn market_of(command: &Command) -> Option<MarketNumber> {
         Command::SetMarketState(set) => Some(set.market),
         Command::DefineMarket(define) => Some(define.definition.number),
         Command::CancelAll(all) => all.selection.market,
-        Command::Cancel(_) | Command::Amend(_) | Command::Transfer(_) | Command::Tick => None,
+        Command::Cancel(_)
+        | Command::Amend(_)
+        | Command::Transfer(_)
+        | Command::Tick
+        | Command::CancelAllAfter(_)
+        | Command::OpenSession(_)
+        | Command::CloseSession(_)
+        | Command::DefineTier(_)
+        | Command::SetAccountTier(_)
+        | Command::AddApiKey(_)
+        | Command::RevokeApiKey(_) => None,
     }
 }
 

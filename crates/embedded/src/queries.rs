@@ -10,8 +10,8 @@ use exchange::Exchange;
 use market_data::Candle;
 use persistence::{CandleQuery, EntryQuery, OrderQuery, TradeQuery};
 use trading::{
-    AccountBalance, Caller, CandleFilter, DepthView, EntryFilter, Health, HistoryLag, Markets, OrderFilter, Queries,
-    QueryError, TradeFilter,
+    AccountBalance, Caller, CandleFilter, DepthView, EntryFilter, Health, HistoryLag, Markets, OrderFilter,
+    Queries, QueryError, TradeFilter,
 };
 
 use crate::feeds::{balance_view, depth_of};
@@ -82,7 +82,9 @@ impl Queries for Embedded {
     }
 
     async fn orders(&self, caller: Caller, filter: OrderFilter) -> Result<Vec<Order>, QueryError> {
-        let orders = self.read(move |exchange| recent(exchange, caller, &filter)).await?;
+        let orders = self
+            .read(move |exchange| recent(exchange, caller, &filter))
+            .await?;
         let only_live = filter.live == Some(true) || filter.status.is_some_and(|status| status.is_live());
         if only_live {
             return Ok(orders);

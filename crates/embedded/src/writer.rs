@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use domain::{
-    Asset, Command, EntryAccount, Event, LedgerEntry, MarketEvent, OrderId, Outcome, RequestId, SessionId, Stamp, UserId,
+    Asset, Command, EntryAccount, Event, LedgerEntry, MarketEvent, OrderId, Outcome, RequestId, SessionId,
+    Stamp, UserId,
 };
 use engine::RULES_VERSION;
 use exchange::{Exchange, LogBody, LogEntry, Output, gather_entries};
@@ -357,7 +358,10 @@ impl Writer {
 const fn is_registers(command: &Command) -> bool {
     matches!(
         command,
-        Command::DefineTier(_) | Command::SetAccountTier(_) | Command::AddApiKey(_) | Command::RevokeApiKey(_)
+        Command::DefineTier(_)
+            | Command::SetAccountTier(_)
+            | Command::AddApiKey(_)
+            | Command::RevokeApiKey(_)
     )
 }
 

@@ -217,6 +217,13 @@ impl Engine {
         self.markets.iter().map(|row| (&row.market, row.state))
     }
 
+    /// The number of each market's last event.
+    pub fn market_seqs(&self) -> impl Iterator<Item = (MarketNumber, u64)> {
+        self.markets
+            .iter()
+            .map(|row| (row.market.number(), row.event_seq))
+    }
+
     /// A market.
     pub fn market(&self, number: MarketNumber) -> Option<&Arc<Market>> {
         self.row(number).map(|row| &row.market)

@@ -8,13 +8,14 @@ use actix_web::middleware::Condition;
 use serde::Deserialize;
 
 /// The headers that pages may send.
-const ALLOWED: [&str; 6] = [
+const ALLOWED: [&str; 7] = [
     "authorization",
     "content-type",
     "x-request-id",
     "x-api-key",
     "x-api-timestamp",
     "x-api-signature",
+    "x-api-recv-window",
 ];
 
 /// The headers that pages may read.

@@ -14,6 +14,10 @@ use serde_json::error::Category;
 use crate::context::RequestContext;
 use crate::{EdgeLimits, Problem, StatusCode};
 
+/// The largest body of one resource, in bytes, as its `app_data`; it takes the place of the limit of all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BodyLimit(pub usize);
+
 /// A JSON body. Use types that refuse unknown fields.
 ///
 /// 415 unless it is plain `application/json`, 413 above the limit, 408 past the deadline, 400 for what does not fit.
@@ -25,7 +29,11 @@ impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let limits = RequestContext::of(request).map_or_else(EdgeLimits::default, |context| context.limits);
+        let mut limits =
+            RequestContext::of(request).map_or_else(EdgeLimits::default, |context| context.limits);
+        if let Some(BodyLimit(bytes)) = request.app_data::<BodyLimit>() {
+            limits.body_bytes = *bytes;
+        }
         let acceptable = check_headers(request, &limits);
         let payload = payload.take();
         async move {
@@ -101,6 +109,10 @@ fn too_large(limit: usize) -> Problem {
 
 /// Reads a value, and names the field that does not fit where there is one.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    if has_nul(bytes) {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_json")
+            .detail("texts must not have the character U+0000"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
@@ -108,6 +120,19 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     })?;
     reader.end().map_err(|error| refused(".", &error))?;
     Ok(value)
+}
+
+/// Whether a text in it has the character NUL, which the parser takes when it is escaped and databases refuse.
+fn has_nul(json: &[u8]) -> bool {
+    let mut rest = json;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+        if rest[at..].starts_with(br"\u0000") {
+            return true;
+        }
+        // Behind a backslash stands what it escapes, which may be another backslash.
+        rest = rest.get(at + 2..).unwrap_or_default();
+    }
+    false
 }
 
 fn refused(path: &str, error: &serde_json::Error) -> Problem {
@@ -175,6 +200,9 @@ mod tests {
             (r#"{"price":"1"} x"#, "invalid_json", None),
             (r#"{"price":"\ud800"}"#, "invalid_json", None),
             ("{\"price\":\"\u{0}\"}", "invalid_json", None),
+            (r#"{"price":"\u0000"}"#, "invalid_json", None),
+            (r#"{"price":"\\\u0000"}"#, "invalid_json", None),
+            (r#"{"\u0000":"1"}"#, "invalid_json", None),
             ("\u{feff}{}", "invalid_json", None),
         ] {
             let problem = parse::<Sample>(body.as_bytes()).unwrap_err();

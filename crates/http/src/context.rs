@@ -1,12 +1,13 @@
-//! What belongs to one request: its id, its limits, and who sent it once that is known.
+//! What belongs to one request: its id, its limits, where it comes from, and who sent it once that is known.
 
 use std::cell::Cell;
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use actix_web::{HttpMessage, HttpRequest};
 use uuid::Uuid;
 
-use crate::EdgeLimits;
+use crate::{EdgeLimits, Standing};
 
 /// The longest request id that is taken from a caller.
 const ID_LENGTH: usize = 64;
@@ -16,7 +17,9 @@ const ID_LENGTH: usize = 64;
 pub(crate) struct RequestContext {
     pub(crate) request_id: String,
     pub(crate) limits: EdgeLimits,
+    pub(crate) address: IpAddr,
     pub(crate) user_id: Cell<Option<Uuid>>,
+    pub(crate) standing: Cell<Option<Standing>>,
 }
 
 impl RequestContext {

@@ -1,4 +1,4 @@
-//! The outermost middleware: request id, whole-request timeout, panics, error answers, access log.
+//! The outermost middleware: request id, limits per address, whole-request timeout, panics, error answers, access log.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -10,15 +10,18 @@ use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
-use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{ConnectionType, Method};
 use actix_web::{Error, HttpMessage};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use tokio::time::Instant;
 
+use crate::address_limit::has_credentials;
 use crate::context::{RequestContext, is_sane};
-use crate::{PROBLEM_JSON, Problem, StatusCode};
+use crate::{
+    AddressLimits, PROBLEM_JSON, Problem, StatusCode, TrustedProxies, connections, cors, metrics, rate,
+};
 
 /// The header that carries the request id both ways.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -50,6 +53,8 @@ impl Default for EdgeLimits {
 pub struct Edge {
     limits: EdgeLimits,
     make_id: Arc<dyn Fn() -> String + Send + Sync>,
+    proxies: Arc<TrustedProxies>,
+    addresses: Option<Arc<AddressLimits>>,
 }
 
 impl Edge {
@@ -58,7 +63,23 @@ impl Edge {
         Self {
             limits,
             make_id: Arc::new(make_id),
+            proxies: Arc::default(),
+            addresses: None,
         }
+    }
+
+    /// Believes these proxies what they say about the client's address.
+    #[must_use]
+    pub fn trusting(mut self, proxies: TrustedProxies) -> Self {
+        self.proxies = Arc::new(proxies);
+        self
+    }
+
+    /// Limits what one address may do, before anything else is looked at.
+    #[must_use]
+    pub fn limiting_addresses(mut self, limits: Arc<AddressLimits>) -> Self {
+        self.addresses = Some(limits);
+        self
     }
 
     fn context(&self, request: &ServiceRequest) -> Rc<RequestContext> {
@@ -70,8 +91,23 @@ impl Edge {
         Rc::new(RequestContext {
             request_id,
             limits: self.limits,
+            address: self.proxies.client_address(request.request()),
             user_id: Cell::new(None),
+            standing: Cell::new(None),
         })
+    }
+
+    /// Refuses a request for where it comes from.
+    fn admit(&self, request: &ServiceRequest, asked: &Asked) -> Result<(), Problem> {
+        connections::check(request)?;
+        let address = asked.context.address;
+        if let Some(limits) = &self.addresses {
+            limits.charge(address)?;
+        }
+        match &asked.login_limits {
+            Some(limits) => limits.may_log_in(address),
+            None => Ok(()),
+        }
     }
 }
 
@@ -118,8 +154,17 @@ where
             method: request.method().clone(),
             route: request.match_pattern(),
             started: Instant::now(),
+            login_limits: (self.edge.addresses.clone()).filter(|_| has_credentials(request.headers())),
             context,
         };
+        if let Err(problem) = self.edge.admit(&request, &asked) {
+            let mut answer = asked.named(problem).response();
+            if answer.status() == StatusCode::SERVICE_UNAVAILABLE {
+                answer.head_mut().set_connection_type(ConnectionType::Close);
+            }
+            let response = asked.finish(request.into_response(answer));
+            return ready(Ok(response)).boxed_local();
+        }
         let service = Rc::clone(&self.service);
         async move {
             let answer = async move { service.call(request).await };
@@ -144,6 +189,8 @@ struct Asked {
     method: Method,
     route: Option<String>,
     started: Instant,
+    /// Where it counts if this is a login and fails.
+    login_limits: Option<Arc<AddressLimits>>,
     context: Rc<RequestContext>,
 }
 
@@ -152,13 +199,14 @@ impl Asked {
     fn finish(&self, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
         let mut response = match as_problem(&response) {
             Some(problem) => {
-                let problem = self.named(problem);
-                response.into_response(problem.response())
+                let mut answer = self.named(problem).response();
+                cors::carry_over(response.headers(), answer.headers_mut());
+                response.into_response(answer)
             }
             None => response,
         };
         self.mark(response.headers_mut());
-        self.log(response.status());
+        self.account(response.status());
         response
     }
 
@@ -171,7 +219,7 @@ impl Asked {
             .fold(self.named(problem), |problem, (name, value)| {
                 problem.header(name, value)
             });
-        self.log(problem.status());
+        self.account(problem.status());
         problem.into()
     }
 
@@ -195,21 +243,35 @@ impl Asked {
         if !headers.contains_key(header::CACHE_CONTROL) {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
+        if let Some(standing) = self.context.standing.get() {
+            rate::mark(headers, &standing);
+        }
     }
 
     fn route(&self) -> &str {
         self.route.as_deref().unwrap_or("unmatched")
     }
 
+    /// Counts and logs the answer.
+    fn account(&self, status: StatusCode) {
+        let took = self.started.elapsed();
+        metrics::answered(&self.method, self.route(), status, took);
+        if let (StatusCode::UNAUTHORIZED, Some(limits)) = (status, &self.login_limits) {
+            limits.login_failed(self.context.address);
+        }
+        self.log(status, took);
+    }
+
     /// The access log line. It never has the query string, the body or the token.
-    fn log(&self, status: StatusCode) {
-        let duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    fn log(&self, status: StatusCode, took: Duration) {
+        let duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         tracing::info!(
             target: "access",
-            method = self.method.as_str(),
+            method = metrics::method_name(&self.method),
             route = self.route(),
             status = status.as_u16(),
             duration_us,
+            address = tracing::field::display(self.context.address),
             request_id = self.context.request_id,
             user_id = self.context.user_id.get().map(tracing::field::display),
             "request answered"

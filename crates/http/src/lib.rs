@@ -15,24 +15,38 @@
 //! assert_eq!(body["title"], "Unprocessable Entity");
 //! ```
 
+mod address;
+mod address_limit;
 mod auth;
 mod body;
 mod cache;
+mod connections;
 mod context;
+mod cors;
 mod issuer;
 mod layer;
+mod metrics;
 mod problem;
 mod query;
+mod rate;
+mod rate_store;
 mod scope;
 mod verifier;
 
+pub use self::metrics::{Metrics, metrics_route};
 pub use actix_web::http::StatusCode;
+pub use address::{BadProxy, TrustedProxies, client_address};
+pub use address_limit::{AddressLimits, AddressRates};
 pub use auth::Authenticated;
-pub use body::{JsonBody, NoBody};
+pub use body::{BodyLimit, JsonBody, NoBody};
+pub use connections::{ConnectionCaps, Connections};
 pub use context::request_id;
+pub use cors::{BadOrigin, Origins};
 pub use issuer::{TokenIssuer, TokenRequest};
 pub use layer::{Edge, EdgeLimits};
 pub use problem::{PROBLEM_JSON, Problem};
 pub use query::QueryParams;
+pub use rate::{Bucket, RateLimits, RateOf};
+pub use rate_store::{LocalRates, RateKey, RateStore, RateStoreError, Standing};
 pub use scope::{Scope, Scopes};
 pub use verifier::{Identity, JwtError, JwtKey, JwtSettings, TokenVerifier};

@@ -1,0 +1,138 @@
+//! How many connections may be open, over real ones.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use actix_web::{App, HttpServer, web};
+use edge_http::{ConnectionCaps, Connections, Edge, EdgeLimits, TrustedProxies};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+/// Starts a server on a free port. It ends with the test's runtime.
+fn start(per_address: usize, total: usize, proxies: &[&str]) -> (SocketAddr, Connections) {
+    let caps = ConnectionCaps { per_address, total };
+    let connections = Connections::new(caps, TrustedProxies::parse(proxies).unwrap());
+    let app = || {
+        App::new()
+            .wrap(Edge::new(EdgeLimits::default(), || "made".to_owned()))
+            .route("/", web::get().to(|| async { "hello" }))
+    };
+    let server = HttpServer::new(app)
+        .workers(1)
+        .on_connect(connections.on_connect())
+        .bind(("127.0.0.1", 0))
+        .unwrap();
+    let address = server.addrs()[0];
+    actix_web::rt::spawn(server.disable_signals().run());
+    (address, connections)
+}
+
+/// Connects from one of the addresses of this machine.
+async fn connect(from: &str, to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{from}:0").parse().unwrap()).unwrap();
+    socket.connect(to).await.unwrap()
+}
+
+/// The answer to one request, and whether the server closed the connection behind it.
+async fn ask(stream: &mut TcpStream) -> (String, bool) {
+    stream.write_all(REQUEST).await.unwrap();
+    let mut answer = Vec::new();
+    loop {
+        let mut bytes = [0; 4_096];
+        let read = tokio::time::timeout(Duration::from_millis(300), stream.read(&mut bytes)).await;
+        match read {
+            Ok(Ok(0)) => return (String::from_utf8(answer).unwrap(), true),
+            Ok(Ok(read)) => answer.extend_from_slice(&bytes[..read]),
+            Ok(Err(error)) => panic!("{error}"),
+            Err(_) => return (String::from_utf8(answer).unwrap(), false),
+        }
+    }
+}
+
+/// Waits until so many connections are open.
+async fn until_open(connections: &Connections, open: usize) {
+    for _ in 0..500 {
+        if connections.open() == open {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{} are open, not {open}", connections.open());
+}
+
+async fn assert_served(stream: &mut TcpStream) {
+    let (answer, closed) = ask(stream).await;
+    assert!(answer.starts_with("HTTP/1.1 200") && !closed, "{answer}");
+}
+
+async fn assert_refused(stream: &mut TcpStream) {
+    let (answer, closed) = ask(stream).await;
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    assert!(answer.contains("\"code\":\"too_many_connections\""), "{answer}");
+    assert!(answer.to_lowercase().contains("connection: close"), "{answer}");
+    assert!(answer.to_lowercase().contains("x-request-id: made"), "{answer}");
+    assert!(closed, "{answer}");
+}
+
+#[actix_web::test]
+async fn an_address_above_its_cap_is_refused_and_takes_no_room_from_others() {
+    let (server, connections) = start(2, 3, &[]);
+    let mut first = connect("127.0.0.1", server).await;
+    let mut second = connect("127.0.0.1", server).await;
+    until_open(&connections, 2).await;
+    let mut above = Vec::new();
+    for opened in 3..6 {
+        above.push(connect("127.0.0.1", server).await);
+        until_open(&connections, opened).await;
+    }
+    let mut other = connect("127.0.0.2", server).await;
+    assert_served(&mut first).await;
+    assert_served(&mut other).await;
+    for stream in &mut above {
+        assert_refused(stream).await;
+    }
+    until_open(&connections, 3).await;
+    assert_eq!(connections.addresses(), 2);
+    assert_served(&mut second).await;
+    drop(first);
+    until_open(&connections, 2).await;
+    let mut again = connect("127.0.0.1", server).await;
+    assert_served(&mut again).await;
+}
+
+#[actix_web::test]
+async fn above_the_total_everybody_new_is_refused_and_nothing_stays_counted() {
+    let (server, connections) = start(10, 2, &[]);
+    let mut kept = Vec::new();
+    for (opened, from) in [(1, "127.0.0.1"), (2, "127.0.0.2")] {
+        kept.push(connect(from, server).await);
+        until_open(&connections, opened).await;
+    }
+    let mut above = connect("127.0.0.3", server).await;
+    assert_refused(&mut above).await;
+    for stream in &mut kept {
+        assert_served(stream).await;
+    }
+    drop((kept, above));
+    until_open(&connections, 0).await;
+    assert_eq!(connections.addresses(), 0);
+    assert_served(&mut connect("127.0.0.3", server).await).await;
+}
+
+#[actix_web::test]
+async fn a_trusted_proxy_has_no_cap_of_its_own() {
+    let (server, connections) = start(1, 3, &["127.0.0.9"]);
+    let mut kept = Vec::new();
+    for opened in 1..4 {
+        kept.push(connect("127.0.0.9", server).await);
+        until_open(&connections, opened).await;
+    }
+    for stream in &mut kept {
+        assert_served(stream).await;
+    }
+    assert_refused(&mut connect("127.0.0.9", server).await).await;
+}

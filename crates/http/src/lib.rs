@@ -15,6 +15,9 @@
 //! assert_eq!(body["title"], "Unprocessable Entity");
 //! ```
 
+mod api_key;
+mod audit;
+mod audit_chain;
 mod auth;
 mod body;
 mod cache;
@@ -27,10 +30,17 @@ mod jwt_settings;
 mod layer;
 mod problem;
 mod query;
+mod replay;
 mod scope;
+mod secret_box;
+mod signature;
+mod tickets;
 mod verifier;
 
 pub use actix_web::http::StatusCode;
+pub use api_key::{ApiKeyLayer, ApiKeyRecord, ApiKeyService, KeyStore};
+pub use audit::{AuditEntry, AuditLog};
+pub use audit_chain::{AuditDamage, AuditFault};
 pub use auth::Authenticated;
 pub use body::{JsonBody, NoBody};
 pub use context::request_id;
@@ -42,4 +52,7 @@ pub use layer::{Edge, EdgeLimits};
 pub use problem::{PROBLEM_JSON, Problem};
 pub use query::QueryParams;
 pub use scope::{Scope, Scopes};
+pub use secret_box::{SecretBox, SecretBoxError, new_hmac_secret, new_key_id};
+pub use signature::{KeyMaterial, SignedParts};
+pub use tickets::Tickets;
 pub use verifier::{InvalidToken, TokenVerifier};

@@ -223,7 +223,6 @@ async fn what_cannot_be_fetched_leaves_the_old_keys() {
     let large = ok(&json!({"keys": [other.jwk()], "filler": "x".repeat(70_000)}).to_string());
     let many = ok(&json!({"keys": vec![other.jwk(); 33]}).to_string());
     let fault = "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_owned();
-    let mut asked = 1;
     for (what, answer) in [
         ("a redirect", redirect),
         ("too large", large),
@@ -235,9 +234,9 @@ async fn what_cannot_be_fetched_leaves_the_old_keys() {
         server.say(answer);
         // A fetch that fails is tried again after a minute, the first one only when a token asks for it.
         assert!(verifier.verify(&other.token()).is_err());
+        let before = server.asked();
         pass(61).await;
-        asked += 1;
-        until(what, || server.asked() == asked).await;
+        until(what, || server.asked() == before + 1).await;
         settle().await;
         assert!(verifier.verify(&key.token()).is_ok(), "{what}");
         assert!(verifier.verify(&other.token()).is_err(), "{what}");

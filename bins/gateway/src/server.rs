@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use api::ApiState;
 use domain::Stamp;
 use embedded::{Embedded, Opened, Options};
-use http::{Edge, EdgeLimits, JwtKey, JwtSettings, TokenVerifier};
+use http::{Edge, EdgeLimits, IssuerSettings, JwtAlgorithm, JwtKeys, JwtSettings, TokenVerifier};
 use runtime::settings::{Algorithm, Environment, Mode};
 use runtime::{Clock, Ids, Settings, Shutdown};
 
@@ -183,14 +183,21 @@ async fn open(settings: &Settings) -> anyhow::Result<Embedded> {
 
 fn jwt(settings: &Settings) -> JwtSettings {
     let auth = &settings.auth;
+    let (algorithm, keys) = match auth.algorithm {
+        Algorithm::Hs256 => (JwtAlgorithm::Hs256, JwtKeys::Secret(auth.secret.clone())),
+        Algorithm::EdDsa => (
+            JwtAlgorithm::EdDsa,
+            JwtKeys::Public(auth.public_key.clone().unwrap_or_default()),
+        ),
+    };
     JwtSettings {
-        key: match auth.algorithm {
-            Algorithm::Hs256 => JwtKey::Hs256(auth.secret.clone()),
-            Algorithm::EdDsa => JwtKey::EdDsa(auth.public_key.clone().unwrap_or_default()),
-        },
-        issuer: auth.issuer.clone(),
-        audience: auth.audience.clone(),
-        leeway_secs: auth.leeway.as_secs(),
+        issuers: vec![IssuerSettings {
+            issuer: auth.issuer.clone(),
+            audience: auth.audience.clone(),
+            algorithm,
+            keys,
+            leeway_secs: auth.leeway.as_secs(),
+        }],
         cache_entries: TOKENS_REMEMBERED,
     }
 }

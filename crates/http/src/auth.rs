@@ -5,27 +5,26 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 
 use crate::context::RequestContext;
-use crate::{Identity, Problem, Scope, TokenVerifier};
+use crate::{Credential, Identity, Problem, Scope, TokenVerifier};
 
-/// A caller with a good token. Its rights are still to be asked for.
+/// A caller with a good token or a good signature. Its rights are still to be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Authenticated(pub Identity);
 
 impl Authenticated {
-    /// The caller of a request, by its `Authorization: Bearer` header.
+    /// The caller of a request, by what [`crate::ApiKeyLayer`] found or by its `Authorization: Bearer` header.
     ///
     /// # Errors
-    /// 401 without a good token, always with the same body; 500 where the service has no verifier.
+    /// 401 without a good signature or token, always with the same body; 500 where the service has no verifier.
     pub fn of(request: &HttpRequest) -> Result<Self, Problem> {
-        let verifier = request
-            .app_data::<web::Data<TokenVerifier>>()
-            .ok_or_else(|| Problem::internal("no token verifier is configured"))?;
-        let identity = bearer(request)
-            .and_then(|token| verifier.verify(token).ok())
-            .ok_or_else(unauthenticated)?;
+        let signed = request.extensions().get::<Identity>().copied();
+        let identity = match signed {
+            Some(identity) => identity,
+            None => by_token(request)?,
+        };
         if let Some(context) = RequestContext::of(request) {
             context.user_id.set(Some(identity.user_id));
         }
@@ -41,7 +40,11 @@ impl Authenticated {
             return Ok(self.0);
         }
         let wanted = scopes.first().map_or("", |scope| scope.word());
-        Err(Problem::of_status(StatusCode::FORBIDDEN).detail(format!("the token needs the scope {wanted}")))
+        let shown = match self.0.credential {
+            Credential::Token => "token",
+            Credential::ApiKey(_) => "API key",
+        };
+        Err(Problem::of_status(StatusCode::FORBIDDEN).detail(format!("the {shown} needs the scope {wanted}")))
     }
 }
 
@@ -54,6 +57,19 @@ impl FromRequest for Authenticated {
     }
 }
 
+/// The caller that a token names. Where an API key is shown too, nobody checked that: the service takes none.
+fn by_token(request: &HttpRequest) -> Result<Identity, Problem> {
+    let verifier = request
+        .app_data::<web::Data<TokenVerifier>>()
+        .ok_or_else(|| Problem::internal("no token verifier is configured"))?;
+    if request.headers().contains_key(crate::api_key::KEY) {
+        return Err(unauthenticated());
+    }
+    bearer(request)
+        .and_then(|token| verifier.verify(token).ok())
+        .ok_or_else(unauthenticated)
+}
+
 /// The token of the one `Authorization` header.
 fn bearer(request: &HttpRequest) -> Option<&str> {
     let mut headers = request.headers().get_all(header::AUTHORIZATION);
@@ -64,7 +80,8 @@ fn bearer(request: &HttpRequest) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
-fn unauthenticated() -> Problem {
+/// The one answer to every caller that is not known.
+pub(crate) fn unauthenticated() -> Problem {
     Problem::of_status(StatusCode::UNAUTHORIZED)
         .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
 }

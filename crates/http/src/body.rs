@@ -38,12 +38,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
         let payload = payload.take();
         async move {
             acceptable?;
-            let bytes = tokio::time::timeout(limits.body_timeout, read(payload, limits.body_bytes))
-                .await
-                .map_err(|_| {
-                    Problem::of_status(StatusCode::REQUEST_TIMEOUT).detail("the body did not arrive in time")
-                })??;
-            parse(&bytes).map(Self)
+            parse(&collect(payload, &limits).await?).map(Self)
         }
         .boxed_local()
     }
@@ -87,6 +82,15 @@ fn check_headers(request: &HttpRequest, limits: &EdgeLimits) -> Result<(), Probl
         Some(bytes) if bytes > limits.body_bytes as u64 => Err(too_large(limits.body_bytes)),
         _ => Ok(()),
     }
+}
+
+/// Reads a body to its end, within its limit and deadline.
+pub(crate) async fn collect(payload: Payload, limits: &EdgeLimits) -> Result<Bytes, Problem> {
+    tokio::time::timeout(limits.body_timeout, read(payload, limits.body_bytes))
+        .await
+        .map_err(|_| {
+            Problem::of_status(StatusCode::REQUEST_TIMEOUT).detail("the body did not arrive in time")
+        })?
 }
 
 async fn read(mut payload: Payload, limit: usize) -> Result<Bytes, Problem> {

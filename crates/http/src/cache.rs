@@ -5,16 +5,20 @@ use std::sync::{Mutex, PoisonError};
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-use crate::verifier::Identity;
+use crate::Identity;
 
 /// The key of a token. The token itself is not kept.
 type Key = [u8; 32];
 
-/// Who a verified token names, and the second in which it ends.
+/// Who a verified token names, and how long that holds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Verified {
     pub(crate) identity: Identity,
-    pub(crate) expires_secs: u64,
+    /// The last second in which the token is good.
+    pub(crate) ends_secs: u64,
+    /// The place of its issuer among the verifier's, and the generation of the issuer's keys that verified it.
+    pub(crate) issuer: usize,
+    pub(crate) generation: u64,
 }
 
 /// Two generations of at most half the capacity each. When the young one is full, the old one is forgotten; what is
@@ -48,7 +52,7 @@ impl TokenCache {
         key
     }
 
-    /// Who the token names, if it was verified before. The caller checks that it has not ended since.
+    /// Who the token names, if it was verified before. The caller checks that it still holds.
     pub(crate) fn get(&self, key: &Key) -> Option<Verified> {
         let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(verified) = generations.young.get(key) {
@@ -89,17 +93,21 @@ impl TokenCache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Scopes;
+    use crate::{Credential, Scopes};
 
     fn verified(user: u128) -> Verified {
         let identity = Identity {
             user_id: uuid::Uuid::from_u128(user),
             institution_id: None,
             scopes: Scopes::NONE,
+            expires_secs: Some(1),
+            credential: Credential::Token,
         };
         Verified {
             identity,
-            expires_secs: 1,
+            ends_secs: 1,
+            issuer: 0,
+            generation: 0,
         }
     }
 

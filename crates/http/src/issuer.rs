@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::verifier::SECRET_BYTES;
+use crate::jwt_keys::SECRET_BYTES;
 use crate::{JwtError, Scopes};
 
 /// Signs tokens with HS256.

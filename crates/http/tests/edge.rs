@@ -7,8 +7,8 @@ use actix_web::http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE,
 use actix_web::test::{TestRequest, init_service, read_body, try_call_service};
 use actix_web::{App, Error, HttpResponse, body::MessageBody, dev::ServiceResponse, web};
 use edge_http::{
-    Authenticated, Edge, EdgeLimits, JsonBody, JwtKey, JwtSettings, PROBLEM_JSON, Problem, QueryParams,
-    Scope, Scopes, StatusCode, TokenIssuer, TokenRequest, TokenVerifier,
+    Authenticated, Edge, EdgeLimits, IssuerSettings, JsonBody, JwtAlgorithm, JwtKeys, JwtSettings,
+    PROBLEM_JSON, Problem, QueryParams, Scope, Scopes, StatusCode, TokenIssuer, TokenRequest, TokenVerifier,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -54,10 +54,13 @@ async fn trade(caller: Authenticated) -> Result<String, Problem> {
 
 fn routes(config: &mut web::ServiceConfig) {
     let settings = JwtSettings {
-        key: JwtKey::Hs256(SecretString::from(SECRET)),
-        issuer: "us".to_owned(),
-        audience: "engine".to_owned(),
-        leeway_secs: 5,
+        issuers: vec![IssuerSettings {
+            issuer: "us".to_owned(),
+            audience: "engine".to_owned(),
+            algorithm: JwtAlgorithm::Hs256,
+            keys: JwtKeys::Secret(SecretString::from(SECRET)),
+            leeway_secs: 5,
+        }],
         cache_entries: 100,
     };
     config

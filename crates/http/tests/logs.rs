@@ -9,7 +9,10 @@ use actix_web::http::Method;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use actix_web::test::{TestRequest, init_service, read_body, try_call_service};
 use actix_web::{App, HttpResponse, web};
-use edge_http::{Authenticated, Edge, EdgeLimits, JsonBody, JwtKey, JwtSettings, Metrics, Problem};
+use edge_http::{
+    Authenticated, Edge, EdgeLimits, IssuerSettings, JsonBody, JwtAlgorithm, JwtKeys, JwtSettings, Metrics,
+    Problem,
+};
 use edge_http::{QueryParams, Scope, Scopes, TokenIssuer, TokenRequest, TokenVerifier};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -47,10 +50,13 @@ async fn break_down() -> HttpResponse {
 /// Asks a fresh app, and gives the status and the body.
 async fn ask(request: TestRequest) -> (u16, String) {
     let settings = JwtSettings {
-        key: JwtKey::Hs256(SecretString::from(SECRET)),
-        issuer: "us".to_owned(),
-        audience: "engine".to_owned(),
-        leeway_secs: 5,
+        issuers: vec![IssuerSettings {
+            issuer: "us".to_owned(),
+            audience: "engine".to_owned(),
+            algorithm: JwtAlgorithm::Hs256,
+            keys: JwtKeys::Secret(SecretString::from(SECRET)),
+            leeway_secs: 5,
+        }],
         cache_entries: 100,
     };
     let app = App::new()

@@ -16,7 +16,10 @@ use domain::{
     Order, OrderId, OrderRef, OrderState, Price, Progress, Quantity, Selection, SelfTradePrevention, Side,
     Stamp, Terms, TimeInForce, Trade, TransferKey, TransferKind, TransferReceipt, UserId,
 };
-use http::{Edge, EdgeLimits, JwtKey, JwtSettings, Scope, Scopes, TokenIssuer, TokenRequest, TokenVerifier};
+use http::{
+    Edge, EdgeLimits, IssuerSettings, JwtAlgorithm, JwtKeys, JwtSettings, Scope, Scopes, TokenIssuer,
+    TokenRequest, TokenVerifier,
+};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use trading::{
@@ -329,10 +332,13 @@ pub struct Answer {
 /// Asks a fresh app around the script. The request id is always `r-1`.
 pub async fn ask(script: &Arc<Script>, request: TestRequest) -> Answer {
     let settings = JwtSettings {
-        key: JwtKey::Hs256(SecretString::from(SECRET)),
-        issuer: "us".to_owned(),
-        audience: "engine".to_owned(),
-        leeway_secs: 5,
+        issuers: vec![IssuerSettings {
+            issuer: "us".to_owned(),
+            audience: "engine".to_owned(),
+            algorithm: JwtAlgorithm::Hs256,
+            keys: JwtKeys::Secret(SecretString::from(SECRET)),
+            leeway_secs: 5,
+        }],
         cache_entries: 100,
     };
     let state = ApiState {

@@ -1,0 +1,243 @@
+//! The audit log: who changed what, as lines of JSON that are chained by their hashes and synced one by one.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::path::Path;
+use std::thread::JoinHandle;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+use crate::Credential;
+use crate::audit_chain::{self, AuditFault, HASH_FIELD, LINE_BYTES, sha256_hex};
+
+/// How many entries may wait to be written.
+const QUEUE: usize = 1_024;
+/// How deep into the JSON of an entry is looked for secrets; what lies deeper is left out.
+const DEPTH: usize = 16;
+/// Parts of the names of fields whose values are left out.
+const SECRET_NAMES: [&str; 5] = ["secret", "token", "signature", "password", "authorization"];
+
+/// What was done.
+#[derive(Debug, Clone)]
+pub struct AuditEntry {
+    /// When, as RFC 3339 with microseconds.
+    pub at: String,
+    /// The user who did it.
+    pub actor: Uuid,
+    /// What the user was known by.
+    pub credential: Credential,
+    /// Where the request came from.
+    pub address: Option<IpAddr>,
+    /// What was asked for, such as `market.halt`.
+    pub action: Cow<'static, str>,
+    /// What it was asked for, such as `BTC-EUR`.
+    pub target: String,
+    /// How it was before.
+    pub before: Value,
+    /// How it is now.
+    pub after: Value,
+    /// What came of it, such as `done` or the code of a problem.
+    pub outcome: Cow<'static, str>,
+    /// The request.
+    pub request_id: String,
+}
+
+/// A line of the log, apart from its own hash.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Line {
+    pub(crate) seq: u64,
+    at: String,
+    actor: Uuid,
+    credential: String,
+    address: Option<IpAddr>,
+    action: String,
+    target: String,
+    before: Value,
+    after: Value,
+    outcome: String,
+    request_id: String,
+    pub(crate) prev: String,
+}
+
+/// Where the chain goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// How many lines there are: the `seq` of the last one.
+    pub(crate) seq: u64,
+    /// The hash of the last line, zeros where there is none.
+    pub(crate) hash: String,
+}
+
+struct Job {
+    entry: Box<AuditEntry>,
+    done: oneshot::Sender<io::Result<u64>>,
+}
+
+/// The audit log. One thread writes it; appending waits without holding up a worker.
+#[derive(Debug)]
+pub struct AuditLog {
+    jobs: Option<mpsc::Sender<Job>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl AuditLog {
+    /// Opens the log, or makes it. A last line that was cut off in the middle is moved to a file beside it, and the chain
+    /// goes on after the line before.
+    ///
+    /// Only the last lines are looked at: the whole chain is [`AuditLog::verify`]'s.
+    ///
+    /// # Errors
+    /// The file cannot be used, another process writes it, or its last lines are damaged otherwise.
+    pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
+        let (file, head) = audit_chain::open(path.as_ref())?;
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let writer = std::thread::Builder::new()
+            .name("audit".to_owned())
+            .spawn(move || Writer { file, head }.run(queue))?;
+        Ok(Self {
+            jobs: Some(jobs),
+            writer: Some(writer),
+        })
+    }
+
+    /// Appends an entry; its `seq` once the line is on the disk. Waits while 1,024 others do.
+    ///
+    /// Values of fields that are named like secrets are left out.
+    ///
+    /// # Errors
+    /// The entry is too large (`InvalidInput`), or it could not be written. After a failed write the log takes nothing more
+    /// until it is opened again, as nobody knows what of the line is on the disk.
+    pub async fn append(&self, entry: AuditEntry) -> io::Result<u64> {
+        let (done, written) = oneshot::channel();
+        let job = Job {
+            entry: Box::new(entry),
+            done,
+        };
+        let gone = || io::Error::other("the audit log's writer has ended");
+        let jobs = self.jobs.as_ref().ok_or_else(gone)?;
+        jobs.send(job).await.map_err(|_| gone())?;
+        written.await.map_err(|_| gone())?
+    }
+
+    /// Checks the whole chain of a log; how many lines it has. Reads the file: not for a worker.
+    ///
+    /// Lines that were cut off the end leave a shorter chain that is good: compare the count with one that was noted.
+    ///
+    /// # Errors
+    /// The first line that was altered, removed or moved.
+    pub fn verify(path: impl AsRef<Path>) -> Result<u64, AuditFault> {
+        audit_chain::verify(path.as_ref())
+    }
+}
+
+impl Drop for AuditLog {
+    /// Waits until what was taken is written.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the audit log's writer has panicked");
+        }
+    }
+}
+
+struct Writer {
+    file: File,
+    head: Head,
+}
+
+impl Writer {
+    fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+        let mut broken = false;
+        while let Some(job) = queue.blocking_recv() {
+            let result = if broken {
+                Err(io::Error::other("an earlier write to the audit log failed"))
+            } else {
+                self.write(*job.entry)
+            };
+            if let Err(error) = &result
+                && error.kind() != io::ErrorKind::InvalidInput
+                && !broken
+            {
+                broken = true;
+                tracing::error!(%error, "the audit log cannot be written");
+            }
+            // Who asked may have gone; the line stays.
+            let _ = job.done.send(result);
+        }
+    }
+
+    fn write(&mut self, entry: AuditEntry) -> io::Result<u64> {
+        let seq = self.head.seq + 1;
+        let text = line_of(entry, seq, &self.head.hash)?;
+        if text.len() > LINE_BYTES {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the audit entry is too large",
+            ));
+        }
+        let hash = sha256_hex(text.as_bytes());
+        self.file.write_all(format!("{text}\n").as_bytes())?;
+        self.file.sync_data()?;
+        self.head = Head { seq, hash };
+        Ok(seq)
+    }
+}
+
+/// The text of a line: the entry, then `prev`, then the hash of all that stands before it.
+fn line_of(entry: AuditEntry, seq: u64, prev: &str) -> io::Result<String> {
+    let line = Line {
+        seq,
+        at: entry.at,
+        actor: entry.actor,
+        credential: entry.credential.to_string(),
+        address: entry.address,
+        action: entry.action.into_owned(),
+        target: entry.target,
+        before: without_secrets(entry.before, DEPTH),
+        after: without_secrets(entry.after, DEPTH),
+        outcome: entry.outcome.into_owned(),
+        request_id: entry.request_id,
+        prev: prev.to_owned(),
+    };
+    let mut text = serde_json::to_string(&line)?;
+    // The hash takes the place of the closing brace.
+    text.pop();
+    let hash = sha256_hex(text.as_bytes());
+    text.push_str(HASH_FIELD);
+    text.push_str(&hash);
+    text.push_str("\"}");
+    Ok(text)
+}
+
+fn without_secrets(value: Value, depth: usize) -> Value {
+    if depth == 0 {
+        return Value::from("[left out]");
+    }
+    match value {
+        Value::Array(items) => items
+            .into_iter()
+            .map(|item| without_secrets(item, depth - 1))
+            .collect(),
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, value)| {
+                let plain = name.to_ascii_lowercase();
+                let secret = SECRET_NAMES.iter().any(|part| plain.contains(part));
+                let value = if secret {
+                    Value::from("[left out]")
+                } else {
+                    without_secrets(value, depth - 1)
+                };
+                (name, value)
+            })
+            .collect(),
+        other => other,
+    }
+}

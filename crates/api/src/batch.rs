@@ -2,18 +2,18 @@
 
 use std::collections::HashMap;
 
-use actix_web::Responder;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Json, ServiceConfig, post, resource};
+use actix_web::{HttpRequest, Responder};
 use futures_util::future::join_all;
-use http::{JsonBody, Problem};
+use http::{BodyLimit, Bucket, JsonBody, Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use trading::Caller;
 
 use crate::ApiState;
 use crate::amendment::AmendOrderBody;
-use crate::caller::Trader;
+use crate::caller::{self, BatchTrader, charge};
 use crate::entry::{self, by_either};
 use crate::order_view::OrderView;
 use crate::placement::PlaceOrderBody;
@@ -25,7 +25,8 @@ pub(crate) const ITEMS: usize = 50;
 pub(crate) const BODY_BYTES: usize = 64 * 1024;
 
 pub(crate) fn routes(config: &mut ServiceConfig) {
-    config.service(resource("/api/v1/orders/batch").route(post().to(batch)));
+    let batches = resource("/api/v1/orders/batch").app_data(BodyLimit(BODY_BYTES));
+    config.service(batches.route(post().to(batch)));
 }
 
 /// What a batch asks for.
@@ -119,11 +120,19 @@ impl BatchItem {
 }
 
 async fn batch(
-    Trader(caller): Trader,
+    BatchTrader(identity): BatchTrader,
+    request: HttpRequest,
     state: Data<ApiState>,
     JsonBody(body): JsonBody<BatchBody>,
 ) -> Result<impl Responder, Problem> {
     body.check()?;
+    let (cancels, others) = body.costs();
+    for (bucket, cost) in [(Bucket::Cancels, cancels), (Bucket::Orders, others)] {
+        if cost > 0 {
+            charge(&request, identity, bucket, cost).await?;
+        }
+    }
+    let caller = caller::caller(identity);
     entry::whole(
         &state,
         move |state| async move { Ok(run(state, caller, body).await) },

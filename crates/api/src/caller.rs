@@ -10,9 +10,7 @@ use actix_web::{FromRequest, HttpRequest};
 use domain::{InstitutionId, UserId};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use http::{
-    Authenticated, Bucket, Credential, Identity, Problem, Scope, client_address, request_id,
-};
+use http::{Authenticated, Bucket, Credential, Identity, Problem, Scope, client_address, request_id};
 use trading::Caller;
 
 use crate::ApiState;

@@ -51,9 +51,7 @@ pub(crate) fn entry(error: EntryError) -> Problem {
         EntryError::UnknownTier => {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "unknown_tier").detail("there is no such tier").field("tier")
         }
-        EntryError::UnknownApiKey => {
-            Problem::new(StatusCode::NOT_FOUND, "unknown_api_key").detail("there is no such API key")
-        }
+        EntryError::UnknownApiKey => unknown_api_key(),
         EntryError::ApiKeyTaken => Problem::new(StatusCode::CONFLICT, "api_key_taken")
             .detail("the id stands for another API key")
             .field("key_id"),
@@ -110,6 +108,11 @@ pub(crate) fn unknown_symbol() -> Problem {
 /// 404: the path names a market that does not exist.
 pub(crate) fn unknown_market() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "unknown_symbol").detail("there is no such market")
+}
+
+/// 404: there is no such API key.
+pub(crate) fn unknown_api_key() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "unknown_api_key").detail("there is no such API key")
 }
 
 /// 404: the caller has no such order, whoever else may have.

@@ -32,7 +32,7 @@ mod switch;
 mod wire;
 
 pub use placement::{BodyError, PlaceOrderBody};
-pub use state::{ApiState, Exchange};
+pub use state::{ApiState, Exchange, Reload, Reloaded};
 
 use actix_web::web::{self, ServiceConfig};
 

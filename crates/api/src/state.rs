@@ -3,14 +3,36 @@
 use std::fmt;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use domain::Stamp;
-use http::TokenVerifier;
+use http::{AuditLog, RateLimits, SecretBox, Tickets, TokenVerifier};
+use runtime::{Clock, Ids};
+use serde::Serialize;
 use trading::{Accounts, Feeds, Operations, OrderEntry, Queries};
 
 /// All that the API asks of an exchange, in whatever shape it runs.
 pub trait Exchange: OrderEntry + Queries + Feeds + Operations + Accounts {}
 
 impl<T: OrderEntry + Queries + Feeds + Operations + Accounts + ?Sized> Exchange for T {}
+
+/// What reading the settings again came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Reloaded {
+    /// What has changed at once.
+    pub applied: Vec<String>,
+    /// What differs and needs a restart.
+    pub needs_restart: Vec<String>,
+}
+
+/// Reads the settings again, while the exchange runs.
+#[async_trait]
+pub trait Reload: Send + Sync {
+    /// Reads them and applies what can be applied.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them; nothing has changed then.
+    async fn reload(&self) -> Result<Reloaded, Vec<String>>;
+}
 
 /// What the handlers share. Cheap to clone.
 #[derive(Clone)]
@@ -19,10 +41,29 @@ pub struct ApiState {
     pub exchange: Arc<dyn Exchange>,
     /// Checks tokens.
     pub verifier: Arc<TokenVerifier>,
-    /// The time, for callers to compare their clocks with.
-    pub now: Arc<dyn Fn() -> Stamp + Send + Sync>,
+    /// What callers may ask in a second.
+    pub limits: Arc<RateLimits>,
+    /// Where operators' acts are written down.
+    pub audit: Arc<AuditLog>,
+    /// Seals the secrets of API keys.
+    pub secrets: Arc<SecretBox>,
+    /// Tickets for WebSocket connections.
+    pub tickets: Arc<Tickets>,
+    /// Reads the settings again.
+    pub reload: Arc<dyn Reload>,
+    /// Where random ids come from.
+    pub ids: Ids,
+    /// Where time comes from.
+    pub clock: Clock,
     /// The version of the program.
     pub version: &'static str,
+}
+
+impl ApiState {
+    /// The time.
+    pub fn now(&self) -> Stamp {
+        Stamp::from_micros(self.clock.wall_us())
+    }
 }
 
 impl fmt::Debug for ApiState {

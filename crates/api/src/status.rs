@@ -21,7 +21,7 @@ async fn status(state: Data<ApiState>) -> impl Responder {
         "service": "trade-engine",
         "version": state.version,
         "status": "running",
-        "time": time((state.now)()),
+        "time": time(state.now()),
     }))
 }
 

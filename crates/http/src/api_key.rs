@@ -9,7 +9,7 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap};
-use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
+use actix_web::{Error, HttpMessage, HttpResponse};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
@@ -172,7 +172,9 @@ impl Gate {
         let shown = Shown::of(request.headers()).ok_or_else(unauthenticated)?;
         let record = self.keys.find(shown.key_id.as_str());
         let record = record
-            .filter(|record| !record.revoked && allows(record, client_address(request.request())))
+            .filter(|record| {
+                !record.revoked && allows(record, Some(crate::client_address(request.request())))
+            })
             .filter(|_| shown.is_in_time(self.now_ms()))
             .ok_or_else(unauthenticated)?;
         let body = take_body(request).await?;
@@ -288,10 +290,6 @@ fn allows(record: &ApiKeyRecord, address: Option<IpAddr>) -> bool {
             let address = address.to_canonical();
             addresses.iter().any(|network| network.contains(&address))
         })
-}
-
-fn client_address(request: &HttpRequest) -> Option<IpAddr> {
-    request.peer_addr().map(|address| address.ip())
 }
 
 /// Takes the body out of a request. What follows the head of a WebSocket handshake is none and stays.

@@ -1,10 +1,16 @@
 //! API keys by operators: make, list, revoke. A secret is shown once, when it is made.
 
+use std::net::IpAddr;
+
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Json, Path, ServiceConfig, delete, post, resource};
 use actix_web::{HttpResponse, Responder};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use domain::{ApiKey, ApiKeyId, FieldError, InstitutionId, KeyMaterial, Stamp, UserId};
-use http::{JsonBody, KeyId, NoBody, Problem, QueryParams, Scope, Scopes, parse_network};
+use http::{JsonBody, KeyId, NoBody, Problem, QueryParams, Scope, Scopes};
+use ipnet::IpNet;
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -137,13 +143,19 @@ fn made(state: &ApiState, body: KeyBody) -> Result<(ApiKey, Option<String>), Pro
         ("ED25519", None) => return Err(Problem::invalid_field("public_key", "is required for ED25519")),
         (_, Some(_)) => return Err(Problem::invalid_field("public_key", "is for ED25519 only")),
         (_, None) => {
-            let secret = http::new_hmac_secret_text(state.ids.random_bytes());
+            let secret = http::new_hmac_secret(state.ids.random_bytes());
+            let secret = secret.expose_secret().to_owned();
             let named = KeyId::new(&key_id).ok_or_else(|| Problem::internal("a key id of ours is none"))?;
-            let sealed = state.secrets.seal(named, secret.as_bytes()).map_err(Problem::internal)?;
+            let sealed = state
+                .secrets
+                .seal(named, secret.as_bytes())
+                .map_err(Problem::internal)?;
             (KeyMaterial::HmacSha256(sealed), Some(secret))
         }
     };
-    let institution_id = institution_id.as_deref().map(|text| id::<InstitutionId>("institution_id", text));
+    let institution_id = institution_id
+        .as_deref()
+        .map(|text| id::<InstitutionId>("institution_id", text));
     let key = ApiKey {
         key_id: id::<ApiKeyId>("key_id", &key_id).map_err(error::field)?,
         user_id: id::<UserId>("user_id", &user_id).map_err(error::field)?,
@@ -171,16 +183,25 @@ fn scopes_of(words: &[String]) -> Result<Scopes, Problem> {
 
 fn networks_of(texts: &[String]) -> Result<Vec<String>, Problem> {
     let network = |text: &String| {
-        parse_network(text)
+        let address = || text.parse::<IpAddr>().map(IpNet::from);
+        text.parse::<IpNet>()
+            .or_else(|_| address())
             .map(|network| network.to_string())
-            .ok_or_else(|| Problem::invalid_field("addresses", "must be addresses or networks such as 10.0.0.0/8"))
+            .map_err(|_| {
+                Problem::invalid_field("addresses", "must be addresses or networks such as 10.0.0.0/8")
+            })
     };
     texts.iter().map(network).collect()
 }
 
 fn public_key_of(text: &str) -> Result<[u8; 32], Problem> {
-    http::parse_ed25519(text)
-        .ok_or_else(|| Problem::invalid_field("public_key", "must be 32 bytes of Ed25519 public key in base64"))
+    STANDARD
+        .decode(text)
+        .ok()
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or_else(|| {
+            Problem::invalid_field("public_key", "must be 32 bytes of Ed25519 public key in base64")
+        })
 }
 
 #[derive(Debug, Deserialize)]
@@ -211,6 +232,9 @@ async fn revoke(
     let act = Act::new("api_key.revoke", &named).before(before.as_deref().map(KeyView::from));
     let outcome = state.exchange.revoke_api_key(named).await.map_err(error::entry);
     act.done(&state, &operator, outcome).await?;
-    let kept = state.exchange.api_key(&key_id).ok_or_else(error::unknown_api_key)?;
+    let kept = state
+        .exchange
+        .api_key(&key_id)
+        .ok_or_else(error::unknown_api_key)?;
     Ok(Json(KeyView::from(&*kept)))
 }

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use http::{AuditEntry, Problem};
 use serde::Serialize;
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::ApiState;
 use crate::caller::Operator;
@@ -77,15 +78,15 @@ impl Act {
             "operator's act"
         );
         let entry = AuditEntry {
-            at: time((state.now)()),
-            actor: operator.user_id.to_string(),
-            credential: operator.credential.to_string(),
-            address: operator.address.to_string(),
-            action: action.to_owned(),
+            at: time(state.now()),
+            actor: Uuid::from_u128(operator.user_id.as_u128()),
+            credential: operator.credential,
+            address: Some(operator.address),
+            action: action.into(),
             target,
             before,
             after,
-            outcome: text,
+            outcome: text.into(),
             request_id: operator.request_id.clone(),
         };
         match state.audit.append(entry).await {

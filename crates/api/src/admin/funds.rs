@@ -2,12 +2,14 @@
 
 use actix_web::Responder;
 use actix_web::web::{Data, Json, ServiceConfig, post, resource};
-use domain::{TransferKind, TransferReceipt, UserId};
+use domain::{Asset, TransferKey, TransferKind, TransferReceipt, UserId};
 use http::{JsonBody, Problem};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
+use super::audit::Act;
 use crate::ApiState;
-use crate::caller::FundsOperator;
+use crate::caller::{FundsOperator, Operator};
 use crate::error;
 use crate::wire::{DecimalText, id, time};
 
@@ -77,7 +79,7 @@ async fn withdraw(
 }
 
 async fn transfer(
-    operator: UserId,
+    operator: Operator,
     state: &ApiState,
     kind: TransferKind,
     body: TransferBody,
@@ -88,25 +90,23 @@ async fn transfer(
         asset,
         amount,
     } = body;
-    let key = id("key", &key).map_err(error::field)?;
-    let user_id = id("user_id", &user_id).map_err(error::field)?;
-    let asset = asset.parse().map_err(error::field)?;
+    let key: TransferKey = id("key", &key).map_err(error::field)?;
+    let user_id: UserId = id("user_id", &user_id).map_err(error::field)?;
+    let asset: Asset = asset.parse().map_err(error::field)?;
     let amount = amount.amount("amount").map_err(error::field)?;
     if amount.is_zero() {
         return Err(Problem::invalid_field("amount", "must be greater than 0"));
     }
+    let action = match kind {
+        TransferKind::Deposit => "funds.deposit",
+        TransferKind::Withdrawal => "funds.withdraw",
+    };
+    let act = Act::new(action, &key).after(json!({
+        "user_id": user_id.to_string(),
+        "asset": asset.to_string(),
+        "amount": amount.to_string(),
+    }));
     let outcome = state.exchange.transfer(kind, key, user_id, asset, amount).await;
-    tracing::info!(
-        target: "audit",
-        operator = %operator,
-        kind = ?kind,
-        user_id = %user_id,
-        asset = %asset,
-        amount = %amount,
-        done = outcome.is_ok(),
-        "funds transfer"
-    );
-    outcome
-        .map(|receipt| Json(ReceiptView::from(receipt)))
-        .map_err(error::entry)
+    let receipt = act.done(state, &operator, outcome.map_err(error::entry)).await?;
+    Ok(Json(ReceiptView::from(receipt)))
 }

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Json, Path, ServiceConfig, post, put, resource};
 use actix_web::{HttpResponse, Responder};
-use domain::{FieldError, Market, MarketNumber, MarketState, Selection, Symbol};
+use domain::{FieldError, Market, MarketDefinition, MarketNumber, MarketState, Selection, Symbol};
 use http::{JsonBody, Problem};
 use serde::Deserialize;
 use serde_json::json;
 use trading::{MarketView, Markets};
 
+use super::accounts::fee_rate;
+use super::audit::Act;
 use super::market_definition::DefineMarketBody;
 use crate::ApiState;
 use crate::caller::MarketsOperator;
@@ -23,6 +25,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
     config
         .service(resource("/api/v1/admin/markets").route(post().to(define)))
         .service(resource("/api/v1/admin/markets/{symbol}/state").route(put().to(set_state)))
+        .service(resource("/api/v1/admin/markets/{symbol}/fees").route(put().to(set_fees)))
         .service(resource("/api/v1/admin/orders/cancel").route(post().to(cancel_selected)));
 }
 
@@ -36,26 +39,24 @@ async fn define(
         .into_definition(|symbol| number_of(&markets, symbol))
         .map_err(error::field)?;
     let market = Market::new(definition.clone()).map_err(all_of)?;
-    let before = markets.by_symbol(market.symbol()).map(|view| view.state);
+    let known = markets.by_symbol(market.symbol());
+    let before = known.map(|view| view.state);
+    let market = Arc::new(market);
+    let new = MarketView {
+        market: Arc::clone(&market),
+        state: before.unwrap_or_default(),
+    };
+    let act = Act::new("market.define", &market.symbol())
+        .before(known.map(MarketBody::new))
+        .after(MarketBody::new(&new));
     let outcome = state.exchange.define_market(definition).await;
-    tracing::info!(
-        target: "audit",
-        operator = %operator,
-        symbol = %market.symbol(),
-        done = outcome.is_ok(),
-        "market definition"
-    );
-    outcome.map_err(error::entry)?;
+    act.done(&state, &operator, outcome.map_err(error::entry)).await?;
     let status = if before.is_some() {
         StatusCode::OK
     } else {
         StatusCode::CREATED
     };
-    let view = MarketView {
-        market: Arc::new(market),
-        state: before.unwrap_or_default(),
-    };
-    Ok(HttpResponse::build(status).json(MarketBody::new(&view)))
+    Ok(HttpResponse::build(status).json(MarketBody::new(&new)))
 }
 
 /// The number of a symbol's market, or the next free one. Numbers are never used again, and markets never go away.
@@ -89,22 +90,51 @@ async fn set_state(
     symbol: Path<String>,
     JsonBody(body): JsonBody<StateBody>,
 ) -> Result<impl Responder, Problem> {
-    let market = in_path(&state, &symbol)?.market;
+    let view = in_path(&state, &symbol)?;
+    let market = view.market;
     let wanted = wire::word("state", &body.state, MarketState::ALL, MarketState::word);
     let wanted = wanted.map_err(error::field)?;
+    let act = Act::new("market.state", &market.symbol())
+        .before(view.state.word())
+        .after(wanted.word());
     let outcome = state.exchange.set_market_state(market.number(), wanted).await;
-    tracing::info!(
-        target: "audit",
-        operator = %operator,
-        symbol = %market.symbol(),
-        state = wanted.word(),
-        done = outcome.is_ok(),
-        "market state change"
-    );
-    outcome.map_err(error::entry)?;
+    act.done(&state, &operator, outcome.map_err(error::entry)).await?;
     Ok(Json(
         json!({ "symbol": market.symbol().to_string(), "state": wanted.word() }),
     ))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FeesBody {
+    maker_fee: wire::DecimalText,
+    taker_fee: wire::DecimalText,
+}
+
+/// Changes what makers and takers pay from now on; orders that are live keep what they came in with.
+async fn set_fees(
+    MarketsOperator(operator): MarketsOperator,
+    state: Data<ApiState>,
+    symbol: Path<String>,
+    JsonBody(body): JsonBody<FeesBody>,
+) -> Result<impl Responder, Problem> {
+    let view = in_path(&state, &symbol)?;
+    let definition = MarketDefinition {
+        maker_fee: fee_rate("maker_fee", &body.maker_fee).map_err(error::field)?,
+        taker_fee: fee_rate("taker_fee", &body.taker_fee).map_err(error::field)?,
+        ..view.market.definition().clone()
+    };
+    let market = Market::new(definition.clone()).map_err(all_of)?;
+    let new = MarketView {
+        market: Arc::new(market),
+        state: view.state,
+    };
+    let act = Act::new("market.fees", &view.market.symbol())
+        .before(MarketBody::new(&view))
+        .after(MarketBody::new(&new));
+    let outcome = state.exchange.define_market(definition).await;
+    act.done(&state, &operator, outcome.map_err(error::entry)).await?;
+    Ok(Json(MarketBody::new(&new)))
 }
 
 #[derive(Debug, Deserialize)]
@@ -143,14 +173,8 @@ async fn cancel_selected(
             .transpose()
             .map_err(error::field)?,
     };
+    let act = Act::new("orders.cancel", &"orders").after(selection);
     let outcome = state.exchange.cancel_selected(selection).await;
-    tracing::info!(
-        target: "audit",
-        operator = %operator,
-        selection = ?selection,
-        done = outcome.is_ok(),
-        "mass cancel"
-    );
-    let cancelled = outcome.map_err(error::entry)?;
+    let cancelled = act.done(&state, &operator, outcome.map_err(error::entry)).await?;
     Ok(Json(json!({ "cancelled": cancelled })))
 }

@@ -1,12 +1,38 @@
-//! What operators do: funds, markets, mass cancels. Every action is logged with who did it.
+//! What operators do: funds, markets, accounts, API keys, mass cancels. Every act stands in the audit file.
 
+mod accounts;
+mod api_keys;
+mod audit;
 mod funds;
 mod market_definition;
 mod markets;
+mod reload;
 
 use actix_web::web::ServiceConfig;
+use http::Problem;
+
+use crate::ApiState;
+use crate::caller::Operator;
 
 pub(crate) fn routes(config: &mut ServiceConfig) {
     funds::routes(config);
     markets::routes(config);
+    accounts::routes(config);
+    api_keys::routes(config);
+    reload::routes(config);
+}
+
+/// Writes down that an operator asked for something without the right.
+///
+/// # Errors
+/// Always: the problem, or 500 where it cannot be written down.
+pub(crate) async fn refused<T>(
+    state: &ApiState,
+    operator: &Operator,
+    route: &str,
+    problem: Problem,
+) -> Result<T, Problem> {
+    audit::Act::new("refused", &route)
+        .done(state, operator, Err(problem))
+        .await
 }

@@ -1,0 +1,31 @@
+//! Reading the settings again, while the exchange runs.
+
+use actix_web::Responder;
+use actix_web::web::{Data, Json, ServiceConfig, post, resource};
+use http::{NoBody, Problem};
+
+use super::audit::Act;
+use crate::ApiState;
+use crate::caller::MarketsOperator;
+
+pub(crate) fn routes(config: &mut ServiceConfig) {
+    config.service(resource("/api/v1/admin/reload").route(post().to(reload)));
+}
+
+async fn reload(
+    MarketsOperator(operator): MarketsOperator,
+    state: Data<ApiState>,
+    _: NoBody,
+) -> Result<impl Responder, Problem> {
+    let outcome = state.reload.reload().await.map_err(|errors| {
+        Problem::new(
+            actix_web::http::StatusCode::UNPROCESSABLE_ENTITY,
+            "settings_refused",
+        )
+        .detail("the settings cannot be used; everything is as it was")
+        .with("errors", errors)
+    });
+    let act = Act::new("settings.reload", &"settings").after(outcome.as_ref().ok());
+    let report = act.done(&state, &operator, outcome).await?;
+    Ok(Json(report))
+}

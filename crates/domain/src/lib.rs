@@ -9,6 +9,7 @@ mod decimal;
 mod digest;
 mod entry;
 mod event;
+mod fee;
 mod ids;
 mod market;
 mod market_text;
@@ -32,11 +33,12 @@ pub use decimal::{DecimalError, format_units, parse_units};
 pub use digest::Digest;
 pub use entry::{EntryAccount, EntryType, LedgerEntry, Reference};
 pub use event::{Event, MarketEvent, Trade, TradeSide};
+pub use fee::FeeRate;
 pub use ids::{
     ApiKeyId, ClientOrderId, IdError, InstitutionId, MarketNumber, OrderId, RequestId, SessionId, TierName,
     TradeId, TransferKey, UserId,
 };
-pub use market::{Band, FeeRate, Market, MarketDefinition, MarketState};
+pub use market::{Band, Market, MarketDefinition, MarketState};
 pub use market_text::MarketText;
 pub use money::{Merge, MoneyInstruction, Release, Reserve, Settle, SettleLeg};
 pub use number::{Amount, Lots, Price, Quantity};

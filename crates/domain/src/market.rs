@@ -3,30 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Amount, FieldError, Lots, MarketNumber, Order, Price, Quantity, RejectReason, Side, Size, Symbol, Terms,
+    Amount, FeeRate, FieldError, Lots, MarketNumber, Order, Price, Quantity, RejectReason, Side, Size,
+    Symbol, Terms,
 };
 
 /// Units of 1e-8 in one.
 const ONE: u64 = 100_000_000;
 /// Market numbers fit 20 bits of a trade's id.
 const MARKET_NUMBERS: u32 = 1 << 20;
-
-/// A fee rate in parts of 1e-8, below 1: `100_000` is 0.1 %.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct FeeRate(pub u32);
-
-impl FeeRate {
-    /// The fee on what a party receives, rounded up to one unit; never more than what is received.
-    pub const fn of(self, received: Amount) -> Amount {
-        let parts = received.0 as u128 * self.0 as u128;
-        Amount(parts.div_ceil(ONE as u128) as u64)
-    }
-
-    /// Whether it is a rate at all: not the whole of what is received, nor more.
-    pub const fn is_below_one(self) -> bool {
-        (self.0 as u64) < ONE
-    }
-}
 
 /// How far a price may lie from a reference price, in parts of 1e-4 (basis points): `1_000` is 10 %.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -382,8 +366,8 @@ fn broken_rules(d: &MarketDefinition) -> Vec<FieldError> {
             "limit_band",
             "must be greater than 0",
         ),
-        (u64::from(d.maker_fee.0) < ONE, "maker_fee", "must be below 1"),
-        (u64::from(d.taker_fee.0) < ONE, "taker_fee", "must be below 1"),
+        (d.maker_fee.is_below_one(), "maker_fee", "must be below 1"),
+        (d.taker_fee.is_below_one(), "taker_fee", "must be below 1"),
         (d.max_open_orders > 0, "max_open_orders", "must be greater than 0"),
     ];
     let broken = rules.into_iter().filter(|(holds, ..)| !holds);

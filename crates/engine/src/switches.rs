@@ -25,7 +25,11 @@ pub(crate) struct Switches {
 impl Switches {
     /// Arms a user's switch, or sets it to another moment; false: there are too many.
     pub fn arm(&mut self, user_id: UserId, at: Stamp) -> bool {
-        if self.by_user.len() >= MOST && !self.by_user.contains_key(&user_id) {
+        self.arm_up_to(MOST, user_id, at)
+    }
+
+    fn arm_up_to(&mut self, most: usize, user_id: UserId, at: Stamp) -> bool {
+        if self.by_user.len() >= most && !self.by_user.contains_key(&user_id) {
             return false;
         }
         self.disarm(user_id);
@@ -104,15 +108,16 @@ mod tests {
     #[test]
     fn switches_are_counted_by_user_and_held_to_their_most() {
         let (mut switches, at) = (Switches::default(), Stamp::from_micros);
-        for user in 0..MOST as u128 {
-            assert!(switches.arm(UserId::from_u128(user), at(5)));
+        let mut arm = |user, end| switches.arm_up_to(100, UserId::from_u128(user), at(end));
+        for user in 0..100 {
+            assert!(arm(user, 5));
         }
-        let [first, late] = [0, MOST as u128].map(UserId::from_u128);
-        assert!(!switches.arm(late, at(4)));
-        assert!(switches.arm(first, at(6)), "who has one may set it anew");
+        assert!(!arm(100, 4));
+        assert!(arm(0, 6), "who has one may set it anew");
+        let [first, late] = [0, 100].map(UserId::from_u128);
         assert_eq!(switches.next(), Some((at(5), UserId::from_u128(1))));
         switches.disarm(first);
-        assert!(switches.arm(late, at(4)));
+        assert!(switches.arm_up_to(100, late, at(4)));
         assert_eq!(switches.next(), Some((at(4), late)));
         assert_eq!((switches.of(first), switches.of(late)), (None, Some(at(4))));
         assert!(switches.are_consistent());

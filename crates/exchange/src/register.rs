@@ -170,3 +170,115 @@ impl Register {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests may panic")]
+
+    use domain::{DefineTier, KeyMaterial};
+
+    use super::*;
+
+    const ALICE: UserId = UserId::from_u128(1);
+    const LAST: Stamp = Stamp::from_micros(100);
+
+    fn id() -> ApiKeyId {
+        "k".parse().unwrap()
+    }
+
+    fn gold() -> TierName {
+        "gold".parse().unwrap()
+    }
+
+    /// A tier, a user in it, and a key that is revoked.
+    fn register() -> Register {
+        let mut register = Register::default();
+        let (name, user_id) = (gold(), ALICE);
+        let tier = Tier {
+            name: name.clone(),
+            orders_per_second: None,
+            maker_fee: None,
+            taker_fee: None,
+        };
+        let key = ApiKey {
+            key_id: id(),
+            user_id,
+            institution_id: None,
+            label: String::new(),
+            material: KeyMaterial::Ed25519([0; 32]),
+            scope: String::new(),
+            addresses: Vec::new(),
+            created_at: LAST,
+            revoked_at: None,
+        };
+        for (at, command) in [
+            (1, Command::DefineTier(DefineTier { tier })),
+            (
+                2,
+                Command::SetAccountTier(SetAccountTier {
+                    user_id,
+                    tier: Some(name),
+                }),
+            ),
+            (50, Command::AddApiKey(Box::new(AddApiKey { key }))),
+            (60, Command::RevokeApiKey(RevokeApiKey { key_id: id() })),
+        ] {
+            let done = register.apply(Stamp::from_micros(at), &command);
+            assert_eq!(done, Some(Ok(())));
+        }
+        assert_eq!(register.apply(LAST, &Command::Tick), None);
+        register
+    }
+
+    #[test]
+    fn a_register_that_contradicts_itself_is_found() {
+        type Change = fn(&mut Register);
+        fn key(register: &mut Register) -> &mut ApiKey {
+            Arc::make_mut(register.keys.get_mut(&id()).unwrap())
+        }
+        assert_eq!(register().check(LAST), Ok(()));
+        let cases: [(RegisterFault, Change); 12] = [
+            (RegisterFault::Tier("other".parse().unwrap()), |register| {
+                let tier = Arc::clone(&register.tiers[&gold()]);
+                register.tiers.insert("other".parse().unwrap(), tier);
+            }),
+            (RegisterFault::Tier(gold()), |register| {
+                Arc::make_mut(register.tiers.get_mut(&gold()).unwrap()).orders_per_second = Some(0);
+            }),
+            (RegisterFault::Account(ALICE), |register| {
+                register.accounts.insert(ALICE, "other".parse().unwrap());
+            }),
+            (RegisterFault::Key(id()), |register| {
+                key(register).key_id = "l".parse().unwrap();
+            }),
+            (RegisterFault::Key(id()), |register| {
+                key(register).scope = "x".repeat(1_000);
+            }),
+            (RegisterFault::Key(id()), |register| {
+                key(register).user_id = UserId::from_u128(2);
+            }),
+            (RegisterFault::Key(id()), |register| {
+                key(register).created_at = Stamp::from_micros(61);
+            }),
+            (RegisterFault::Key(id()), |register| {
+                key(register).revoked_at = Some(Stamp::from_micros(101));
+            }),
+            (RegisterFault::Key(id()), |register| register.by_user.clear()),
+            (RegisterFault::List(ALICE), |register| {
+                register.by_user.get_mut(&ALICE).unwrap().push(id());
+            }),
+            (RegisterFault::List(ALICE), |register| {
+                let missing = "l".parse().unwrap();
+                register.by_user.get_mut(&ALICE).unwrap().push(missing);
+            }),
+            (RegisterFault::List(UserId::from_u128(2)), |register| {
+                register.by_user.insert(UserId::from_u128(2), Vec::new());
+            }),
+        ];
+        for (place, (fault, change)) in cases.into_iter().enumerate() {
+            let mut register = register();
+            change(&mut register);
+            assert_eq!(register.check(LAST), Err(fault), "case {place}");
+        }
+    }
+}

@@ -4,3 +4,5 @@
 mod instructions;
 #[cfg(test)]
 mod recorder;
+#[cfg(test)]
+mod timers;

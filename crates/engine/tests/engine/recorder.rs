@@ -177,7 +177,11 @@ impl Stage {
 
     /// Applies a command and checks that every live order, and nothing else, holds a reservation.
     pub fn apply(&mut self, command: &Command) -> Answer {
-        let at = Stamp::from_micros(5_000_000);
+        self.apply_at(Stamp::from_micros(5_000_000), command)
+    }
+
+    /// The same at another moment.
+    pub fn apply_at(&mut self, at: Stamp, command: &Command) -> Answer {
         let answer = self.engine.apply(at, command, &mut self.funds, &mut self.events);
         self.engine.check().unwrap();
         assert_eq!(self.funds.in_use(), self.engine.live_orders());

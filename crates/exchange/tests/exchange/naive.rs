@@ -239,9 +239,9 @@ impl Naive {
                 }
             }
             Command::OpenSession(open) => {
-                if self.sessions.iter().all(|(id, _)| *id != open.session_id) {
-                    self.sessions.push((open.session_id, open.user_id));
-                }
+                let session = (open.session_id, open.user_id);
+                let known = self.sessions.iter().any(|(id, _)| *id == open.session_id);
+                self.sessions.extend((!known).then_some(session));
             }
             Command::CloseSession(close) => {
                 let mut closed = self.sessions.extract_if(.., |(id, _)| *id == close.session_id);

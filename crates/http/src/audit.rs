@@ -241,3 +241,61 @@ fn without_secrets(value: Value, depth: usize) -> Value {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn entry() -> AuditEntry {
+        AuditEntry {
+            at: "2026-01-01T00:00:00.000000Z".to_owned(),
+            actor: Uuid::from_u128(7),
+            credential: Credential::Token,
+            address: None,
+            action: "market.halt".into(),
+            target: "BTC-EUR".to_owned(),
+            before: Value::Null,
+            after: Value::Null,
+            outcome: "done".into(),
+            request_id: "r-1".to_owned(),
+        }
+    }
+
+    #[tokio::test]
+    async fn after_a_write_that_failed_nothing_more_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.log");
+        std::fs::write(&path, "").unwrap();
+        // A file that is open for reading only stands for a disk that fails.
+        let file = File::open(&path).unwrap();
+        let (_, head) = audit_chain::open(&folder.path().join("other.log")).unwrap();
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let writer = std::thread::spawn(move || Writer { file, head }.run(queue));
+        let log = AuditLog {
+            jobs: Some(jobs),
+            writer: Some(writer),
+        };
+        let first = log.append(entry()).await.unwrap_err();
+        let second = log.append(entry()).await.unwrap_err();
+        assert_ne!(first.to_string(), second.to_string());
+        assert!(second.to_string().contains("earlier write"), "{second}");
+    }
+
+    #[test]
+    fn values_of_fields_named_like_secrets_are_left_out() {
+        let value = json!({
+            "id": "k1", "secret": "x", "API_Secret": {"a": 1}, "list": [{"access_token": "y", "n": 1}],
+            "X-API-Signature": "z"
+        });
+        assert_eq!(
+            without_secrets(value, DEPTH),
+            json!({
+                "id": "k1", "secret": "[left out]", "API_Secret": "[left out]",
+                "list": [{"access_token": "[left out]", "n": 1}], "X-API-Signature": "[left out]"
+            })
+        );
+        let deep = (0..100).fold(json!("secret"), |inner, _| json!([inner]));
+        assert!(!without_secrets(deep, DEPTH).to_string().contains("secret"));
+    }
+}

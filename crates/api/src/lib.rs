@@ -20,6 +20,7 @@ mod caller;
 mod candles;
 mod entry;
 mod error;
+mod key_store;
 mod ledger;
 mod markets;
 mod order_view;
@@ -31,6 +32,7 @@ mod status;
 mod switch;
 mod wire;
 
+pub use key_store::ApiKeys;
 pub use placement::{BodyError, PlaceOrderBody};
 pub use state::{ApiState, Exchange, Reload, Reloaded};
 

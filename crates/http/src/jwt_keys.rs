@@ -45,6 +45,8 @@ impl PartialEq for VerifyKey {
 pub(crate) enum KeySet {
     /// One key without a name.
     Single(VerifyKey),
+    /// A key without a name, and the one before it.
+    Successive(Box<[VerifyKey; 2]>),
     /// Keys by `kid`; the key of tokens without a `kid` has the empty name.
     Named(HashMap<Box<str>, VerifyKey>),
 }
@@ -65,6 +67,28 @@ impl KeySet {
     pub(crate) fn public(public: &str) -> Result<Self, JwtError> {
         let key = ed25519(public)?;
         Ok(Self::Single(VerifyKey { key, not_after: None }))
+    }
+
+    /// A key and the one before it, which is good up to this second.
+    pub(crate) fn successive(
+        current: &SecretString,
+        previous: &SecretString,
+        previous_until: u64,
+        algorithm: JwtAlgorithm,
+    ) -> Result<Self, JwtError> {
+        let key = |material: &SecretString| match algorithm {
+            JwtAlgorithm::Hs256 => hs256(material.expose_secret().as_bytes()),
+            JwtAlgorithm::EdDsa => ed25519(material.expose_secret()),
+        };
+        let current = VerifyKey {
+            key: key(current)?,
+            not_after: None,
+        };
+        let previous = VerifyKey {
+            key: key(previous)?,
+            not_after: Some(previous_until),
+        };
+        Ok(Self::Successive(Box::new([current, previous])))
     }
 
     /// A list of keys.
@@ -122,11 +146,15 @@ impl KeySet {
         Ok(Self::Named(named))
     }
 
-    /// The key that a token's `kid` names. A single key is meant by every name and by none.
-    pub(crate) fn find(&self, kid: Option<&str>) -> Option<&VerifyKey> {
+    /// The keys that a token's `kid` may mean: one, or a key without a name and the one before it. Keys without names are
+    /// meant by every name and by none.
+    pub(crate) fn find(&self, kid: Option<&str>) -> &[VerifyKey] {
         match self {
-            Self::Single(key) => Some(key),
-            Self::Named(named) => named.get(kid.unwrap_or_default()),
+            Self::Single(key) => std::slice::from_ref(key),
+            Self::Successive(keys) => keys.as_slice(),
+            Self::Named(named) => named
+                .get(kid.unwrap_or_default())
+                .map_or(&[], std::slice::from_ref),
         }
     }
 
@@ -134,6 +162,7 @@ impl KeySet {
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Single(_) => 1,
+            Self::Successive(_) => 2,
             Self::Named(named) => named.len(),
         }
     }

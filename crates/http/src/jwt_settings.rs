@@ -44,6 +44,15 @@ pub enum JwtKeys {
     Secret(SecretString),
     /// One public key, whatever `kid` a token names: base64url without padding, as the `x` of a JWK.
     Public(String),
+    /// A key without a name and the one before it, so that tokens of both are good until the old one's end.
+    Successive {
+        /// The secret of at least 32 bytes for HS256, the public key (`x` of a JWK) for EdDSA.
+        current: SecretString,
+        /// The one before it.
+        previous: SecretString,
+        /// The last second in which the previous one is good, since 1970.
+        previous_until: u64,
+    },
     /// 1 to 32 keys with names, so that a new key can come in before the old one goes.
     Listed(Vec<ListedKey>),
     /// A JWK set in a file, read at start and by [`crate::TokenVerifier::reload`].

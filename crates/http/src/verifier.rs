@@ -156,13 +156,15 @@ impl Issuer {
             return Err(InvalidToken);
         }
         let held = self.held();
-        let Some(key) = held.keys.find(kid) else {
+        let keys = held.keys.find(kid);
+        if keys.is_empty() {
             self.wanted.notify_one();
-            return Err(InvalidToken);
-        };
-        let claims = decode::<Claims>(token, &key.key, &self.validation)
-            .map_err(|_| InvalidToken)?
-            .claims;
+        }
+        let good = keys.iter().find_map(|key| {
+            let decoded = decode::<Claims>(token, &key.key, &self.validation);
+            decoded.ok().map(|decoded| (key, decoded.claims))
+        });
+        let (key, claims) = good.ok_or(InvalidToken)?;
         let ends_secs = claims
             .exp
             .saturating_add(self.leeway_secs)
@@ -188,6 +190,17 @@ fn read_keys(keys: &JwtKeys, algorithm: JwtAlgorithm) -> Result<(Source, KeySet)
     Ok(match (keys, algorithm) {
         (JwtKeys::Secret(secret), JwtAlgorithm::Hs256) => (Source::Settings, KeySet::secret(secret)?),
         (JwtKeys::Public(public), JwtAlgorithm::EdDsa) => (Source::Settings, KeySet::public(public)?),
+        (
+            JwtKeys::Successive {
+                current,
+                previous,
+                previous_until,
+            },
+            _,
+        ) => (
+            Source::Settings,
+            KeySet::successive(current, previous, *previous_until, algorithm)?,
+        ),
         (JwtKeys::Listed(keys), _) => (Source::Settings, KeySet::listed(keys, algorithm)?),
         (JwtKeys::File(path), _) => (Source::File(path.clone()), read_file(path, algorithm)?),
         (JwtKeys::Address(address), JwtAlgorithm::EdDsa) => (

@@ -1,40 +1,19 @@
 //! Settings as a whole: files, environment, defaults, and every kind of mistake.
 #![allow(clippy::unwrap_used, reason = "a test may fail so")]
 
+mod support;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use runtime::Settings;
-use runtime::settings::{
-    AuthSettings, Environment, FileSecrets, LogFormat, Market, Mode, SettingsError, Variables, find_file,
-};
+use runtime::settings::{Environment, LogFormat, Mode, Variables, find_file};
 use secrecy::ExposeSecret;
-
-fn fixture(name: &str) -> String {
-    std::fs::read_to_string(
-        Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/fixtures")
-            .join(name),
-    )
-    .unwrap()
-}
+use support::{fixture, load, problems};
 
 fn repository_file(path: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)).unwrap()
-}
-
-fn load(yaml: &str, pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-    Settings::from_yaml(yaml, &Variables::from_pairs(pairs.iter().copied()), &FileSecrets)
-}
-
-/// The problems as lines, sorted.
-fn problems(yaml: &str, pairs: &[(&str, &str)]) -> Vec<String> {
-    match load(yaml, pairs) {
-        Ok(_) => Vec::new(),
-        Err(SettingsError::Invalid(problems)) => problems.iter().map(ToString::to_string).collect(),
-        Err(other) => panic!("{other}"),
-    }
 }
 
 #[test]
@@ -165,6 +144,28 @@ fn every_kind_of_setting_can_come_from_the_environment() {
         &[
             ("TRADE_ENGINE_ENVIRONMENT", "staging"),
             ("TRADE_ENGINE_AUTH__SECRET", "12345678901234567890123456789012"),
+            (
+                "TRADE_ENGINE_AUTH__API_KEY_SECRET",
+                "21098765432109876543210987654321",
+            ),
+            ("TRADE_ENGINE_AUTH__PREVIOUS_UNTIL", "2026-08-01T02:00:00+02:00"),
+            (
+                "TRADE_ENGINE_AUTH__PREVIOUS_SECRET",
+                "11111111112222222222333333333344",
+            ),
+            (
+                "TRADE_ENGINE_AUTH__ISSUERS",
+                r#"[{"issuer": "id", "audience": "api", "algorithm": "EdDSA", "jwks_file": "/keys.json"}]"#,
+            ),
+            (
+                "TRADE_ENGINE_SERVER__CORS_ORIGINS",
+                r#"["https://app.example.com"]"#,
+            ),
+            ("TRADE_ENGINE_SERVER__DOCS_ENABLED", "false"),
+            ("TRADE_ENGINE_LIMITS__ORDERS_PER_SECOND", "1000"),
+            ("TRADE_ENGINE_WEBSOCKET__DEPTH_INTERVAL", "50ms"),
+            ("TRADE_ENGINE_HISTORY__MAX_LAG", "1m"),
+            ("TRADE_ENGINE_DEMO__ENABLED", "true"),
             ("TRADE_ENGINE_DATA_DIR", "/var/lib/trade-engine"),
             ("TRADE_ENGINE_SERVER__ADMIN_ON_PUBLIC", "true"),
             ("TRADE_ENGINE_SERVER__ANSWER_TIMEOUT", "1500ms"),
@@ -184,6 +185,17 @@ fn every_kind_of_setting_can_come_from_the_environment() {
     assert_eq!(settings.server.answer_timeout, Duration::from_millis(1500));
     assert_eq!(settings.server.trusted_proxies, ["10.0.0.0/8", "::1"]);
     assert_eq!(settings.embedded.archive_keep_bytes, 1 << 30);
+    assert_eq!(settings.server.cors_origins, ["https://app.example.com"]);
+    assert!(!settings.server.docs_enabled && settings.demo.enabled);
+    assert_eq!(settings.limits.orders_per_second, 1_000);
+    assert_eq!(settings.websocket.depth_interval, Duration::from_millis(50));
+    assert_eq!(settings.history.max_lag, Duration::from_secs(60));
+    assert_eq!(settings.auth.issuers[0].issuer, "id");
+    assert!(
+        settings
+            .show()
+            .contains("auth.previous_until = \"2026-08-01T00:00:00Z\"\n")
+    );
 }
 
 #[test]
@@ -205,7 +217,11 @@ matching:
     - {symbol: SOL/USDT, tick: "1e-2"}
     - {}
 embedded: {queue_capacity: -1, batch_max: 0}
-auth: {secret: short, algorithm: none}
+limits: {orders_per_second: 0, adress_burst: 1}
+websocket: {heartbeat: 30s, queue_frames: 1}
+history: {connections: 0}
+demo: {users: 1}
+auth: {secret: short, algorithm: none, issuers: [{issuer: a, algorithm: RS256, secret: x}], previous_until: soon}
 logging: {level: "a=b=c"}
 monitoring: {jaeger_enabled: true}
 "#;
@@ -224,12 +240,21 @@ monitoring: {jaeger_enabled: true}
             "TRADE_ENGINE_SERVER__HOST__NAME",
             "TRADE_ENGINE_SERVER__PORT",
             "auth.algorithm",
+            "auth.issuers[0].algorithm",
+            "auth.issuers[0].audience",
+            "auth.issuers[0].secret",
+            "auth.issuers[0].secret_file",
+            "auth.previous_until",
             "auth.secret",
             "database.password",
             "database.port",
+            "demo.users",
             "embedded.batch_max",
             "embedded.queue_capacity",
             "environment",
+            "history.connections",
+            "limits.adress_burst",
+            "limits.orders_per_second",
             "logging.level",
             "matching.markets[0].lott",
             "matching.markets[0].tick",
@@ -253,6 +278,8 @@ monitoring: {jaeger_enabled: true}
             "server.trusted_proxies[1]",
             "server.write_timeout",
             "servr",
+            "websocket.idle_timeout",
+            "websocket.queue_frames",
         ],
         "{found:#?}"
     );
@@ -345,169 +372,6 @@ fn each_mistake_names_its_field_and_rule() {
             found.iter().any(|line| line.starts_with(expected)),
             "{yaml}: {found:#?}"
         );
-    }
-}
-
-#[test]
-fn secrets_never_appear_in_what_is_shown_or_reported() {
-    let secret = "hunter2-hunter2-hunter2-hunter2-hunter2";
-    let address = format!("postgres://me:{secret}@db/name");
-    let pairs = [
-        ("TRADE_ENGINE_AUTH__SECRET", secret),
-        ("POSTGRES_PASSWORD", secret),
-        ("DATABASE_URL", address.as_str()),
-        ("RABBITMQ_PASSWORD", secret),
-        ("SECRET", secret),
-    ];
-    let settings = load("redis:\n  password: ${SECRET}", &pairs).unwrap();
-    assert_eq!(settings.redis.password.expose_secret(), secret);
-    for text in [settings.show(), format!("{settings:?}")] {
-        assert!(!text.contains("hunter2"), "{text}");
-    }
-    assert!(settings.show().contains("auth.secret = \"(redacted)\"\n"));
-
-    for yaml in [
-        "redis: {password: [hunter2]}",
-        "auth: {secret: {a: hunter2}}",
-        "database: {url: [hunter2]}",
-        "auth: {secret: hunter2}",
-    ] {
-        let found = problems(yaml, &[]);
-        assert!(
-            !found.is_empty() && !found.concat().contains("hunter2"),
-            "{yaml}: {found:?}"
-        );
-    }
-}
-
-#[test]
-fn secrets_can_come_from_files_but_not_from_both() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("secret");
-    std::fs::write(&path, "12345678901234567890123456789012\n").unwrap();
-    let yaml = format!("auth:\n  secret_file: {}", path.display());
-    assert_eq!(
-        load(&yaml, &[]).unwrap().auth.secret.expose_secret(),
-        "12345678901234567890123456789012"
-    );
-
-    let both = problems(
-        &yaml,
-        &[("TRADE_ENGINE_AUTH__SECRET", "12345678901234567890123456789012")],
-    );
-    assert_eq!(
-        both,
-        ["auth.secret: give either auth.secret or auth.secret_file, not both"]
-    );
-
-    std::fs::write(&path, "\n").unwrap();
-    assert!(problems(&yaml, &[])[0].starts_with("auth.secret_file: "));
-    std::fs::remove_file(&path).unwrap();
-    assert!(problems(&yaml, &[])[0].starts_with("auth.secret_file: cannot read"));
-}
-
-#[test]
-fn outside_development_default_secrets_are_refused() {
-    let good = (
-        "TRADE_ENGINE_AUTH__SECRET",
-        "a-secret-of-our-own-with-enough-bytes",
-    );
-    for environment in ["staging", "production"] {
-        let yaml = format!("environment: {environment}");
-        let found = problems(&yaml, &[]);
-        assert_eq!(found.len(), 1, "{found:?}");
-        assert!(
-            found[0].starts_with("auth.secret: the development secret is refused"),
-            "{found:?}"
-        );
-        assert!(
-            problems(
-                &yaml,
-                &[("TRADE_ENGINE_AUTH__SECRET", AuthSettings::DEVELOPMENT_SECRET)]
-            )
-            .len()
-                == 1
-        );
-        assert!(
-            problems(&yaml, &[good]).is_empty(),
-            "the other servers are not used when embedded"
-        );
-
-        let distributed = format!("{yaml}\nmode: distributed");
-        let rule = "a default or empty password is refused outside development";
-        assert_eq!(
-            problems(
-                &distributed,
-                &[good, ("DATABASE_URL", "postgres://postgres:postgres@db/x")]
-            ),
-            [
-                format!("database.url: {rule}"),
-                format!("rabbitmq.password: {rule}"),
-                format!("redis.password: {rule}")
-            ]
-        );
-        let own = [
-            good,
-            ("POSTGRES_PASSWORD", "x1"),
-            ("REDIS_PASSWORD", "x2"),
-            ("RABBITMQ_PASSWORD", "x3"),
-        ];
-        assert!(problems(&distributed, &own).is_empty());
-    }
-}
-
-#[test]
-fn one_json_variable_replaces_the_markets() {
-    let json = r#"[{"symbol":"ETH/USDT","taker_fee":"0.002"},
-        {"symbol":"ETH/BTC","tick":"0.00001","lot":"0.001","min_quantity":"0.001","max_quantity":"50000","max_price":"1"}]"#;
-    let settings = load(&fixture("plan.yaml"), &[("TRADE_ENGINE_MATCHING__MARKETS", json)]).unwrap();
-    let markets = settings.matching.markets();
-    assert_eq!(markets.len(), 2);
-    let usual = &Settings::default().matching.markets()[1];
-    assert_eq!(
-        markets[0],
-        Market {
-            taker_fee: "0.002".to_owned(),
-            ..usual.clone()
-        }
-    );
-    assert_eq!(
-        (markets[1].maker_fee.as_str(), &markets[1].initial_price),
-        ("0.001", &None)
-    );
-
-    let found = problems("", &[("TRADE_ENGINE_MATCHING__MARKETS", "[{")]);
-    assert_eq!(
-        found,
-        ["matching.markets: invalid type: string \"[{\", expected a sequence"]
-    );
-}
-
-#[test]
-fn the_default_markets_keep_the_numbers_inside_their_limits() {
-    let units = |text: &str| {
-        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-        format!("{whole}{fraction:0<8}").parse::<i128>().unwrap()
-    };
-    let one = 100_000_000;
-    for market in Settings::default().matching.markets() {
-        let [tick, lot, least, most, top] = [
-            &market.tick,
-            &market.lot,
-            &market.min_quantity,
-            &market.max_quantity,
-            &market.max_price,
-        ]
-        .map(|text| units(text));
-        assert!(top % tick == 0 && top / tick < 1 << 32, "{market:?}");
-        assert!(least % lot == 0 && most % lot == 0 && least < most, "{market:?}");
-        assert!(
-            tick * lot % one == 0,
-            "price x quantity is exact in units of 1e-8: {market:?}"
-        );
-        assert!(top * most / one < 1 << 63, "{market:?}");
-        let initial = units(market.initial_price.as_ref().unwrap());
-        assert!(initial % tick == 0 && initial < top, "{market:?}");
     }
 }
 

@@ -71,7 +71,9 @@ impl Settings {
         secret::resolve(&mut settings, &merged, secrets, &mut problems);
         for problem in rules::check(&settings) {
             // A field that could not even be read holds its default now: no second complaint about it.
-            if !problems.iter().any(|earlier| earlier.path == problem.path) {
+            let file = format!("{}_file", problem.path);
+            let complained = |earlier: &Problem| earlier.path == problem.path || earlier.path == file;
+            if !problems.iter().any(complained) {
                 problems.push(problem);
             }
         }

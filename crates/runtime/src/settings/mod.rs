@@ -1,28 +1,35 @@
 //! Typed settings: read from a YAML file and the environment over defaults, checked all at once.
 
+mod auth;
 mod duration;
 mod expand;
 mod load;
 mod market;
 mod problem;
+mod reload;
 mod rules;
 mod secret;
 mod sections;
 mod services;
 mod show;
+mod timestamp;
+mod traffic;
 mod tree;
 mod urls;
 mod variables;
 
+pub use auth::{Algorithm, AuthSettings, Issuer, IssuerSettings, KeySource, PreviousKey};
 pub use load::find_file;
 pub use market::{Market, MarketEntry, MatchingSettings};
 pub use problem::{Problem, SettingsError};
+pub use reload::{ReloadPlan, reloadable};
 pub use secret::{FileSecrets, SecretError, SecretProvider};
 pub use sections::{
-    Algorithm, AuthSettings, EmbeddedSettings, LogFormat, LogOutput, LoggingSettings, MonitoringSettings,
-    ServerSettings,
+    DemoSettings, EmbeddedSettings, HistorySettings, LogFormat, LogOutput, LoggingSettings,
+    MonitoringSettings, ServerSettings,
 };
 pub use services::{DatabaseSettings, RabbitmqSettings, RedisSettings};
+pub use traffic::{LimitsSettings, WebsocketSettings};
 pub use variables::Variables;
 
 use std::path::PathBuf;
@@ -41,6 +48,10 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Listeners and their limits.
     pub server: ServerSettings,
+    /// How much each caller may ask for.
+    pub limits: LimitsSettings,
+    /// `/ws`.
+    pub websocket: WebsocketSettings,
     /// PostgreSQL (distributed).
     pub database: DatabaseSettings,
     /// Redis (distributed).
@@ -51,12 +62,19 @@ pub struct Settings {
     pub matching: MatchingSettings,
     /// The exchange in one process.
     pub embedded: EmbeddedSettings,
-    /// Tokens.
+    /// The stored history (embedded).
+    pub history: HistorySettings,
+    /// Tokens and API keys.
     pub auth: AuthSettings,
     /// Logs.
     pub logging: LoggingSettings,
     /// Metrics and traces.
     pub monitoring: MonitoringSettings,
+    /// Invented trading.
+    pub demo: DemoSettings,
+    /// What loading found doubtful but not wrong, to be logged once logs are set up. It is no setting itself.
+    #[serde(skip)]
+    pub warnings: Vec<Problem>,
 }
 
 impl Default for Settings {
@@ -66,14 +84,19 @@ impl Default for Settings {
             mode: Mode::default(),
             data_dir: PathBuf::from("./data"),
             server: ServerSettings::default(),
+            limits: LimitsSettings::default(),
+            websocket: WebsocketSettings::default(),
             database: DatabaseSettings::default(),
             redis: RedisSettings::default(),
             rabbitmq: RabbitmqSettings::default(),
             matching: MatchingSettings::default(),
             embedded: EmbeddedSettings::default(),
+            history: HistorySettings::default(),
             auth: AuthSettings::default(),
             logging: LoggingSettings::default(),
             monitoring: MonitoringSettings::default(),
+            demo: DemoSettings::default(),
+            warnings: Vec::new(),
         }
     }
 }

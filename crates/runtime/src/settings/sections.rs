@@ -1,12 +1,10 @@
-//! The sections of the settings that need no other server: listeners, embedded exchange, tokens, logs, monitoring.
+//! The sections of the settings that need no other server: listeners, embedded exchange, history, demo, logs, monitoring.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::{duration, secret};
+use super::duration;
 
 /// Listeners and their limits.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -37,8 +35,14 @@ pub struct ServerSettings {
     pub shutdown_timeout: Duration,
     /// Addresses or networks (CIDR) whose X-Forwarded-For counts.
     pub trusted_proxies: Vec<String>,
+    /// Origins whose pages may call the API, exactly as browsers send them: `https://app.example.com`.
+    pub cors_origins: Vec<String>,
     /// The largest body of a request, in bytes.
     pub max_body_bytes: usize,
+    /// The largest body of a request that carries many orders, in bytes.
+    pub max_batch_bytes: usize,
+    /// Whether the public port shows the API's description and the page that explains it.
+    pub docs_enabled: bool,
 }
 
 impl Default for ServerSettings {
@@ -54,7 +58,10 @@ impl Default for ServerSettings {
             write_timeout: Duration::from_secs(60),
             shutdown_timeout: Duration::from_secs(30),
             trusted_proxies: Vec::new(),
+            cors_origins: Vec::new(),
             max_body_bytes: 16 * 1024,
+            max_batch_bytes: 64 * 1024,
+            docs_enabled: true,
         }
     }
 }
@@ -90,56 +97,55 @@ impl Default for EmbeddedSettings {
     }
 }
 
-/// How tokens are checked.
+/// How far the stored history may fall behind the exchange before new orders are refused.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct AuthSettings {
-    /// The `iss` that a token must bear.
-    pub issuer: String,
-    /// The `aud` that a token must bear.
-    pub audience: String,
-    /// The only algorithm that is accepted.
-    pub algorithm: Algorithm,
-    /// The shared signing secret, at least 32 bytes. The default is public and refused outside development.
-    #[serde(serialize_with = "secret::serialize")]
-    pub secret: SecretString,
-    /// A file that holds the secret instead.
-    pub secret_file: Option<PathBuf>,
-    /// The issuer's Ed25519 public key, base64url without padding, for EdDSA.
-    pub public_key: Option<String>,
-    /// How far the clocks of issuer and server may differ, at most 5 seconds.
+pub struct HistorySettings {
+    /// Journal bytes that may wait to be stored.
+    pub max_lag_bytes: u64,
+    /// Changed orders that may wait to be stored.
+    pub max_lag_orders: u64,
+    /// How long the oldest change may wait to be stored.
     #[serde(with = "duration")]
-    pub leeway: Duration,
+    pub max_lag: Duration,
+    /// Connections that read the history.
+    pub connections: u32,
 }
 
-impl AuthSettings {
-    /// The signing secret of development. Everybody knows it.
-    pub const DEVELOPMENT_SECRET: &str = "development-secret-that-everybody-knows";
-}
-
-impl Default for AuthSettings {
+impl Default for HistorySettings {
     fn default() -> Self {
         Self {
-            issuer: "trade-engine".to_owned(),
-            audience: "trade-engine-api".to_owned(),
-            algorithm: Algorithm::Hs256,
-            secret: SecretString::from(Self::DEVELOPMENT_SECRET),
-            secret_file: None,
-            public_key: None,
-            leeway: Duration::from_secs(5),
+            max_lag_bytes: 64 * 1024 * 1024,
+            max_lag_orders: 50_000,
+            max_lag: Duration::from_secs(30),
+            connections: 2,
         }
     }
 }
 
-/// Signature algorithms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Algorithm {
-    /// HMAC with SHA-256 and a shared secret.
-    #[serde(rename = "HS256")]
-    Hs256,
-    /// Ed25519 with a public key.
-    #[serde(rename = "EdDSA")]
-    EdDsa,
+/// Invented trading, so that book, trades and candles live. Refused in production.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DemoSettings {
+    /// Whether anybody trades.
+    pub enabled: bool,
+    /// The same seed gives the same orders.
+    pub seed: u64,
+    /// Funded users, the market maker among them.
+    pub users: u32,
+    /// Orders of all users together.
+    pub orders_per_second: u32,
+}
+
+impl Default for DemoSettings {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            seed: 1,
+            users: 20,
+            orders_per_second: 20,
+        }
+    }
 }
 
 /// Logs.

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::problem::Problem;
-use super::{MarketEntry, Settings};
+use super::{IssuerSettings, MarketEntry, Settings};
 
 /// One step from the root of the tree to a leaf.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +93,7 @@ fn collect_leaves(node: &Value, known: &Value, path: &mut Vec<Step>, leaves: &mu
             }
         }
         (Value::Array(items), Value::Array(_)) if items.iter().any(Value::is_object) => {
-            let entry = serde_json::to_value(MarketEntry::default()).unwrap_or_default();
+            let entry = entry_of(path);
             for (index, item) in items.iter().enumerate() {
                 path.push(Step::Index(index));
                 let before = leaves.len();
@@ -107,6 +107,16 @@ fn collect_leaves(node: &Value, known: &Value, path: &mut Vec<Step>, leaves: &mu
         }
         (leaf, _) => leaves.push((path.clone(), leaf.clone())),
     }
+}
+
+/// What an entry of the list of tables at `path` has by default.
+fn entry_of(path: &[Step]) -> Value {
+    let entry = match text(path).as_str() {
+        "matching.markets" => serde_json::to_value(MarketEntry::default()),
+        "auth.issuers" => serde_json::to_value(IssuerSettings::default()),
+        _ => return Value::Null,
+    };
+    entry.unwrap_or_default()
 }
 
 fn only(path: &[Step], leaf: Value) -> Value {
@@ -158,11 +168,17 @@ fn text(path: &[Step]) -> String {
 
 /// What serde says, except where it would repeat a secret.
 fn rule(path: &[Step], leaf: &Value, error: &serde_json::Error) -> String {
-    let secret =
-        matches!(path.last(), Some(Step::Key(key)) if ["password", "secret", "url"].contains(&key.as_str()));
-    if secret && !leaf.is_string() {
-        "must be text: put it in quotes".to_owned()
-    } else {
-        error.to_string()
+    let secret = |key: &String| key == "url" || key.ends_with("password") || key.ends_with("secret");
+    if matches!(path.last(), Some(Step::Key(key)) if secret(key)) && !leaf.is_string() {
+        return "must be text: put it in quotes".to_owned();
     }
+    // A whole section as a text (JSON that is broken, in an environment variable) may hold a secret anywhere.
+    let whole = match path {
+        [list @ .., Step::Index(_)] => list,
+        table => table,
+    };
+    if ["auth", "auth.issuers", "database", "redis", "rabbitmq"].contains(&text(whole).as_str()) {
+        return "must be a table, auth.issuers a list of tables; in the environment in JSON".to_owned();
+    }
+    error.to_string()
 }

@@ -132,6 +132,12 @@ fn at_one_moment_expiries_come_first_then_switches_by_time_and_user() {
          at 12:00:30; tick",
         "armed x 12:00:30; expired b time_in_force; expired d time_in_force; cancelled c dead_mans_switch",
     );
+    // where the expiries fill a chunk, no switch runs out before the next
+    check(
+        "1000 times buy b{} 1 @ 90 by x gtd 12:00:30; buy c 1 @ 91 by y; after y 30000; at 12:00:30; tick; switch y; tick; \
+         switch y",
+        "armed y 12:00:30; 1000 x expired b# time_in_force; switch y 12:00:30; cancelled c dead_mans_switch; switch y none",
+    );
     check(
         "buy b 1 @ 90 by w; buy c 1 @ 91 by x; buy d 1 @ 92 by y; after x 30000; after w 30000; after y 20000; \
          at 12:01; tick",

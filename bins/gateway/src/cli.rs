@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -9,6 +10,7 @@ use runtime::settings::{Variables, find_file};
 use runtime::{Settings, Shutdown, telemetry};
 
 use crate::journal_command::JournalCommand;
+use crate::reload::Source;
 use crate::server::check_mode;
 use crate::token::TokenCommand;
 
@@ -55,7 +57,7 @@ impl Cli {
         let file = find_file(self.config, &variables);
         let settings = Settings::load(file.as_deref(), &variables)?;
         match self.command.unwrap_or(Command::Run) {
-            Command::Run => serve(settings),
+            Command::Run => serve(settings, file, variables),
             Command::Token(token) => token.execute(&settings),
             Command::Journal(journal) => journal.execute(&settings),
             Command::Config(ConfigCommand::Check) => {
@@ -67,8 +69,13 @@ impl Cli {
     }
 }
 
-fn serve(settings: Settings) -> anyhow::Result<()> {
-    let _level = telemetry::init(&settings.logging)?;
+fn serve(settings: Settings, file: Option<PathBuf>, variables: Variables) -> anyhow::Result<()> {
+    let level = telemetry::init(&settings.logging)?;
+    let source = Source {
+        file,
+        variables,
+        level: Some(Arc::new(level)),
+    };
     let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let tokio = tokio.context("the asynchronous runtime does not start")?;
     tokio.block_on(async {
@@ -76,7 +83,7 @@ fn serve(settings: Settings) -> anyhow::Result<()> {
         shutdown
             .listen_for_signals()
             .context("signals cannot be listened to")?;
-        crate::run(settings, shutdown).await
+        crate::run(settings, Some(source), shutdown).await
     })
 }
 

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use domain::{Amount, TransferKey, TransferKind, UserId};
+use domain::{Amount, Tier, TierName, TransferKey, TransferKind, UserId};
 use runtime::Settings;
-use trading::Operations;
+use trading::{Accounts, Operations};
 use uuid::Uuid;
 
 use crate::cli::say;
@@ -35,11 +35,33 @@ pub(crate) fn user_id(name: &str) -> Option<Uuid> {
         .map(|(_, id)| Uuid::from_u128(*id))
 }
 
-/// Deposits the funds: once, since the keys stay the same.
+/// The tier of the development users, who must not meet the usual limit when they try things out.
+const TIER: &str = "development";
+/// Requests a second of that tier.
+const TIER_RATE: u32 = 10_000;
+
+/// Deposits the funds, once, since the keys stay the same; and puts the traders into a tier of their own.
 ///
 /// # Errors
 /// The exchange refuses.
-pub(crate) async fn fund(exchange: &impl Operations) -> anyhow::Result<()> {
+pub(crate) async fn fund(exchange: &(impl Operations + Accounts)) -> anyhow::Result<()> {
+    let name: TierName = TIER.parse()?;
+    if !exchange.tiers().iter().any(|tier| tier.name == name) {
+        let tier = Tier {
+            name: name.clone(),
+            orders_per_second: Some(TIER_RATE),
+            maker_fee: None,
+            taker_fee: None,
+        };
+        let done = exchange.define_tier(tier).await;
+        done.map_err(|error| anyhow!("the development tier cannot be defined: {error}"))?;
+        for (user, id) in USERS.iter().filter(|(name, _)| *name != "operator") {
+            let done = exchange
+                .set_account_tier(UserId::from_u128(*id), Some(name.clone()))
+                .await;
+            done.map_err(|error| anyhow!("{user} cannot be put into the development tier: {error}"))?;
+        }
+    }
     for (name, id) in USERS.iter().filter(|(name, _)| *name != "operator") {
         for (asset, amount) in FUNDS {
             let key: TransferKey = format!("development-{name}-{asset}").parse()?;

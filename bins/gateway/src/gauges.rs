@@ -22,7 +22,10 @@ pub(crate) async fn watch(exchange: Arc<Embedded>, connections: Connections, shu
     }
 }
 
-#[allow(clippy::cast_precision_loss, reason = "metrics are floats, and none of these passes 2^53")]
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "metrics are floats, and none of these passes 2^53"
+)]
 fn look(exchange: &Embedded, connections: &Connections) {
     let HistoryLag {
         seq,

@@ -5,10 +5,15 @@
 
 mod cli;
 mod development;
+mod edge;
+mod gauges;
 mod journal_command;
 mod markets;
+mod open;
+mod reload;
 mod server;
 mod token;
 
 pub use cli::{Cli, exit_code};
+pub use reload::Source;
 pub use server::{Gateway, run, start};

@@ -1,8 +1,9 @@
 //! The markets of the settings as definitions.
 
 use anyhow::anyhow;
-use domain::{MarketDefinition, MarketNumber, MarketText};
+use domain::{MarketDefinition, MarketNumber, MarketText, Symbol};
 use runtime::Settings;
+use trading::Markets;
 
 /// How many live orders a user may have.
 const MAX_OPEN_ORDERS: u32 = 10_000;
@@ -33,4 +34,11 @@ pub(crate) fn definitions(settings: &Settings) -> anyhow::Result<Vec<MarketDefin
             .map_err(|error| anyhow!("market {}: {error}", market.symbol))
     };
     markets.into_iter().map(definition).collect()
+}
+
+/// The number of a symbol's market, or the next free one.
+pub(crate) fn number(markets: &Markets, symbol: Symbol) -> MarketNumber {
+    let known = markets.by_symbol(symbol).map(|view| view.market.number());
+    let last = markets.all().iter().map(|view| view.market.number().0).max();
+    known.unwrap_or(MarketNumber(last.unwrap_or(0).saturating_add(1)))
 }

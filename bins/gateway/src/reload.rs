@@ -7,7 +7,7 @@ use api::{Reload, Reloaded};
 use async_trait::async_trait;
 use embedded::Embedded;
 use http::TokenVerifier;
-use runtime::settings::{ReloadPlan, Variables, reloadable};
+use runtime::settings::{ReloadPlan, SettingsError, Variables, reloadable};
 use runtime::telemetry::LevelHandle;
 use runtime::{Settings, Shutdown};
 use trading::{Operations, Queries};
@@ -16,7 +16,7 @@ use crate::edge::Guards;
 use crate::markets;
 
 /// Where settings come from.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Source {
     /// The file, if there is one.
     pub file: Option<PathBuf>,
@@ -39,10 +39,14 @@ pub(crate) struct Reloader {
 impl Reload for Reloader {
     async fn reload(&self) -> Result<Reloaded, Vec<String>> {
         let Some(source) = &self.source else {
-            return Err(vec!["this gateway was started without a file of settings".to_owned()]);
+            return Err(vec![
+                "this gateway was started without a file of settings".to_owned(),
+            ]);
         };
-        let new = Settings::load(source.file.as_deref(), &source.variables)
-            .map_err(|error| error.problems().iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        let new = Settings::load(source.file.as_deref(), &source.variables).map_err(|error| match error {
+            SettingsError::Invalid(problems) => problems.iter().map(ToString::to_string).collect(),
+            other => vec![other.to_string()],
+        })?;
         let definitions = markets::definitions(&new).map_err(|error| vec![error.to_string()])?;
         let plan = {
             let in_force = self.in_force.lock().unwrap_or_else(PoisonError::into_inner);
@@ -58,7 +62,9 @@ impl Reload for Reloader {
             mut needs_restart,
         } = plan;
         if let (Some(level), Some(handle)) = (&log_level, &source.level) {
-            handle.set(level).map_err(|error| vec![format!("logging.level: {error}")])?;
+            handle
+                .set(level)
+                .map_err(|error| vec![format!("logging.level: {error}")])?;
         }
         if let Some(limits) = &limits {
             self.guards.set_limits(limits);
@@ -67,7 +73,9 @@ impl Reload for Reloader {
         let verifier = Arc::clone(&self.verifier);
         let keys = tokio::task::spawn_blocking(move || verifier.reload()).await;
         if !matches!(keys, Ok(Ok(()))) {
-            return Err(vec!["auth.jwks_file: cannot be used; the keys stay as they were".to_owned()]);
+            return Err(vec![
+                "auth.jwks_file: cannot be used; the keys stay as they were".to_owned(),
+            ]);
         }
         let mut applied = Vec::new();
         for path in at_once {
@@ -77,7 +85,11 @@ impl Reload for Reloader {
                 applied.push(path);
             }
         }
-        needs_restart.extend(dropped_markets.into_iter().map(|symbol| format!("matching: {symbol} is no longer named")));
+        needs_restart.extend(
+            dropped_markets
+                .into_iter()
+                .map(|symbol| format!("matching: {symbol} is no longer named")),
+        );
         for market in markets {
             let Some(mut definition) = definitions
                 .iter()

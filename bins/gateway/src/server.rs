@@ -1,45 +1,50 @@
 //! Opening the exchange, binding the listeners, and stopping in order.
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpServer};
 use anyhow::{Context, bail};
 use api::ApiState;
-use domain::Stamp;
-use embedded::{Embedded, Opened, Options};
-use http::{Edge, EdgeLimits, IssuerSettings, JwtAlgorithm, JwtKeys, JwtSettings, TokenVerifier};
-use runtime::settings::{Algorithm, Environment, Mode};
+use embedded::Embedded;
+use http::{AuditLog, Metrics, Tickets, TokenVerifier};
+use runtime::settings::{Environment, Mode};
 use runtime::{Clock, Ids, Settings, Shutdown};
 
-use crate::{development, markets};
+use crate::edge::{Guards, jwt, secret_box};
+use crate::open::open;
+use crate::reload::{Reloader, Source};
+use crate::{development, gauges, reload};
 
 /// How long a client may take to send its headers.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(5);
-/// How many verified tokens are remembered.
-const TOKENS_REMEMBERED: usize = 10_000;
 /// The longest wait for a body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+/// The file of operators' acts in the exchange's folder.
+const AUDIT_FILE: &str = "audit.log";
 
 /// A gateway that listens.
 pub struct Gateway {
     /// Where the public API listens.
     pub public: SocketAddr,
+    /// Where `/ws` listens besides; none where `websocket_port` is 0.
+    pub websocket: Option<SocketAddr>,
     /// Where operators' calls are taken; none where `metrics_port` is 0.
     pub admin: Option<SocketAddr>,
     exchange: Arc<Embedded>,
-    public_server: Server,
-    admin_server: Option<Server>,
+    guards: Guards,
+    state: ApiState,
+    servers: Vec<Server>,
 }
 
 /// Runs a gateway until it is told to stop.
 ///
 /// # Errors
 /// The exchange cannot be opened, or an address is taken.
-pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
-    let gateway = start(&settings).await?;
+pub async fn run(settings: Settings, source: Option<Source>, shutdown: Shutdown) -> anyhow::Result<()> {
+    let gateway = start(&settings, source).await?;
     if settings.environment == Environment::Development {
         development::fund(&*gateway.exchange).await?;
         development::greet(&settings, gateway.public, gateway.admin)?;
@@ -58,44 +63,120 @@ pub(crate) fn check_mode(settings: &Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Opens the exchange and binds the listeners.
+/// Where the listeners are.
+#[derive(Debug)]
+struct Listeners {
+    public: TcpListener,
+    websocket: Option<TcpListener>,
+    admin: Option<TcpListener>,
+}
+
+impl Listeners {
+    fn bind(settings: &Settings) -> anyhow::Result<Self> {
+        let listener = |port| {
+            let address = (settings.server.host.as_str(), port);
+            TcpListener::bind(address)
+                .with_context(|| format!("cannot listen on {}:{port}", settings.server.host))
+        };
+        let optional = |port| match port {
+            0 => Ok(None),
+            port => listener(port).map(Some),
+        };
+        Ok(Self {
+            public: listener(settings.server.http_port)?,
+            websocket: optional(settings.server.websocket_port)?,
+            admin: optional(settings.server.metrics_port)?,
+        })
+    }
+}
+
+/// Opens the exchange and binds the listeners. `source` says where the settings can be read again.
 ///
 /// # Errors
 /// The exchange cannot be opened, or an address is taken.
-pub async fn start(settings: &Settings) -> anyhow::Result<Gateway> {
+pub async fn start(settings: &Settings, source: Option<Source>) -> anyhow::Result<Gateway> {
     check_mode(settings)?;
     let verifier = Arc::new(TokenVerifier::new(&jwt(settings))?);
-    let listener = |port| {
-        let address = (settings.server.host.as_str(), port);
-        TcpListener::bind(address)
-            .with_context(|| format!("cannot listen on {}:{port}", settings.server.host))
-    };
-    let public = listener(settings.server.http_port)?;
-    let admin = match settings.server.metrics_port {
-        0 => None,
-        port => Some(listener(port)?),
-    };
+    let listeners = Listeners::bind(settings)?;
+    let metrics = Metrics::install();
     let exchange = Arc::new(open(settings).await?);
+    let guards = Guards::new(settings, &exchange)?;
+    let audit_file = settings.data_dir.join(AUDIT_FILE);
+    let audit = tokio::task::spawn_blocking(move || AuditLog::open(audit_file)).await?;
+    let audit = audit.with_context(|| format!("{AUDIT_FILE} in {}", settings.data_dir.display()))?;
+    let reloader = Reloader {
+        source,
+        in_force: Mutex::new(settings.clone()),
+        guards: guards.clone(),
+        verifier: Arc::clone(&verifier),
+        exchange: Arc::clone(&exchange),
+    };
+    let ids = Ids::new(Clock::System);
     let state = ApiState {
         exchange: Arc::clone(&exchange) as Arc<dyn api::Exchange>,
         verifier,
-        now: Arc::new(|| Stamp::from_micros(Clock::System.wall_us())),
+        limits: Arc::clone(&guards.rates),
+        audit: Arc::new(audit),
+        secrets: Arc::new(secret_box(settings)?),
+        tickets: Arc::new(Tickets::new(ids.clone())),
+        reload: Arc::new(reloader),
+        ids,
+        clock: Clock::System,
         version: env!("CARGO_PKG_VERSION"),
     };
-    let public_address = public.local_addr()?;
-    let admin_address = admin.as_ref().map(TcpListener::local_addr).transpose()?;
-    let both = settings.server.admin_on_public;
-    let public_server = server(settings, public, state.clone(), true, both)?;
-    let admin_server = admin.map(|admin| server(settings, admin, state, false, true));
-    let admin_server = admin_server.transpose()?;
-    let admin = admin_address.map(tracing::field::display);
-    tracing::info!(public = %public_address, admin, "listening");
+    let public = listeners.public.local_addr()?;
+    let websocket = listeners
+        .websocket
+        .as_ref()
+        .map(TcpListener::local_addr)
+        .transpose()?;
+    let admin = listeners
+        .admin
+        .as_ref()
+        .map(TcpListener::local_addr)
+        .transpose()?;
+    let serve = |listener, faces| server(settings, listener, &state, &guards, &metrics, faces);
+    let faces = Faces {
+        public: true,
+        websocket: true,
+        admin: settings.server.admin_on_public,
+        metrics: false,
+    };
+    let mut servers = vec![serve(listeners.public, faces)?];
+    if let Some(listener) = listeners.websocket {
+        servers.push(serve(
+            listener,
+            Faces {
+                websocket: true,
+                ..Faces::default()
+            },
+        )?);
+    }
+    if let Some(listener) = listeners.admin {
+        let metrics = settings.monitoring.prometheus_enabled;
+        servers.push(serve(
+            listener,
+            Faces {
+                admin: true,
+                metrics,
+                ..Faces::default()
+            },
+        )?);
+    }
+    tracing::info!(
+        %public,
+        websocket = websocket.map(tracing::field::display),
+        admin = admin.map(tracing::field::display),
+        "listening"
+    );
     Ok(Gateway {
-        public: public_address,
-        admin: admin_address,
+        public,
+        websocket,
+        admin,
         exchange,
-        public_server,
-        admin_server,
+        guards,
+        state,
+        servers,
     })
 }
 
@@ -107,12 +188,23 @@ impl Gateway {
     pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
         let Self {
             exchange,
-            public_server,
-            admin_server,
+            guards,
+            state,
+            servers,
             ..
         } = self;
-        let servers = [Some(&public_server), admin_server.as_ref()];
-        let handles: Vec<ServerHandle> = servers.into_iter().flatten().map(Server::handle).collect();
+        reload::listen(Arc::clone(&state.reload), shutdown.clone())?;
+        let connections = guards.connections.clone();
+        let gauges = tokio::spawn(gauges::watch(
+            Arc::clone(&exchange),
+            connections,
+            shutdown.clone(),
+        ));
+        let keys = state.verifier.jwks_refresher().map(|refresher| {
+            let until = shutdown.clone();
+            tokio::spawn(refresher.run(async move { until.wait().await }))
+        });
+        let handles: Vec<ServerHandle> = servers.iter().map(Server::handle).collect();
         let announced = Arc::clone(&exchange);
         let stopper = tokio::spawn(async move {
             shutdown.wait().await;
@@ -122,112 +214,56 @@ impl Gateway {
                 handle.stop(true).await;
             }
         });
-        let admin = async {
-            match admin_server {
-                Some(server) => server.await,
-                None => Ok(()),
-            }
-        };
-        let served = tokio::try_join!(public_server, admin);
-        stopper.abort();
+        let served = futures_util::future::try_join_all(servers).await;
+        for task in [Some(stopper), Some(gauges), keys].into_iter().flatten() {
+            task.abort();
+        }
         tokio::task::spawn_blocking(move || exchange.stop()).await?;
         tracing::info!("stopped");
         served.map(|_| ()).context("a listener failed")
     }
 }
 
-async fn open(settings: &Settings) -> anyhow::Result<Embedded> {
-    let of = &settings.embedded;
-    let ids = Ids::new(Clock::System);
-    let options = Options {
-        queue_capacity: of.queue_capacity,
-        batch_max: of.batch_max,
-        snapshot_every: of.snapshot_every_commands,
-        journal: journal::Options {
-            segment_bytes: of.segment_bytes,
-            ..journal::Options::default()
-        },
-        min_free_bytes: of.min_free_bytes,
-        archive_keep_bytes: (of.archive_keep_bytes > 0).then_some(of.archive_keep_bytes),
-        answer_timeout: settings.server.answer_timeout,
-        hash_seed: u64::from_le_bytes(ids.random_bytes()),
-        ..Options::new(settings.data_dir.clone())
-    };
-    let definitions = markets::definitions(settings)?;
-    // The opening waits for its own threads, which an asynchronous thread must not.
-    let opened = tokio::task::spawn_blocking(move || Embedded::open(options, definitions)).await?;
-    let (exchange, found) =
-        opened.with_context(|| format!("the exchange in {}", settings.data_dir.display()))?;
-    let Opened {
-        snapshot,
-        replayed,
-        torn_tail,
-        skipped,
-        halted,
-    } = found;
-    for (path, reason) in skipped {
-        tracing::warn!(path = %path.display(), reason, "a snapshot could not be used");
-    }
-    if let Some(torn) = torn_tail {
-        tracing::warn!(
-            segment = %torn.segment.display(),
-            offset = torn.offset,
-            bytes = torn.bytes,
-            fault = %torn.fault,
-            "cut an unfinished batch that nobody was told of"
-        );
-    }
-    tracing::info!(snapshot, replayed, ?halted, "opened the exchange");
-    Ok(exchange)
-}
-
-fn jwt(settings: &Settings) -> JwtSettings {
-    let auth = &settings.auth;
-    let (algorithm, keys) = match auth.algorithm {
-        Algorithm::Hs256 => (JwtAlgorithm::Hs256, JwtKeys::Secret(auth.secret.clone())),
-        Algorithm::EdDsa => (
-            JwtAlgorithm::EdDsa,
-            JwtKeys::Public(auth.public_key.clone().unwrap_or_default()),
-        ),
-    };
-    JwtSettings {
-        issuers: vec![IssuerSettings {
-            issuer: auth.issuer.clone(),
-            audience: auth.audience.clone(),
-            algorithm,
-            keys,
-            leeway_secs: auth.leeway.as_secs(),
-        }],
-        cache_entries: TOKENS_REMEMBERED,
-    }
+/// What a listener shows.
+#[derive(Debug, Clone, Copy, Default)]
+struct Faces {
+    public: bool,
+    websocket: bool,
+    admin: bool,
+    metrics: bool,
 }
 
 fn server(
     settings: &Settings,
     listener: TcpListener,
-    state: ApiState,
-    public: bool,
-    admin: bool,
+    state: &ApiState,
+    guards: &Guards,
+    metrics: &Metrics,
+    faces: Faces,
 ) -> anyhow::Result<Server> {
-    let limits = EdgeLimits {
-        body_bytes: settings.server.max_body_bytes,
-        body_timeout: settings.server.read_timeout.min(BODY_TIMEOUT),
-        request_timeout: settings.server.write_timeout,
-    };
-    let ids = Ids::new(Clock::System);
-    let edge = Edge::new(limits, move || ids.uuid_v4().to_string());
+    let on_connect = guards.connections.on_connect();
+    let (state, guards, metrics) = (state.clone(), guards.clone(), metrics.clone());
     let server = HttpServer::new(move || {
-        App::new().wrap(edge.clone()).configure(|config| {
-            if public {
-                api::configure(config, &state);
-            }
-            if admin {
-                api::configure_admin(config, &state);
-            }
-        })
+        App::new()
+            .wrap(guards.api_keys.clone())
+            .wrap(guards.origins.cors())
+            .wrap(guards.edge.clone())
+            .app_data(actix_web::web::Data::new(metrics.clone()))
+            .configure(|config| {
+                if faces.public {
+                    api::configure(config, &state);
+                }
+                if faces.admin {
+                    api::configure_admin(config, &state);
+                }
+                if faces.metrics {
+                    http::metrics_route(config);
+                }
+            })
     });
     let server = server
         .disable_signals()
+        .on_connect(on_connect)
         .client_request_timeout(HEADERS_TIMEOUT)
         .shutdown_timeout(settings.server.shutdown_timeout.as_secs())
         .listen(listener)?;

@@ -90,6 +90,7 @@ macro_rules! operators {
     ($($(#[$doc:meta])* $name:ident with $scopes:expr;)*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone)]
+        #[allow(dead_code, reason = "who only looks need not be named")]
         pub(crate) struct $name(pub(crate) Operator);
 
         impl FromRequest for $name {

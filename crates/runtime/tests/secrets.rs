@@ -41,6 +41,8 @@ fn secrets_never_appear_in_what_is_shown_or_reported() {
         "database: {url: [hunter2]}",
         "auth: {secret: hunter2}",
         "auth: {previous_secret: [hunter2]}",
+        "auth: {previous_secret: 20260101}",
+        "auth: {api_key_secret: 20260101}",
         "auth: {api_key_secret: {a: hunter2}}",
         "auth: {api_key_secret: hunter2}",
         "auth: {issuers: [{secret: hunter2}]}",
@@ -52,7 +54,7 @@ fn secrets_never_appear_in_what_is_shown_or_reported() {
     ] {
         let found = problems(yaml, &[]);
         assert!(
-            !found.is_empty() && !found.concat().contains("hunter2"),
+            !found.is_empty() && !found.concat().contains("hunter2") && !found.concat().contains("2026"),
             "{yaml}: {found:?}"
         );
     }
@@ -143,6 +145,18 @@ fn every_secret_can_come_from_a_file_and_a_bad_file_is_named_by_its_field() {
             assert!(named && found[0].contains(why), "{field}: {found:?}");
         }
     }
+}
+
+#[test]
+fn a_missing_file_is_one_problem_and_not_also_a_public_secret() {
+    let yaml = "environment: production\nauth: {secret_file: /no/such/a, api_key_secret_file: /no/such/b}";
+    let found = problems(yaml, &[]);
+    assert!(
+        found.len() == 2
+            && found[0].starts_with("auth.api_key_secret_file: cannot read /no/such/b")
+            && found[1].starts_with("auth.secret_file: cannot read /no/such/a"),
+        "{found:?}"
+    );
 }
 
 #[cfg(unix)]

@@ -42,7 +42,7 @@ fn each_path_takes_effect_at_once_or_needs_a_restart() {
             vec!["server.cors_origins", "server.http_port"],
         ),
         (
-            "",
+            "matching: {tick_sizes: {BTC/USDT: '0.01'}}",
             "matching: {tick_sizes: {BTC/USDT: '0.1'}}",
             vec!["matching.tick_sizes.BTC/USDT"],
             vec![],
@@ -195,11 +195,52 @@ fn secrets_differ_even_where_only_a_file_holds_another_one() {
     }
 }
 
+#[test]
+fn no_secret_is_forgotten() {
+    let given = [
+        ("auth.api_key_secret", LONG),
+        ("auth.previous_secret", "the-secret-before-with-enough-bytes"),
+        ("auth.secret", LONG),
+        ("database.password", LONG),
+        ("database.url", "postgres://a:b@c/d"),
+        ("rabbitmq.password", LONG),
+        ("rabbitmq.url", "amqp://a:b@c/"),
+        ("redis.password", LONG),
+        ("redis.url", "redis://:a@b/"),
+    ];
+    let with = |changed: &str| {
+        let until = ("auth.previous_until", "2026-08-01T00:00:00Z");
+        let named = given.iter().chain([&until]).map(|(path, value)| {
+            let name = format!("TRADE_ENGINE_{}", path.to_ascii_uppercase().replace('.', "__"));
+            let end = if *path == changed { "x" } else { "" };
+            (name, format!("{value}{end}"))
+        });
+        let pairs: Vec<(String, String)> = named.collect();
+        let pairs: Vec<(&str, &str)> = pairs
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        load("", &pairs).unwrap()
+    };
+    let old = with("");
+    let shown = old.show();
+    let secrets: Vec<&str> = shown
+        .lines()
+        .filter_map(|line| line.strip_suffix(" = \"(redacted)\""))
+        .collect();
+    assert_eq!(secrets, given.map(|(path, _)| path));
+    for path in secrets {
+        let plan = reloadable(&old, &with(path));
+        let all: Vec<String> = plan.at_once.into_iter().chain(plan.needs_restart).collect();
+        assert_eq!(all, [path]);
+    }
+}
+
 /// Another value of the same kind.
 fn other(value: &Value) -> Value {
     match value {
         Value::Bool(value) => Value::from(!value),
-        Value::Number(number) => Value::from(number.as_u64().unwrap() - 1),
+        Value::Number(number) => Value::from(number.as_u64().unwrap() ^ 1),
         Value::String(text) if text.ends_with("ms") => Value::from(text.replace("100ms", "101ms")),
         _ => Value::Null,
     }

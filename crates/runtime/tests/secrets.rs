@@ -41,6 +41,8 @@ fn secrets_never_appear_in_what_is_shown_or_reported() {
         "database: {url: [hunter2]}",
         "auth: {secret: hunter2}",
         "auth: {previous_secret: [hunter2]}",
+        "auth: {previous_secret: 20260101}",
+        "auth: {api_key_secret: 20260101}",
         "auth: {api_key_secret: {a: hunter2}}",
         "auth: {api_key_secret: hunter2}",
         "auth: {issuers: [{secret: hunter2}]}",
@@ -52,7 +54,7 @@ fn secrets_never_appear_in_what_is_shown_or_reported() {
     ] {
         let found = problems(yaml, &[]);
         assert!(
-            !found.is_empty() && !found.concat().contains("hunter2"),
+            !found.is_empty() && !found.concat().contains("hunter2") && !found.concat().contains("2026"),
             "{yaml}: {found:?}"
         );
     }
@@ -88,30 +90,22 @@ fn secrets_can_come_from_files_but_not_from_both() {
 fn every_secret_can_come_from_a_file_and_a_bad_file_is_named_by_its_field() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("secret");
-    let issuer = |file: &str| format!("issuers: [{{issuer: a, audience: b, secret_file: {file}}}]");
-    let cases: [(&str, &dyn Fn(&str) -> String); 7] = [
-        ("auth.secret", &|file| format!("auth: {{secret_file: {file}}}")),
-        ("auth.previous_secret", &|file| {
-            format!("auth: {{previous_secret_file: {file}, previous_until: '2026-08-01T00:00:00Z'}}")
-        }),
-        ("auth.api_key_secret", &|file| {
-            format!("auth: {{api_key_secret_file: {file}}}")
-        }),
-        ("auth.issuers[0].secret", &|file| {
-            format!("auth: {{{}}}", issuer(file))
-        }),
-        ("database.password", &|file| {
-            format!("database: {{password_file: {file}}}")
-        }),
-        ("redis.password", &|file| {
-            format!("redis: {{password_file: {file}}}")
-        }),
-        ("rabbitmq.password", &|file| {
-            format!("rabbitmq: {{password_file: {file}}}")
-        }),
-    ];
-    for (field, yaml) in cases {
-        let yaml = yaml(&path.display().to_string());
+    for (field, yaml) in [
+        ("auth.secret", "auth: {secret_file: FILE}"),
+        (
+            "auth.previous_secret",
+            "auth: {previous_secret_file: FILE, previous_until: '2026-08-01T00:00:00Z'}",
+        ),
+        ("auth.api_key_secret", "auth: {api_key_secret_file: FILE}"),
+        (
+            "auth.issuers[0].secret",
+            "auth: {issuers: [{issuer: a, audience: b, secret_file: FILE}]}",
+        ),
+        ("database.password", "database: {password_file: FILE}"),
+        ("redis.password", "redis: {password_file: FILE}"),
+        ("rabbitmq.password", "rabbitmq: {password_file: FILE}"),
+    ] {
+        let yaml = yaml.replace("FILE", &path.display().to_string());
         std::fs::write(&path, "a-secret-of-our-own-with-enough-bytes\n").unwrap();
         let settings = load(&yaml, &[]).unwrap();
         let auth = &settings.auth;
@@ -151,6 +145,18 @@ fn every_secret_can_come_from_a_file_and_a_bad_file_is_named_by_its_field() {
             assert!(named && found[0].contains(why), "{field}: {found:?}");
         }
     }
+}
+
+#[test]
+fn a_missing_file_is_one_problem_and_not_also_a_public_secret() {
+    let yaml = "environment: production\nauth: {secret_file: /no/such/a, api_key_secret_file: /no/such/b}";
+    let found = problems(yaml, &[]);
+    assert!(
+        found.len() == 2
+            && found[0].starts_with("auth.api_key_secret_file: cannot read /no/such/b")
+            && found[1].starts_with("auth.secret_file: cannot read /no/such/a"),
+        "{found:?}"
+    );
 }
 
 #[cfg(unix)]

@@ -3,7 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use super::{AuthSettings, LimitsSettings, Market, Settings, secret};
+use super::{LimitsSettings, Market, Settings, secret};
 
 /// How to get from the settings in force to new ones. Paths only: values that may be secret never stand here.
 ///
@@ -42,7 +42,7 @@ pub fn reloadable(old: &Settings, new: &Settings) -> ReloadPlan {
     let auth_at_once = paths
         .iter()
         .filter(|path| path.starts_with("auth."))
-        .all(|path| is_key_path(path, &old.auth, &new.auth));
+        .all(|path| is_key_path(path));
     let (old_markets, new_markets) = (old.matching.markets(), new.matching.markets());
     paths.retain(|path| !path.starts_with("matching.") || old_markets != new_markets);
     let (at_once, needs_restart): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| {
@@ -72,28 +72,11 @@ fn not_among(markets: &[Market], known: impl Fn(&Market) -> bool) -> Vec<Market>
     markets.iter().filter(|market| !known(market)).cloned().collect()
 }
 
-/// Whether a path of `auth` only says which earlier keys or which file of keys are good.
-fn is_key_path(path: &str, old: &AuthSettings, new: &AuthSettings) -> bool {
-    let stays_a_file = |index: usize| {
-        let file = |auth: &AuthSettings| {
-            auth.issuers
-                .get(index)
-                .is_some_and(|issuer| issuer.jwks_file.is_some())
-        };
-        file(old) && file(new)
-    };
-    match path {
-        "auth.previous_secret"
-        | "auth.previous_secret_file"
-        | "auth.previous_public_key"
-        | "auth.previous_until" => true,
-        "auth.jwks_file" => old.jwks_file.is_some() && new.jwks_file.is_some(),
-        _ => path
-            .strip_prefix("auth.issuers[")
-            .and_then(|rest| rest.strip_suffix("].jwks_file"))
-            .and_then(|index| index.parse().ok())
-            .is_some_and(stays_a_file),
-    }
+/// Whether a path of `auth` only says which earlier keys or which file of keys are good. A file in the place of another
+/// key source changes the path of that one too.
+fn is_key_path(path: &str) -> bool {
+    let of_issuer = path.starts_with("auth.issuers[") && path.ends_with("].jwks_file");
+    path.starts_with("auth.previous_") || path == "auth.jwks_file" || of_issuer
 }
 
 /// Every path whose value differs, sorted.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use diesel::connection::SimpleConnection;
 use diesel::sql_types::BigInt;
 use diesel::{RunQueryDsl, SqliteConnection};
 use domain::{Market, MarketNumber, Stamp};
@@ -80,13 +81,11 @@ impl HistoryWriter {
             self.connection = Some(connection);
             return Ok(());
         };
-        let tick_lots = &self.tick_lots;
-        connection
-            .immediate_transaction(|connection| {
-                add(connection, tick_lots, &new)?;
-                advance(connection, last.last_seq, last.at)
-            })
-            .map_err(|error: HistoryError| error.in_file(&self.path))?;
+        transaction(&mut connection, |connection| {
+            add(connection, &self.tick_lots, &new)?;
+            advance(connection, last.last_seq, last.at)
+        })
+        .map_err(|error| error.in_file(&self.path))?;
         self.seq = last.last_seq;
         self.connection = Some(connection);
         Ok(())
@@ -98,6 +97,17 @@ fn open(path: &Path) -> Result<(SqliteConnection, u64), HistoryError> {
     let seq = schema::prepare(&mut connection, path).and_then(|()| schema::seq(&mut connection));
     let seq = seq.map_err(|error| error.in_file(path))?;
     Ok((connection, seq))
+}
+
+/// After an error the connection is to be closed: that rolls back. Diesel's own transaction would roll back itself, and
+/// hide the cause when SQLite has done so before, as it does when the disk is full.
+fn transaction(
+    connection: &mut SqliteConnection,
+    body: impl FnOnce(&mut SqliteConnection) -> Result<(), HistoryError>,
+) -> Result<(), HistoryError> {
+    connection.batch_execute("BEGIN IMMEDIATE")?;
+    body(connection)?;
+    Ok(connection.batch_execute("COMMIT")?)
 }
 
 /// The batches after this record, if each follows the one before.
@@ -151,4 +161,52 @@ fn advance(connection: &mut SqliteConnection, seq: u64, at: Stamp) -> Result<(),
         .bind::<BigInt, _>(micros(at))
         .execute(connection)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{EntryAccount, EntryType, LedgerEntry, Reference};
+
+    use super::*;
+
+    fn batch(first_seq: u64, lines: u32) -> HistoryBatch {
+        let line = |line| LedgerEntry {
+            seq: first_seq,
+            line,
+            account: EntryAccount::External,
+            asset: "BTC".parse().unwrap(),
+            available: 1,
+            reserved: 0,
+            entry_type: EntryType::Deposit,
+            reference: Reference::Transfer("k".repeat(100).parse().unwrap()),
+            at: Stamp::FIRST,
+        };
+        HistoryBatch {
+            first_seq,
+            last_seq: first_seq,
+            at: Stamp::FIRST,
+            orders: Vec::new(),
+            trades: Vec::new(),
+            entries: (0..lines).map(line).collect(),
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_an_error_and_the_same_batches_can_be_written_later() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("history.db");
+        let mut writer = HistoryWriter::open(&path).unwrap();
+        writer.write(&[batch(1, 1)]).unwrap();
+        // The limit holds for this connection only: the next write opens another.
+        let connection = writer.connection.as_mut().unwrap();
+        connection.batch_execute("PRAGMA max_page_count = 1").unwrap();
+        let batches = [batch(2, 5), batch(3, 20_000)];
+        let error = writer.write(&batches).unwrap_err();
+        assert!(error.to_string().contains("full"), "{error}");
+        assert_eq!(writer.seq(), 1);
+        writer.write(&batches).unwrap();
+        assert_eq!(writer.seq(), 3);
+        let mut connection = connection::reader(&path).unwrap();
+        assert_eq!(schema::seq(&mut connection).unwrap(), 3);
+    }
 }

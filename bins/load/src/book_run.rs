@@ -1,0 +1,4 @@
+//! Empty.
+pub(crate) async fn run(_: crate::cli::BookArgs) -> anyhow::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,4 @@
+//! Empty.
+pub(crate) async fn run(_: crate::cli::FanoutArgs) -> anyhow::Result<()> {
+    Ok(())
+}

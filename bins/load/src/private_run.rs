@@ -1,0 +1,4 @@
+//! Empty.
+pub(crate) async fn run(_: crate::cli::PrivateArgs) -> anyhow::Result<()> {
+    Ok(())
+}

@@ -4,6 +4,7 @@
 //! that no answer can delay.
 
 mod api;
+mod book;
 mod book_run;
 mod check;
 mod cli;
@@ -30,6 +31,7 @@ mod saturate;
 mod schedule;
 mod setup;
 mod tally;
+mod writer;
 mod ws;
 mod ws_lanes;
 

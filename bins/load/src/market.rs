@@ -107,6 +107,11 @@ impl Market {
         self.middle + side.sign() * TAKER_STEPS * self.step
     }
 
+    /// The allowed quantity that lies so many lots above the smallest.
+    pub(crate) const fn nth_quantity(&self, lots: i128) -> i128 {
+        self.smallest + lots * self.lot
+    }
+
     /// A quantity of one to ten times what is allowed at least.
     pub(crate) fn quantity(&self, dice: &mut Dice) -> i128 {
         let more = self.smallest * 9 / self.lot;

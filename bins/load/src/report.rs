@@ -105,6 +105,7 @@ pub(crate) fn write(path: Option<&Path>, report: &Value) -> anyhow::Result<()> {
 pub(crate) fn print(what: &str, totals: &Totals, lines: &[Line]) {
     let Totals {
         wanted_rate,
+        offered_rate: _,
         done_rate,
         done,
         refused,

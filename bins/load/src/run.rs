@@ -115,6 +115,8 @@ impl Session {
             return Ok(());
         }
         let server = EchoServer::start()?;
+        // The same arrivals as the gateway had.
+        self.step = 0;
         let driven = if self.arguments.saturate {
             let found = self.saturate(Some(&server)).await?;
             report["echo_steps"] = serde_json::to_value(&found.steps)?;

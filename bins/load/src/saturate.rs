@@ -9,7 +9,7 @@ use crate::run::Driven;
 
 /// Bisections after the first failure.
 const BISECTIONS: u32 = 5;
-/// The share of the wanted rate that must be done.
+/// The share of what arrived that must be done in time.
 const ENOUGH: f64 = 0.97;
 /// A rate beyond which nothing is sought.
 const HIGHEST: f64 = 1_000_000.0;
@@ -35,7 +35,7 @@ impl Step {
             ))
         } else if p99 > micros(limit) {
             Some(format!("p99 {:.1} ms", p99 as f64 / 1_000.0))
-        } else if totals.done_rate < rate * ENOUGH {
+        } else if totals.done_rate < totals.offered_rate * ENOUGH {
             Some(format!("{:.0}/s done", totals.done_rate))
         } else {
             None
@@ -144,6 +144,7 @@ mod tests {
         };
         let totals = Totals {
             wanted_rate: rate,
+            offered_rate: rate,
             done_rate: rate,
             done: 1,
             refused,

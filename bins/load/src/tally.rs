@@ -54,6 +54,8 @@ pub(crate) struct Line {
 pub(crate) struct Totals {
     /// Arrivals a second that were wanted.
     pub(crate) wanted_rate: f64,
+    /// Arrivals a second that came: with Poisson arrivals somewhat more or less.
+    pub(crate) offered_rate: f64,
     /// Answers with 2xx a second.
     pub(crate) done_rate: f64,
     pub(crate) done: u64,
@@ -153,8 +155,15 @@ impl Tally {
         }
         // Where answers came late, the time until the last of them counts, else a backlog would look like speed.
         let seconds = self.last_answer.max(end).saturating_sub(self.from).as_secs_f64();
+        let arrived = done + refused + unknown + not_sent;
+        let offered = end.saturating_sub(self.from).as_secs_f64();
         Ok(Totals {
             wanted_rate: wanted,
+            offered_rate: if offered > 0.0 {
+                arrived as f64 / offered
+            } else {
+                0.0
+            },
             done_rate: if seconds > 0.0 { done as f64 / seconds } else { 0.0 },
             done,
             refused,

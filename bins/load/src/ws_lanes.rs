@@ -198,7 +198,7 @@ impl Lane {
 }
 
 /// The number of the first field of this name, found without reading the rest.
-fn number(frame: &[u8], name: &str) -> Option<u64> {
+pub(crate) fn number(frame: &[u8], name: &str) -> Option<u64> {
     let needle = format!("\"{name}\":");
     let needle = needle.as_bytes();
     let from = frame.windows(needle.len()).position(|window| window == needle)? + needle.len();

@@ -23,6 +23,7 @@ mod output;
 mod owed;
 mod pacer;
 mod parallel;
+mod private;
 mod private_run;
 mod report;
 mod response;

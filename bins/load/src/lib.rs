@@ -38,3 +38,6 @@ mod ws_lanes;
 
 pub use cli::Cli;
 pub use output::exit_code;
+
+#[cfg(test)]
+mod tests;

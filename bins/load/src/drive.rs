@@ -153,6 +153,8 @@ pub(crate) trait Lanes {
     fn take(&mut self, protocol: Protocol, job: Job) -> Result<(), Job>;
     /// Nothing more will come.
     fn close(&mut self);
+    /// Takes back what still waits for a lane.
+    fn drain(&mut self) -> Vec<Job>;
 }
 
 /// How one run is driven.
@@ -201,10 +203,13 @@ pub(crate) async fn drive(
         arrive(plan, shared, lanes, due, choose())?;
     }
     lanes.close();
-    let patience = Instant::now() + plan.timeout * 2;
-    while shared.in_flight.get() > 0 && Instant::now() < patience {
-        tokio::time::sleep(Duration::from_millis(2)).await;
+    wait(shared, plan.timeout).await;
+    // What could not even be sent by now is given up.
+    for job in lanes.drain() {
+        shared.in_flight.set(shared.in_flight.get().saturating_sub(1));
+        give_up(shared, lanes.protocol(), job)?;
     }
+    wait(shared, plan.timeout * 2).await;
     if let Some(fault) = shared.fault.take() {
         return Err(fault);
     }
@@ -224,7 +229,6 @@ fn arrive(
     action: Action,
 ) -> anyhow::Result<()> {
     let protocol = lanes.protocol();
-    let op = action.op();
     let job = Job { due, action };
     let refused = if shared.in_flight.get() < plan.in_flight {
         lanes.take(protocol, job)
@@ -236,10 +240,21 @@ fn arrive(
             shared.in_flight.set(shared.in_flight.get() + 1);
             Ok(())
         }
-        Err(job) => {
-            shared.flow.borrow_mut().not_sent(job.action);
-            shared.tally.borrow_mut().not_sent((protocol, op), due)
-        }
+        Err(job) => give_up(shared, protocol, job),
+    }
+}
+
+fn give_up(shared: &Shared, protocol: Protocol, job: Job) -> anyhow::Result<()> {
+    let key = (protocol, job.action.op());
+    shared.flow.borrow_mut().not_sent(job.action);
+    shared.tally.borrow_mut().not_sent(key, job.due)
+}
+
+/// Waits until nothing is in flight, at most so long.
+async fn wait(shared: &Shared, most: Duration) {
+    let patience = Instant::now() + most;
+    while shared.in_flight.get() > 0 && Instant::now() < patience {
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
 

@@ -309,4 +309,11 @@ impl Lanes for BothLanes {
             ws.close();
         }
     }
+    fn drain(&mut self) -> Vec<Job> {
+        let mut jobs = self.ws.as_ref().map(WsLanes::drain).unwrap_or_default();
+        if let Some(http) = &self.http {
+            jobs.extend(std::iter::from_fn(|| http.queue.pop()));
+        }
+        jobs
+    }
 }

@@ -220,6 +220,14 @@ impl Lanes for Only<'_> {
             lanes.close();
         }
     }
+
+    fn drain(&mut self) -> Vec<Job> {
+        match (self.0, &self.1) {
+            (Some(queue), _) => std::iter::from_fn(|| queue.pop()).collect(),
+            (None, Some(lanes)) => lanes.drain(),
+            (None, None) => Vec::new(),
+        }
+    }
 }
 
 async fn driven(plan: Plan, shared: &Rc<Shared>, lanes: &mut Only<'_>) -> Totals {
@@ -352,6 +360,26 @@ async fn answers_over_a_websocket_are_matched_by_id_in_any_order() {
                 .map(|(id, _)| *id)
                 .collect();
             assert_eq!(ids.len(), 300);
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn what_waits_for_a_connection_until_the_end_was_not_sent() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let place = place_of(listener.local_addr().unwrap());
+    let local = LocalSet::new();
+    local
+        .run_until(async {
+            let shared = shared("place=1");
+            let timeout = Duration::from_millis(400);
+            let plan = Plan { timeout, ..PLAN };
+            // Connections with more patience than the run: only two requests ever leave.
+            let lanes = HttpLanes::open(&place, 2, timeout * 2, &shared, &"{}".into())
+                .await
+                .unwrap();
+            let totals = driven(plan, &shared, &mut Only(Some(&lanes.queue), None)).await;
+            assert_eq!((totals.unknown, totals.not_sent), (2, 298));
         })
         .await;
 }

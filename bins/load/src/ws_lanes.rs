@@ -78,6 +78,15 @@ impl WsLanes {
         Ok(())
     }
 
+    /// What still waits for a connection.
+    pub(crate) fn drain(&self) -> Vec<Job> {
+        let jobs = self
+            .queues
+            .iter()
+            .flat_map(|queue| std::iter::from_fn(|| queue.pop()));
+        jobs.collect()
+    }
+
     /// Waits until the connections are closed.
     pub(crate) async fn finish(self) {
         self.close();
@@ -122,22 +131,13 @@ impl Lane {
                 self.shared
                     .ended(Protocol::Ws, job, sent, &Outcome::Unknown("connection"));
             }
-            if self.queue.is_closed() && self.drop_jobs() {
+            // What still waits was never sent: the driver takes it back.
+            if self.queue.is_closed() {
                 return;
             }
             tokio::time::sleep(PAUSE).await;
             socket = Socket::connect(&self.plan.url, Some(&self.token)).await.ok();
         }
-    }
-
-    /// At the end of a run what still waits for a lost connection is given up: it was never sent.
-    fn drop_jobs(&self) -> bool {
-        while let Some(job) = self.queue.pop() {
-            let now = self.shared.now();
-            self.shared
-                .ended(Protocol::Ws, job, now, &Outcome::Unknown("connection"));
-        }
-        true
     }
 
     /// Carries jobs until the run is over.
@@ -197,14 +197,21 @@ impl Lane {
     }
 }
 
-/// The number of the first field of this name, found without reading the rest.
+/// The first number that stands under this name, found without reading the rest. The same name may stand before a text,
+/// as `status` does in an order.
 pub(crate) fn number(frame: &[u8], name: &str) -> Option<u64> {
     let needle = format!("\"{name}\":");
     let needle = needle.as_bytes();
-    let from = frame.windows(needle.len()).position(|window| window == needle)? + needle.len();
-    let digits = frame[from..].iter().skip_while(|byte| **byte == b' ');
-    let digits: Vec<u8> = digits.take_while(|byte| byte.is_ascii_digit()).copied().collect();
-    std::str::from_utf8(&digits).ok()?.parse().ok()
+    let mut rest = frame;
+    loop {
+        let at = rest.windows(needle.len()).position(|window| window == needle)?;
+        rest = &rest[at + needle.len()..];
+        let digits = rest.iter().skip_while(|byte| **byte == b' ');
+        let digits: Vec<u8> = digits.take_while(|byte| byte.is_ascii_digit()).copied().collect();
+        if !digits.is_empty() {
+            return std::str::from_utf8(&digits).ok()?.parse().ok();
+        }
+    }
 }
 
 /// The frame of an action.
@@ -242,6 +249,9 @@ mod tests {
         let frame = br#"{"id":17,"op":"place","status":201,"result":{"status":"OPEN","order_id":"a"}}"#;
         assert_eq!(number(frame, "id"), Some(17));
         assert_eq!(number(frame, "status"), Some(201));
+        let sorted = br#"{"id": 18,"op":"place","result":{"order_id":"a","status":"OPEN"},"status":201}"#;
+        assert_eq!(number(sorted, "id"), Some(18));
+        assert_eq!(number(sorted, "status"), Some(201));
         assert_eq!(number(br#"{"channel":"orders","n":1}"#, "id"), None);
         assert_eq!(number(br#"{"id":"text"}"#, "id"), None);
     }

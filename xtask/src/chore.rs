@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Parser;
 
-use crate::{coverage, crash, layers, lint, test, tidy};
+use crate::{coverage, crash, layers, lint, load, test, tidy};
 
 /// A chore.
 #[derive(Parser)]
@@ -21,6 +21,8 @@ pub enum Chore {
     Coverage(coverage::Options),
     /// Kills a gateway under load again and again; nothing acknowledged may be lost or doubled
     Crash(crash::Options),
+    /// Puts load on a running gateway and checks what came of it: run, fanout, book, private (see bins/load/README.md)
+    Load(load::Options),
 }
 
 impl Chore {
@@ -33,6 +35,7 @@ impl Chore {
             Self::Tidy => tidy::run(),
             Self::Coverage(options) => coverage::run(options),
             Self::Crash(options) => crash::run(options),
+            Self::Load(options) => load::run(options),
         }
     }
 }

@@ -6,6 +6,7 @@ mod coverage;
 mod crash;
 mod layers;
 mod lint;
+mod load;
 mod shell;
 mod steps;
 mod test;

@@ -4,6 +4,7 @@
 //! owns settings and signals, so that tests run many gateways in one process on free ports.
 
 mod cli;
+mod demo;
 mod development;
 mod edge;
 mod gauges;

@@ -16,7 +16,7 @@ use runtime::{Clock, Ids, Settings, Shutdown};
 use crate::edge::{Guards, jwt, secret_box};
 use crate::open::open;
 use crate::reload::{Reloader, Source};
-use crate::{development, gauges, reload};
+use crate::{demo, development, gauges, reload};
 
 /// How long a client may take to send its headers.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(5);
@@ -48,6 +48,11 @@ pub async fn run(settings: Settings, source: Option<Source>, shutdown: Shutdown)
     if settings.environment == Environment::Development {
         development::fund(&*gateway.exchange).await?;
         development::greet(&settings, gateway.public, gateway.admin)?;
+    }
+    if settings.demo.enabled {
+        demo::prepare(&gateway.exchange, &settings.demo).await?;
+        let exchange = Arc::clone(&gateway.exchange);
+        tokio::spawn(demo::run(exchange, settings.demo.clone(), shutdown.clone()));
     }
     gateway.run(shutdown).await
 }

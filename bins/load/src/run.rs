@@ -237,11 +237,19 @@ impl Session {
         if self.arguments.no_check {
             return Ok(0);
         }
-        let (flow, promises) = (self.flow.borrow(), self.promises.borrow());
+        let promises = self.promises.take();
+        let (users, markets, unknown) = {
+            let flow = self.flow.borrow();
+            let name = |(user, number): &(usize, u64)| (*user, flow.client_order_id(*number));
+            let unknown: Vec<_> = promises.unknown.iter().map(name).collect();
+            (flow.users.clone(), flow.markets.clone(), unknown)
+        };
         let wanted = Wanted {
             api: &self.api,
-            flow: &flow,
+            users: &users,
+            markets: &markets,
             promises: &promises,
+            unknown: &unknown,
             funds,
             sample: self.arguments.check_sample,
             settle: self.arguments.settle,

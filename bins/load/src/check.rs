@@ -77,8 +77,8 @@ async fn gather(wanted: &Wanted<'_>) -> anyhow::Result<Evidence> {
     } = wanted;
     let mut late = Vec::new();
     let mut lost = 0;
-    for (user, number) in &promises.unknown {
-        let path = format!("/api/v1/orders/by-client-id/{}", flow.client_order_id(*number));
+    for (user, client_order_id) in *unknown {
+        let path = format!("/api/v1/orders/by-client-id/{}", client_order_id);
         let answer = api.get_as(&users[*user], &path).await?;
         if answer.status == 404 {
             lost += 1;

@@ -60,6 +60,7 @@ pub(crate) async fn run(arguments: RunArgs) -> anyhow::Result<()> {
     let name = run_name();
     let count = usize::try_from(arguments.users)?;
     let prepared = setup::prepare(&api, &arguments.target, count, &markets, &name).await?;
+    setup::others(&api, &markets, arguments.empty_books).await?;
     let mut flow = Flow::new(
         prepared.users,
         markets,
@@ -85,6 +86,8 @@ pub(crate) async fn run(arguments: RunArgs) -> anyhow::Result<()> {
         session.compare(&gateway, &mut report).await?;
     }
     let failed = session.check(&prepared.funds, &mut report).await?;
+    let users = session.flow.borrow().users.clone();
+    setup::clear(&api, &users).await?;
     report::write(session.arguments.target.report.as_deref(), &report)?;
     if failed > 0 {
         return Err(Failed(failed).into());

@@ -11,6 +11,7 @@ pub(crate) mod topic;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -73,6 +74,7 @@ pub struct Streams {
     /// Where work goes on that must not end with a connection.
     runtime: Handle,
     hub: Mutex<Hub>,
+    slow: Arc<AtomicU64>,
     /// Until somebody runs the streams.
     updates: Mutex<Option<Updates>>,
 }
@@ -106,6 +108,7 @@ impl Streams {
             clock,
             runtime: Handle::current(),
             hub: Mutex::new(hub),
+            slow: Arc::default(),
             updates: Mutex::new(Some(updates)),
         }))
     }
@@ -190,6 +193,11 @@ impl Streams {
         self.hub().members()
     }
 
+    /// How many connections were cut because they read too slowly.
+    pub fn cut_as_slow(&self) -> u64 {
+        self.slow.load(Ordering::Relaxed)
+    }
+
     /// Ends every connection with 1001 and lets nobody in any more; waits until all are gone, at most this long.
     pub async fn stop(&self, patience: Duration) {
         self.hub().stop();
@@ -244,7 +252,7 @@ impl Seat {
         if hub.is_stopping() || hub.members() >= most {
             return None;
         }
-        let (outbox, inbox) = Outbox::new(streams.options.queue_frames);
+        let (outbox, inbox) = Outbox::new(streams.options.queue_frames, Arc::clone(&streams.slow));
         let id = hub.join(outbox.clone());
         metrics::gauge!("ws_connections").set(hub.members() as f64);
         drop(hub);

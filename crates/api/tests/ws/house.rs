@@ -38,6 +38,8 @@ pub struct Plan {
     pub streams: StreamOptions,
     pub rate: u32,
     pub origins: Vec<&'static str>,
+    /// Whether the streams follow the exchange from the beginning.
+    pub follows: bool,
 }
 
 impl Default for Plan {
@@ -53,6 +55,7 @@ impl Default for Plan {
             },
             rate: 1_000_000,
             origins: Vec::new(),
+            follows: true,
         }
     }
 }
@@ -72,7 +75,7 @@ pub struct House {
     pub exchange: Arc<Embedded>,
     pub streams: Arc<Streams>,
     server: ServerHandle,
-    following: tokio::task::JoinHandle<()>,
+    following: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl House {
@@ -96,7 +99,7 @@ impl House {
         } = self;
         streams.stop(PATIENCE).await;
         server.stop(true).await;
-        following.abort();
+        following.inspect(tokio::task::JoinHandle::abort);
         tokio::task::spawn_blocking(move || exchange.stop())
             .await
             .unwrap();
@@ -116,7 +119,7 @@ impl House {
         let streams = Streams::start(Arc::clone(&shared), plan.streams, Clock::System)
             .await
             .unwrap();
-        let following = tokio::spawn(Arc::clone(&streams).run());
+        let following = plan.follows.then(|| tokio::spawn(Arc::clone(&streams).run()));
         let ids = Ids::new(Clock::System);
         let state = ApiState {
             exchange: shared,

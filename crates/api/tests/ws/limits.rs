@@ -34,7 +34,6 @@ async fn a_frame_may_have_so_many_bytes() {
     let mut client = Client::connect(&house).await;
     let _ = client.socket.send(Message::text("x".repeat(1 << 20))).await;
     let code = client.closed().await;
-    eprintln!("CODE {code}");
     assert!([1009, 0].contains(&code));
     Client::connect(&house).await.ok(json!({"op": "ping"})).await;
 }

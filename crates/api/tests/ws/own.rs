@@ -6,8 +6,8 @@ use domain::{OrderRef, Quantity, SelfTradePrevention, Side, Terms};
 use serde_json::{Value, json};
 use trading::{Amendment, NewOrder, OrderEntry};
 
-use crate::client::Client;
-use crate::house::{ALICE, BOB, House, caller, limit, price, token};
+use crate::client::{Book, Client};
+use crate::house::{ALICE, BOB, House, Plan, caller, limit, price, token, until};
 
 /// What a client knows of its user after some frames.
 #[derive(Debug, Default)]
@@ -270,6 +270,41 @@ async fn nothing_is_lost_and_nothing_comes_twice_over_reconnections() {
     listed.reverse();
     assert_eq!(fills.len(), listed.len());
     assert_eq!(fills, listed);
+}
+
+#[tokio::test]
+async fn when_the_server_falls_behind_its_clients_begin_again() {
+    let plan = Plan {
+        follows: false,
+        ..Plan::default()
+    };
+    let house = House::with(plan).await;
+    house.fund(&[ALICE]).await;
+    let mut public = Client::connect(&house).await;
+    public.subscribe(&["depth:BTC-USDT"]).await;
+    let mut own = Client::of(&house, &token(ALICE)).await;
+    own.subscribe(&["orders"]).await;
+    let mut idle = Client::connect(&house).await;
+    idle.ok(json!({"op": "ping"})).await;
+    // More batches than a follower may lie behind.
+    for number in 0..4_200 {
+        house.place(ALICE, Side::Buy, 1, 5_000 + number % 100).await;
+    }
+    tokio::spawn(std::sync::Arc::clone(&house.streams).run());
+    assert_eq!((public.closed().await, own.closed().await), (4011, 4011));
+    let depth = house.get("/api/v1/markets/BTC-USDT/depth?limit=1000", None).await;
+    until("the streams are there again", async || {
+        let answer = idle
+            .ask(json!({"op": "subscribe", "channels": ["depth:BTC-USDT"]}))
+            .await;
+        answer["status"] == 200
+    })
+    .await;
+    let mut book = Book::default();
+    assert!(book.take(&idle.next_of("depth:BTC-USDT").await));
+    assert_eq!(book, Book::of(&depth));
+    house.place(ALICE, Side::Buy, 1, 4_000).await;
+    assert!(book.take(&idle.next_of("depth:BTC-USDT").await));
 }
 
 #[tokio::test]

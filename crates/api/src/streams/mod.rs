@@ -11,6 +11,7 @@ pub(crate) mod topic;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -73,6 +74,9 @@ pub struct Streams {
     /// Where work goes on that must not end with a connection.
     runtime: Handle,
     hub: Mutex<Hub>,
+    slow: Arc<AtomicU64>,
+    /// What is still done for connections that have gone.
+    unfinished: AtomicUsize,
     /// Until somebody runs the streams.
     updates: Mutex<Option<Updates>>,
 }
@@ -106,6 +110,8 @@ impl Streams {
             clock,
             runtime: Handle::current(),
             hub: Mutex::new(hub),
+            slow: Arc::default(),
+            unfinished: AtomicUsize::new(0),
             updates: Mutex::new(Some(updates)),
         }))
     }
@@ -190,11 +196,17 @@ impl Streams {
         self.hub().members()
     }
 
-    /// Ends every connection with 1001 and lets nobody in any more; waits until all are gone, at most this long.
+    /// How many connections were cut because they read too slowly.
+    pub fn cut_as_slow(&self) -> u64 {
+        self.slow.load(Ordering::Relaxed)
+    }
+
+    /// Ends every connection with 1001 and lets nobody in any more; waits until all are gone and their orders cancelled
+    /// where they asked for that, at most this long.
     pub async fn stop(&self, patience: Duration) {
         self.hub().stop();
         let all_gone = async {
-            while self.connections() > 0 {
+            while self.connections() > 0 || self.unfinished.load(Ordering::Acquire) > 0 {
                 tokio::time::sleep(LOOK).await;
             }
         };
@@ -244,7 +256,7 @@ impl Seat {
         if hub.is_stopping() || hub.members() >= most {
             return None;
         }
-        let (outbox, inbox) = Outbox::new(streams.options.queue_frames);
+        let (outbox, inbox) = Outbox::new(streams.options.queue_frames, Arc::clone(&streams.slow));
         let id = hub.join(outbox.clone());
         metrics::gauge!("ws_connections").set(hub.members() as f64);
         drop(hub);
@@ -252,9 +264,13 @@ impl Seat {
         Some((Self { streams, id, outbox }, inbox))
     }
 
-    /// Runs something that must not end with the connection.
-    pub(crate) fn runtime(&self) -> &Handle {
-        &self.streams.runtime
+    /// Does something that must not end with the connection.
+    pub(crate) fn outlive(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let unfinished = Unfinished::new(&self.streams);
+        self.streams.runtime.spawn(async move {
+            work.await;
+            drop(unfinished);
+        });
     }
 
     /// The connection has signed in. False: the user has too many connections.
@@ -354,6 +370,22 @@ impl Seat {
     /// Stops following a channel.
     pub(crate) fn unsubscribe(&self, channel: Channel) {
         self.streams.hub().unsubscribe(self.id, channel);
+    }
+}
+
+/// Something that is still to be done.
+struct Unfinished(Arc<Streams>);
+
+impl Unfinished {
+    fn new(streams: &Arc<Streams>) -> Self {
+        streams.unfinished.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(streams))
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        self.0.unfinished.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The way to one connection: a bounded queue of frames, and the one word that ends it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_web::web::Bytes;
 use actix_ws::{CloseCode, CloseReason};
@@ -79,6 +80,8 @@ pub(crate) enum Frame {
 pub(crate) struct Outbox {
     frames: mpsc::Sender<Frame>,
     cut: Arc<watch::Sender<Option<Close>>>,
+    /// Counts connections that were cut because they read too slowly.
+    slow: Arc<AtomicU64>,
 }
 
 /// The other end of an [`Outbox`].
@@ -90,12 +93,13 @@ pub(crate) struct Inbox {
 
 impl Outbox {
     /// A queue of at most so many frames.
-    pub(crate) fn new(frames: usize) -> (Self, Inbox) {
+    pub(crate) fn new(frames: usize, slow: Arc<AtomicU64>) -> (Self, Inbox) {
         let (sender, receiver) = mpsc::channel(frames.max(1));
         let (cut, was_cut) = watch::channel(None);
         let outbox = Self {
             frames: sender,
             cut: Arc::new(cut),
+            slow,
         };
         let inbox = Inbox {
             frames: receiver,
@@ -115,9 +119,7 @@ impl Outbox {
                 true
             }
             Err(mpsc::error::TrySendError::Full(_)) => {
-                if self.cut(Close::Slow) {
-                    metrics::counter!("ws_slow_consumers_cut_total").increment(1);
-                }
+                self.cut(Close::Slow);
                 false
             }
             Err(mpsc::error::TrySendError::Closed(_)) => false,
@@ -126,13 +128,18 @@ impl Outbox {
 
     /// Ends the connection. The first reason counts; whether this was it.
     pub(crate) fn cut(&self, close: Close) -> bool {
-        self.cut.send_if_modified(|cut| {
+        let first = self.cut.send_if_modified(|cut| {
             let first = cut.is_none();
             if first {
                 *cut = Some(close);
             }
             first
-        })
+        });
+        if first && close == Close::Slow {
+            self.slow.fetch_add(1, Ordering::Relaxed);
+            metrics::counter!("ws_slow_consumers_cut_total").increment(1);
+        }
+        first
     }
 
     /// Whether the connection ends or has ended.

@@ -110,7 +110,7 @@ impl Drop for Connection {
     fn drop(&mut self) {
         if let Some(session) = self.session.get() {
             let exchange = Arc::clone(&self.state.exchange);
-            self.seat.runtime().spawn(close(exchange, session));
+            self.seat.outlive(close(exchange, session));
         }
     }
 }

@@ -44,10 +44,7 @@ pub(super) async fn connect(
     {
         return Err(too_many_connections());
     }
-    let stream = stream
-        .max_frame_size(limits.max_frame)
-        .aggregate_continuations()
-        .max_continuation_size(limits.max_frame);
+    let stream = stream.max_frame_size(limits.max_frame);
     let address = client_address(&request);
     let connection = Connection::new(state.get_ref().clone(), seat, identity, address);
     actix_web::rt::spawn(session::run(connection, inbox, session, stream));

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use actix_ws::{AggregatedMessage, AggregatedMessageStream, ProtocolError, Session};
+use actix_ws::{Item, Message, MessageStream, ProtocolError, Session};
 use futures_util::FutureExt;
 use futures_util::future::join;
 use http::{Problem, StatusCode};
@@ -33,12 +33,7 @@ const LOOK: Duration = Duration::from_secs(3_600);
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Serves a connection until it ends.
-pub(super) async fn run(
-    connection: Rc<Connection>,
-    inbox: Inbox,
-    session: Session,
-    stream: AggregatedMessageStream,
-) {
+pub(super) async fn run(connection: Rc<Connection>, inbox: Inbox, session: Session, stream: MessageStream) {
     let writing = write(inbox, session, connection.state.ws.heartbeat);
     let reading = Reader::new(Rc::clone(&connection)).run(stream);
     join(writing, reading).await;
@@ -105,6 +100,8 @@ struct Reader {
     has_asked: bool,
     window: Instant,
     in_window: u32,
+    /// What came of a text in pieces.
+    pieces: Option<Vec<u8>>,
 }
 
 impl Reader {
@@ -118,12 +115,13 @@ impl Reader {
             has_asked: false,
             window: now,
             in_window: 0,
+            pieces: None,
             connection,
         }
     }
 
     /// Reads until the connection ends.
-    async fn run(mut self, mut stream: AggregatedMessageStream) {
+    async fn run(mut self, mut stream: MessageStream) {
         loop {
             let (deadline, reason) = self.next_deadline();
             let message = tokio::select! {
@@ -162,7 +160,7 @@ impl Reader {
         self.connection.time_left().is_some_and(|left| left.is_zero())
     }
 
-    async fn take(&mut self, message: Option<Result<AggregatedMessage, ProtocolError>>) -> Result<(), Close> {
+    async fn take(&mut self, message: Option<Result<Message, ProtocolError>>) -> Result<(), Close> {
         let message = match message {
             None => return Err(Close::Gone),
             Some(Err(ProtocolError::Overflow)) => return Err(Close::TooLarge),
@@ -174,15 +172,44 @@ impl Reader {
         };
         self.count()?;
         match message {
-            AggregatedMessage::Text(text) => self.request(&text).await,
-            AggregatedMessage::Binary(_) => Err(Close::Binary),
-            AggregatedMessage::Ping(bytes) => {
+            Message::Text(_) if self.pieces.is_some() => Err(Close::NoRequest),
+            Message::Text(text) => self.request(&text).await,
+            Message::Continuation(piece) => match self.join(piece)? {
+                Some(text) => self.request(&text).await,
+                None => Ok(()),
+            },
+            Message::Binary(_) => Err(Close::Binary),
+            Message::Ping(bytes) => {
                 self.connection.seat.outbox.send(Frame::Pong(bytes));
                 Ok(())
             }
-            AggregatedMessage::Pong(_) => Ok(()),
-            AggregatedMessage::Close(_) => Err(Close::Gone),
+            Message::Pong(_) | Message::Nop => Ok(()),
+            Message::Close(_) => Err(Close::Gone),
         }
+    }
+
+    /// Puts the pieces of a text together; together they may be as large as one frame.
+    fn join(&mut self, piece: Item) -> Result<Option<String>, Close> {
+        let (bytes, is_first, is_last) = match piece {
+            Item::FirstText(bytes) => (bytes, true, false),
+            Item::FirstBinary(_) => return Err(Close::Binary),
+            Item::Continue(bytes) => (bytes, false, false),
+            Item::Last(bytes) => (bytes, false, true),
+        };
+        let mut text = match (self.pieces.take(), is_first) {
+            (None, true) => Vec::new(),
+            (Some(text), false) => text,
+            _ => return Err(Close::NoRequest),
+        };
+        if text.len() + bytes.len() > self.limits.max_frame {
+            return Err(Close::TooLarge);
+        }
+        text.extend_from_slice(&bytes);
+        if is_last {
+            return String::from_utf8(text).map(Some).map_err(|_| Close::NoRequest);
+        }
+        self.pieces = Some(text);
+        Ok(None)
     }
 
     /// Counts a frame.

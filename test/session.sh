@@ -21,7 +21,7 @@ PUBLIC=${PUBLIC:-http://localhost:8080}
 ADMIN=${ADMIN:-http://localhost:9090}
 GATEWAY=${GATEWAY:-$root/target/release/gateway}
 [ -x "$GATEWAY" ] || GATEWAY=$root/target/debug/gateway
-PARTS=${PARTS:-limit market stop special prevention amend cancel clientid states numbers bodies rights public}
+PARTS=${PARTS:-limit market stop special prevention amend cancel clientid states numbers bodies rights public stream}
 
 for program in curl od date base64; do
   command -v "$program" >/dev/null || { echo "session: $program is missing" >&2; exit 2; }

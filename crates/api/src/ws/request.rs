@@ -123,6 +123,14 @@ pub(super) fn read(text: &str) -> Result<Request, Refused> {
     let id = members
         .get("id")
         .and_then(|id| serde_json::from_value(id.clone()).ok());
+    // The tag hides from the parser where in an order the fault is.
+    let fault = members.get("order").and_then(PlaceOrderBody::fault);
+    if let Some((field, rule)) = fault {
+        return Err(Refused::Faulty(
+            Head { op, id },
+            Problem::invalid_field(field, rule),
+        ));
+    }
     let text = error.to_string();
     let rule = text
         .rsplit_once(" at line ")

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
-use runtime::settings::{Variables, find_file};
+use runtime::settings::{Environment, Variables, find_file};
 use runtime::{Settings, Shutdown, telemetry};
 
 use crate::audit_command::AuditCommand;
@@ -22,6 +22,9 @@ pub struct Cli {
     /// The settings file; else config/config.yaml where there is one.
     #[arg(long, global = true)]
     config: Option<PathBuf>,
+    /// Lets made-up users trade in every market, for demonstrations. Not in production.
+    #[arg(long)]
+    demo: bool,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -59,7 +62,13 @@ impl Cli {
     pub fn execute(self) -> anyhow::Result<()> {
         let variables = Variables::of_process();
         let file = find_file(self.config, &variables);
-        let settings = Settings::load(file.as_deref(), &variables)?;
+        let mut settings = Settings::load(file.as_deref(), &variables)?;
+        if self.demo {
+            if settings.environment == Environment::Production {
+                bail!("--demo: made-up users do not trade in production");
+            }
+            settings.demo.enabled = true;
+        }
         match self.command.unwrap_or(Command::Run) {
             Command::Run => serve(settings, file, variables),
             Command::Token(token) => token.execute(&settings),

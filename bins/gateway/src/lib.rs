@@ -5,6 +5,7 @@
 
 mod audit_command;
 mod cli;
+mod demo;
 mod development;
 mod edge;
 mod gauges;

@@ -222,7 +222,7 @@ fn entry(number: u64, line: u32, order: &Order) -> Result<LedgerEntry, Box<dyn E
         seq: number + 1,
         line,
         account,
-        asset: if line % 2 == 0 { "USDT" } else { "BTC" }.parse()?,
+        asset: if line.is_multiple_of(2) { "USDT" } else { "BTC" }.parse()?,
         available: -5_000_000_000 + i64::from(line),
         reserved: 5_000_000_000,
         entry_type: EntryType::Reserve,

@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use runtime::settings::{Environment, Variables, find_file};
 use runtime::{Settings, Shutdown, telemetry};
 
+use crate::audit_command::AuditCommand;
 use crate::journal_command::JournalCommand;
 use crate::reload::Source;
 use crate::server::check_mode;
@@ -37,6 +38,9 @@ enum Command {
     /// Looks into the journal; nothing is changed.
     #[command(subcommand)]
     Journal(JournalCommand),
+    /// Looks into the audit file; nothing is changed.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Checks or shows the settings.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -69,8 +73,12 @@ impl Cli {
             Command::Run => serve(settings, file, variables),
             Command::Token(token) => token.execute(&settings),
             Command::Journal(journal) => journal.execute(&settings),
+            Command::Audit(audit) => audit.execute(&settings),
             Command::Config(ConfigCommand::Check) => {
                 check_mode(&settings)?;
+                for warning in &settings.warnings {
+                    say(&format!("warning: {warning}"))?;
+                }
                 say("the settings are right")
             }
             Command::Config(ConfigCommand::Show) => say(&settings.show()),
@@ -80,6 +88,9 @@ impl Cli {
 
 fn serve(settings: Settings, file: Option<PathBuf>, variables: Variables) -> anyhow::Result<()> {
     let level = telemetry::init(&settings.logging)?;
+    for warning in &settings.warnings {
+        tracing::warn!(%warning, "the settings");
+    }
     let source = Source {
         file,
         variables,

@@ -25,7 +25,7 @@ const STREAMS_PATIENCE: Duration = Duration::from_secs(5);
 /// The longest wait for a body.
 pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The file of operators' acts in the exchange's folder.
-const AUDIT_FILE: &str = "audit.log";
+pub(crate) const AUDIT_FILE: &str = "audit.log";
 
 /// A gateway that listens.
 pub struct Gateway {

@@ -22,6 +22,7 @@ pub struct HistoryWriter {
     /// None after a failure: the next write opens a new one, so that nothing of a broken transaction stays.
     connection: Option<SqliteConnection>,
     seq: u64,
+    at: Stamp,
     tick_lots: BTreeMap<MarketNumber, u64>,
 }
 
@@ -40,11 +41,12 @@ impl HistoryWriter {
     /// # Errors
     /// The file cannot be opened, is damaged or not a history, or was written by a later program.
     pub fn open(path: &Path) -> Result<Self, HistoryError> {
-        let (connection, seq) = open(path)?;
+        let (connection, (seq, at)) = open(path)?;
         Ok(Self {
             path: path.to_owned(),
             connection: Some(connection),
             seq,
+            at,
             tick_lots: BTreeMap::new(),
         })
     }
@@ -52,6 +54,11 @@ impl HistoryWriter {
     /// The number of the last record in history; 0: none yet.
     pub const fn seq(&self) -> u64 {
         self.seq
+    }
+
+    /// The stamp of that record.
+    pub const fn at(&self) -> Stamp {
+        self.at
     }
 
     /// Makes a market known, as candles need it. Every market is defined after opening, before its trades are written.
@@ -65,12 +72,49 @@ impl HistoryWriter {
     /// Nothing was written: a batch does not follow the one before, a market is unknown, a row is there already, or the
     /// disk is full or failed. The same batches may be written again later.
     pub fn write(&mut self, batches: &[HistoryBatch]) -> Result<(), HistoryError> {
-        let (mut connection, seq) = match self.connection.take() {
-            Some(connection) => (connection, self.seq),
-            None => open(&self.path)?,
+        self.put(|seq| following(seq, batches))
+    }
+
+    /// Begins an empty history with this batch, whatever its first record is: what came before it is not kept any more.
+    ///
+    /// # Errors
+    /// As [`HistoryWriter::write`]; the history is not empty.
+    pub fn begin(&mut self, opening: &HistoryBatch) -> Result<(), HistoryError> {
+        self.put(|seq| match seq {
+            0 => following(opening.first_seq.saturating_sub(1), std::slice::from_ref(opening)),
+            seq => Err(HistoryError::Overlap {
+                seq,
+                first_seq: opening.first_seq,
+                last_seq: opening.last_seq,
+            }),
+        })
+    }
+
+    /// Closes the history with everything in the one file, synced; what cannot be brought there now stays beside it.
+    ///
+    /// # Errors
+    /// SQLite's; nothing is lost.
+    pub fn close(self) -> Result<(), HistoryError> {
+        match self.connection {
+            Some(mut connection) => Ok(connection.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)")?),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes what is picked by the number of the last record in history, in one transaction.
+    fn put<'a>(
+        &mut self,
+        pick: impl FnOnce(u64) -> Result<Vec<&'a HistoryBatch>, HistoryError>,
+    ) -> Result<(), HistoryError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => {
+                let (connection, last) = open(&self.path)?;
+                (self.seq, self.at) = last;
+                connection
+            }
         };
-        self.seq = seq;
-        let new = match following(seq, batches) {
+        let new = match pick(self.seq) {
             Ok(new) => new,
             Err(error) => {
                 self.connection = Some(connection);
@@ -86,17 +130,18 @@ impl HistoryWriter {
             advance(connection, last.last_seq, last.at)
         })
         .map_err(|error| error.in_file(&self.path))?;
-        self.seq = last.last_seq;
+        (self.seq, self.at) = (last.last_seq, last.at);
         self.connection = Some(connection);
         Ok(())
     }
 }
 
-fn open(path: &Path) -> Result<(SqliteConnection, u64), HistoryError> {
+/// A connection that writes, and the number and stamp of the last record in history.
+fn open(path: &Path) -> Result<(SqliteConnection, (u64, Stamp)), HistoryError> {
     let mut connection = connection::writer(path)?;
-    let seq = schema::prepare(&mut connection, path).and_then(|()| schema::seq(&mut connection));
-    let seq = seq.map_err(|error| error.in_file(path))?;
-    Ok((connection, seq))
+    let last = schema::prepare(&mut connection, path).and_then(|()| schema::last(&mut connection));
+    let last = last.map_err(|error| error.in_file(path))?;
+    Ok((connection, last))
 }
 
 /// After an error the connection is to be closed: that rolls back. Diesel's own transaction would roll back itself, and

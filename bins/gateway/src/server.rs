@@ -242,6 +242,7 @@ fn server(
     faces: Faces,
 ) -> anyhow::Result<Server> {
     let on_connect = guards.connections.on_connect();
+    let docs = settings.server.docs_enabled;
     let (state, guards, metrics) = (state.clone(), guards.clone(), metrics.clone());
     let server = HttpServer::new(move || {
         App::new()
@@ -252,6 +253,9 @@ fn server(
             .configure(|config| {
                 if faces.public {
                     api::configure(config, &state);
+                    if docs {
+                        api::configure_docs(config, state.version);
+                    }
                 }
                 if faces.admin {
                     api::configure_admin(config, &state);

@@ -14,7 +14,9 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let address = arguments.next().unwrap_or_else(|| "ws://127.0.0.1:8081/ws".to_owned());
+    let address = arguments
+        .next()
+        .unwrap_or_else(|| "ws://127.0.0.1:8081/ws".to_owned());
     let mut request = address.into_client_request()?;
     if let Some(token) = arguments.next() {
         let bearer = format!("Bearer {token}").parse()?;

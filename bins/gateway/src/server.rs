@@ -286,6 +286,7 @@ fn server(
     faces: Faces,
 ) -> anyhow::Result<Server> {
     let on_connect = guards.connections.on_connect();
+    let docs = settings.server.docs_enabled;
     let (state, guards, metrics) = (state.clone(), guards.clone(), metrics.clone());
     let server = HttpServer::new(move || {
         App::new()
@@ -296,6 +297,9 @@ fn server(
             .configure(|config| {
                 if faces.public {
                     api::configure(config, &state);
+                    if docs {
+                        api::configure_docs(config, state.version);
+                    }
                 } else if faces.websocket {
                     api::configure_ws(config, &state);
                 }

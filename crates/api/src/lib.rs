@@ -2,7 +2,7 @@
 //!
 //! A request is parsed once, here, into the exact words of `domain` and `trading`; below this line nobody validates
 //! again. One file per noun: its routes, its bodies, its views. [`configure`] adds the public routes to an actix
-//! application, [`configure_admin`] those of operators; both want [`http::Edge`] around the application.
+//! application, [`configure_admin`] those of operators, [`configure_docs`] the description of both; all want [`http::Edge`] around the application.
 //!
 //! ```
 //! use api::PlaceOrderBody;
@@ -23,6 +23,7 @@ mod error;
 mod key_store;
 mod ledger;
 mod markets;
+mod openapi;
 mod order_view;
 mod orders;
 mod own_trades;
@@ -35,6 +36,7 @@ mod wire;
 mod ws;
 
 pub use key_store::ApiKeys;
+pub use openapi::{Access, Route, configure_docs, openapi, routes};
 pub use placement::{BodyError, PlaceOrderBody};
 pub use state::{ApiState, Exchange, Reload, Reloaded};
 pub use streams::{StreamOptions, Streams, StreamsError};

@@ -275,7 +275,12 @@ async fn an_amendment_that_asks_for_nothing_or_nonsense_is_refused() {
 
 #[actix_web::test]
 async fn lists_and_mass_cancels_pass_on_what_they_select() {
-    let filter = |market, live, limit| OrderFilter { market, live, limit };
+    let filter = |market, live, limit| OrderFilter {
+        market,
+        live,
+        limit,
+        ..OrderFilter::default()
+    };
     let btc = Some(MarketNumber(1));
     for (query, expected) in [
         ("", filter(None, None, 100)),
@@ -320,7 +325,9 @@ async fn parameters_that_do_not_fit_are_refused() {
         (get("/api/v1/orders?user_id=8"), "user_id"),
         (get("/api/v1/orders?limit=0"), "limit"),
         (get("/api/v1/orders?limit=1001"), "limit"),
-        (get("/api/v1/orders?status=OPEN"), "status"),
+        (get("/api/v1/orders?status=opened"), "status"),
+        (get("/api/v1/orders?before=42"), "before"),
+        (get("/api/v1/orders?side=buy"), "side"),
         (get("/api/v1/orders?symbol=ETH/USDT"), "symbol"),
         (get("/api/v1/orders?symbol=x"), "symbol"),
         (get("/api/v1/orders/42"), "order_id"),

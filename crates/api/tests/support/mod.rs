@@ -1,31 +1,39 @@
-//! An exchange that answers what a test tells it to, an app around it, and tokens for it.
+//! What the tests of the API share: a fake exchange and a real one, apps around them, and tokens.
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(unused_imports, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::sync::{Arc, Mutex};
+mod script;
+mod signing;
+mod venue;
+
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use actix_web::body::to_bytes;
+use actix_web::App;
+use actix_web::body::{MessageBody, to_bytes};
+use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::test::{TestRequest, init_service, try_call_service};
-use actix_web::{App, HttpResponse};
-use api::{ApiState, configure, configure_admin};
+use api::{ApiState, Reload, Reloaded, configure, configure_admin};
 use async_trait::async_trait;
 use domain::{
-    Amount, Asset, Band, FeeRate, Lots, Market, MarketDefinition, MarketEvent, MarketNumber, MarketState,
-    Order, OrderId, OrderRef, OrderState, Price, Progress, Quantity, Selection, SelfTradePrevention, Side,
-    Stamp, Terms, TimeInForce, Trade, TransferKey, TransferKind, TransferReceipt, UserId,
+    Amount, Band, FeeRate, Lots, Market, MarketDefinition, MarketNumber, MarketState, Order, OrderId,
+    OrderState, Price, Progress, Quantity, SelfTradePrevention, Side, Stamp, Terms, TimeInForce, UserId,
 };
 use http::{
-    Edge, EdgeLimits, IssuerSettings, JwtAlgorithm, JwtKeys, JwtSettings, Scope, Scopes, TokenIssuer,
-    TokenRequest, TokenVerifier,
+    AuditLog, Edge, EdgeLimits, IssuerSettings, JwtAlgorithm, JwtKeys, JwtSettings, LocalRates, RateLimits,
+    Scope, Scopes, SecretBox, Tickets, TokenIssuer, TokenRequest, TokenVerifier,
 };
+use runtime::{Clock, Ids, ManualClock};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use trading::{
-    AccountBalance, Amendment, Caller, DepthView, EntryError, Feeds, Health, LevelView, MarketView, Markets,
-    NewOrder, Operations, OrderEntry, OrderFilter, Placed, Queries, QueryError,
-};
+use trading::{MarketView, Markets};
+
+pub use script::{Asked, Script};
+pub use signing::Signer;
+pub use venue::{DEFAULT_RATE, Venue, by, limit_order, post};
 
 pub const USER: u128 = 7;
 const SECRET: &str = "a secret that is long enough for HS256";
@@ -99,211 +107,6 @@ pub fn order() -> Order {
     }
 }
 
-/// What was asked of the exchange.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Asked {
-    Place(Caller, NewOrder),
-    Cancel(Caller, OrderRef),
-    Amend(Caller, OrderRef, Amendment),
-    CancelAll(Caller, Option<MarketNumber>, Option<Side>),
-    Orders(Caller, OrderFilter),
-    Transfer(TransferKind, TransferKey, UserId, Asset, Amount),
-    Define(MarketDefinition),
-    SetState(MarketNumber, MarketState),
-    CancelSelected(Selection),
-}
-
-/// Knows one order of one user, answers commands as told, and remembers what it was asked.
-#[derive(Default)]
-pub struct Script {
-    pub refuse: Option<EntryError>,
-    pub fail_queries: Option<QueryError>,
-    pub placed: Option<Placed>,
-    pub not_ready: bool,
-    pub asked: Mutex<Vec<Asked>>,
-}
-
-impl Script {
-    pub fn refusing(error: EntryError) -> Self {
-        Self {
-            refuse: Some(error),
-            ..Self::default()
-        }
-    }
-
-    pub fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
-    }
-
-    fn note(&self, asked: Asked) -> Result<(), EntryError> {
-        self.asked.lock().unwrap().push(asked);
-        self.refuse.clone().map_or(Ok(()), Err)
-    }
-
-    fn answer<T>(&self, answer: T) -> Result<T, QueryError> {
-        self.fail_queries.map_or(Ok(answer), Err)
-    }
-}
-
-fn is_mine(caller: Caller, asked: &OrderRef) -> bool {
-    let mine = order();
-    let named = match asked {
-        OrderRef::Id(id) => *id == mine.order_id,
-        OrderRef::Client(id) => Some(id) == mine.client_order_id.as_ref(),
-    };
-    named && caller.user_id == mine.user_id
-}
-
-#[async_trait]
-impl OrderEntry for Script {
-    async fn place(&self, caller: Caller, order_wanted: NewOrder) -> Result<Placed, EntryError> {
-        self.note(Asked::Place(caller, order_wanted))?;
-        Ok(self
-            .placed
-            .clone()
-            .unwrap_or_else(|| Placed::New(Arc::new(order()))))
-    }
-
-    async fn cancel(&self, caller: Caller, wanted: OrderRef) -> Result<Order, EntryError> {
-        let mine = is_mine(caller, &wanted);
-        self.note(Asked::Cancel(caller, wanted))?;
-        if mine {
-            Ok(order())
-        } else {
-            Err(EntryError::UnknownOrder)
-        }
-    }
-
-    async fn amend(&self, caller: Caller, wanted: OrderRef, change: Amendment) -> Result<Order, EntryError> {
-        self.note(Asked::Amend(caller, wanted, change))?;
-        Ok(order())
-    }
-
-    async fn cancel_all(
-        &self,
-        caller: Caller,
-        market: Option<MarketNumber>,
-        side: Option<Side>,
-    ) -> Result<u64, EntryError> {
-        self.note(Asked::CancelAll(caller, market, side))?;
-        Ok(3)
-    }
-}
-
-#[async_trait]
-impl Queries for Script {
-    fn markets(&self) -> Arc<Markets> {
-        Arc::new(markets())
-    }
-
-    async fn order(&self, caller: Caller, wanted: OrderRef) -> Result<Order, QueryError> {
-        if is_mine(caller, &wanted) {
-            self.answer(order())
-        } else {
-            Err(QueryError::NotFound)
-        }
-    }
-
-    async fn orders(&self, caller: Caller, filter: OrderFilter) -> Result<Vec<Order>, QueryError> {
-        self.asked.lock().unwrap().push(Asked::Orders(caller, filter));
-        self.answer(vec![order()])
-    }
-
-    async fn balances(&self, _: Caller) -> Result<Vec<AccountBalance>, QueryError> {
-        self.answer(vec![AccountBalance {
-            asset: "USDT".parse().unwrap(),
-            available: Amount::parse("12.5").unwrap(),
-            reserved: Amount::parse("0.00000001").unwrap(),
-            version: 9,
-        }])
-    }
-
-    async fn depth(&self, market: MarketNumber, levels: usize) -> Result<DepthView, QueryError> {
-        let level = |ticks, lots| LevelView {
-            price: Price::from_ticks(ticks).unwrap(),
-            quantity: Lots(lots),
-        };
-        let mut bids = vec![level(4_999_900, 1_000_000), level(4_999_800, 1)];
-        bids.truncate(levels);
-        self.answer(DepthView {
-            market,
-            seq: 17,
-            bids,
-            asks: vec![level(5_000_100, 250_000)],
-        })
-    }
-
-    async fn trades(&self, market: MarketNumber, _: usize) -> Result<Vec<Trade>, QueryError> {
-        let party = |user| domain::TradeSide {
-            order_id: OrderId::at(stamp(0), user),
-            user_id: UserId::from_u128(u128::from(user)),
-            fee: Amount(1),
-            remaining: Lots(0),
-        };
-        self.answer(vec![Trade {
-            trade_id: domain::TradeId::at(stamp(0), market, 1),
-            market,
-            number: 1,
-            price: Price::from_ticks(5_000_000).unwrap(),
-            quantity: Quantity::from_lots(Lots(500_000)).unwrap(),
-            buyer: party(7),
-            seller: party(8),
-            maker_side: Side::Sell,
-            executed_at: stamp(0),
-        }])
-    }
-
-    async fn health(&self) -> Health {
-        let trouble = self.not_ready.then(|| "the disk is nearly full".to_owned());
-        Health {
-            ready: !self.not_ready,
-            dependencies: vec![("journal", trouble)],
-        }
-    }
-}
-
-impl Feeds for Script {
-    fn events(&self) -> tokio::sync::broadcast::Receiver<Arc<[MarketEvent]>> {
-        tokio::sync::broadcast::channel(1).1
-    }
-}
-
-#[async_trait]
-impl Operations for Script {
-    async fn transfer(
-        &self,
-        kind: TransferKind,
-        key: TransferKey,
-        user_id: UserId,
-        asset: Asset,
-        amount: Amount,
-    ) -> Result<TransferReceipt, EntryError> {
-        self.note(Asked::Transfer(kind, key.clone(), user_id, asset, amount))?;
-        Ok(TransferReceipt {
-            key,
-            kind,
-            user_id,
-            asset,
-            amount,
-            available: amount,
-            at: stamp(0),
-        })
-    }
-
-    async fn define_market(&self, definition: MarketDefinition) -> Result<(), EntryError> {
-        self.note(Asked::Define(definition))
-    }
-
-    async fn set_market_state(&self, market: MarketNumber, state: MarketState) -> Result<(), EntryError> {
-        self.note(Asked::SetState(market, state))
-    }
-
-    async fn cancel_selected(&self, selection: Selection) -> Result<u64, EntryError> {
-        self.note(Asked::CancelSelected(selection))?;
-        Ok(5)
-    }
-}
-
 /// A token of a user with these rights.
 pub fn token(user: u128, scopes: &[Scope]) -> String {
     let issuer = TokenIssuer::new(&SecretString::from(SECRET), "us", "engine").unwrap();
@@ -322,15 +125,8 @@ pub fn token(user: u128, scopes: &[Scope]) -> String {
     issuer.issue(&request).unwrap().expose_secret().to_owned()
 }
 
-pub struct Answer {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub body: Value,
-    pub text: String,
-}
-
-/// Asks a fresh app around the script. The request id is always `r-1`.
-pub async fn ask(script: &Arc<Script>, request: TestRequest) -> Answer {
+/// The issuer whose tokens are taken.
+pub fn verifier() -> Arc<TokenVerifier> {
     let settings = JwtSettings {
         issuers: vec![IssuerSettings {
             issuer: "us".to_owned(),
@@ -341,35 +137,104 @@ pub async fn ask(script: &Arc<Script>, request: TestRequest) -> Answer {
         }],
         cache_entries: 100,
     };
-    let state = ApiState {
-        exchange: Arc::clone(script) as Arc<dyn api::Exchange>,
-        verifier: Arc::new(TokenVerifier::new(&settings).unwrap()),
-        now: Arc::new(|| stamp(0)),
+    Arc::new(TokenVerifier::new(&settings).unwrap())
+}
+
+/// Settings that cannot be read, or one change that was applied.
+pub struct Settings(pub Result<Reloaded, Vec<String>>);
+
+#[async_trait]
+impl Reload for Settings {
+    async fn reload(&self) -> Result<Reloaded, Vec<String>> {
+        self.0.clone()
+    }
+}
+
+/// What the handlers share, with the audit file in this folder.
+pub fn state(
+    exchange: Arc<dyn api::Exchange>,
+    folder: &Path,
+    clock: &Clock,
+    limits: Arc<RateLimits>,
+) -> ApiState {
+    let ids = Ids::new(clock.clone());
+    ApiState {
+        exchange,
+        verifier: verifier(),
+        limits,
+        audit: Arc::new(AuditLog::open(folder.join("audit.log")).unwrap()),
+        secrets: Arc::new(secrets()),
+        tickets: Arc::new(Tickets::new(ids.clone())),
+        reload: Arc::new(Settings(Ok(Reloaded::default()))),
+        ids,
+        clock: clock.clone(),
         version: "1.2.3",
-    };
+    }
+}
+
+/// What seals the secrets of API keys.
+pub fn secrets() -> SecretBox {
+    SecretBox::derive(&SecretString::from("s".repeat(32))).unwrap()
+}
+
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Value,
+    pub text: String,
+}
+
+impl Answer {
+    /// What a service answered.
+    pub async fn of<B>(answer: Result<ServiceResponse<B>, actix_web::Error>) -> Self
+    where
+        B: MessageBody + 'static,
+    {
+        let response = match answer {
+            Ok(response) => response.into_parts().1.map_into_boxed_body(),
+            Err(error) => error.error_response(),
+        };
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let bytes = to_bytes(response.into_body()).await.unwrap();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Self {
+            status,
+            headers,
+            body,
+            text,
+        }
+    }
+
+    /// A header as text; empty where it is missing.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+/// The edge of the tests. The request id is always `r-1`.
+pub fn edge() -> Edge {
     let limits = EdgeLimits {
         request_timeout: Duration::from_secs(30),
         ..EdgeLimits::default()
     };
+    Edge::new(limits, || "r-1".to_owned())
+}
+
+/// Asks a fresh app around the script.
+pub async fn ask(script: &Arc<Script>, request: TestRequest) -> Answer {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::from(ManualClock::at(stamp(0).micros()));
+    let store = Arc::new(LocalRates::new(clock.clone()));
+    let limits = Arc::new(RateLimits::new(store, 1_000));
+    let exchange = Arc::clone(script) as Arc<dyn api::Exchange>;
+    let state = state(exchange, folder.path(), &clock, limits);
     let app = App::new()
-        .wrap(Edge::new(limits, || "r-1".to_owned()))
+        .wrap(edge())
         .configure(|config| configure(config, &state))
         .configure(|config| configure_admin(config, &state));
     let service = init_service(app).await;
-    let response: HttpResponse = match try_call_service(&service, request.to_request()).await {
-        Ok(response) => response.into_parts().1,
-        Err(error) => error.error_response(),
-    };
-    let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    let bytes = to_bytes(response.into_body()).await.unwrap();
-    let text = String::from_utf8(bytes.to_vec()).unwrap();
-    let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-    Answer {
-        status,
-        headers,
-        body,
-        text,
-    }
+    Answer::of(try_call_service(&service, request.to_request()).await).await
 }
 
 /// A request of a user who may trade.

@@ -48,6 +48,8 @@ pub(crate) struct HistoryGauge {
     opened: u64,
     bytes: AtomicU64,
     orders: AtomicU64,
+    /// How many questions wait for history.
+    asking: AtomicU64,
     /// Since when the oldest batch waits that is not in history yet, in microseconds of the monotonic clock; 0: there is
     /// none.
     oldest: AtomicU64,
@@ -60,6 +62,7 @@ impl HistoryGauge {
             opened,
             bytes: AtomicU64::new(0),
             orders: AtomicU64::new(0),
+            asking: AtomicU64::new(0),
             oldest: AtomicU64::new(0),
         }
     }
@@ -109,6 +112,11 @@ impl HistoryGauge {
             bytes: self.bytes.load(Ordering::Acquire),
             millis,
         }
+    }
+
+    /// Whether a question waits for history.
+    pub fn is_asked(&self) -> bool {
+        self.asking.load(Ordering::Acquire) > 0
     }
 
     pub fn reached(&self, seq: u64) {
@@ -229,6 +237,22 @@ pub(crate) fn batch_of(
     batch
 }
 
+/// A question that waits for history, so that history does not wait for more to write.
+struct Asking<'a>(&'a HistoryGauge);
+
+impl<'a> Asking<'a> {
+    fn new(gauge: &'a HistoryGauge) -> Self {
+        gauge.asking.fetch_add(1, Ordering::AcqRel);
+        Self(gauge)
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.asking.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 impl Embedded {
     /// Whether history lies so far behind that no placement may add to it.
     pub(crate) fn history_is_behind(&self) -> bool {
@@ -246,6 +270,10 @@ impl Embedded {
     }
 
     async fn projected(&self, seq: u64) -> Result<(), QueryError> {
+        if self.gauge.history.projected() >= seq {
+            return Ok(());
+        }
+        let _asking = Asking::new(&self.gauge.history);
         let mut projected = self.gauge.history.projected.subscribe();
         let reached = projected.wait_for(|reached| *reached >= seq);
         match tokio::time::timeout(self.options.answer_timeout, reached).await {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, RecvTimeoutError, after};
 use domain::{EntryAccount, EntryType, LedgerEntry, Reference, TransferKey};
 use exchange::{Exchange, LogEntry, Output, gather_entries};
 use journal::{ReadOptions, Reader, Snapshots};
@@ -19,7 +19,12 @@ use crate::history::{batch_of, is_kept_from};
 use crate::snapshots::usable;
 
 /// Bytes of batches that are written in one transaction.
-const WRITE_BYTES: usize = 1 << 20;
+const WRITE_BYTES: usize = 8 << 20;
+/// How long batches gather while nobody waits for them: large transactions cost less for each row, since a page of an
+/// index that many rows touch is written once.
+const GATHER: Duration = Duration::from_millis(250);
+/// How often it is looked whether somebody waits for them.
+const GATHER_LOOK: Duration = Duration::from_millis(5);
 /// Records that a catch-up projects at once.
 const CATCH_UP_RECORDS: u64 = 2_000;
 /// The wait before another try when history cannot be written.
@@ -79,14 +84,7 @@ impl Projector {
         }
         while let Ok(first) = self.waiting.recv() {
             self.gauge.history.waits_since(Some(first.since));
-            let mut bytes = first.batch.bytes();
-            let mut batches = vec![first.batch];
-            while bytes < WRITE_BYTES
-                && let Ok(next) = self.waiting.try_recv()
-            {
-                bytes += next.batch.bytes();
-                batches.push(next.batch);
-            }
+            let batches = self.gather(first.batch);
             if self.write(&batches).is_err() {
                 tracing::error!("history stays behind; the next start catches up from the log");
                 return;
@@ -99,6 +97,29 @@ impl Projector {
         if let Err(error) = self.history.close() {
             tracing::warn!(%error, "a part of history stays in its write-ahead file");
         }
+    }
+
+    /// What comes within a while: until somebody asks, there is much of it, or the exchange stops.
+    fn gather(&self, first: HistoryBatch) -> Vec<HistoryBatch> {
+        let end = after(GATHER);
+        let mut bytes = first.bytes();
+        let mut batches = vec![first];
+        while bytes < WRITE_BYTES {
+            let next = match self.waiting.try_recv() {
+                Ok(next) => Ok(next),
+                Err(_) if self.gauge.history.is_asked() || end.try_recv().is_ok() => break,
+                Err(_) => self.waiting.recv_timeout(GATHER_LOOK),
+            };
+            match next {
+                Ok(next) => {
+                    bytes += next.batch.bytes();
+                    batches.push(next.batch);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        batches
     }
 
     fn write(&mut self, batches: &[HistoryBatch]) -> Result<(), End> {

@@ -23,18 +23,18 @@ const FILE: &str = "history.sqlite";
 pub struct HistoryLimits {
     /// Bytes of memory that wait to be written.
     pub bytes: u64,
-    /// Ended orders that wait to be written. The writer keeps the last 100,000, so that no list misses one.
+    /// Ended orders that wait to be written. The writer keeps the last 50,000, so that no list misses one.
     pub orders: u64,
     /// How long the oldest may have waited; while the log is replayed for history, how long without a step.
     pub age: Duration,
 }
 
 impl Default for HistoryLimits {
-    /// 64 MB, 50,000 orders, 30 seconds.
+    /// 64 MB, 25,000 orders, 30 seconds.
     fn default() -> Self {
         Self {
             bytes: 64 << 20,
-            orders: 50_000,
+            orders: 25_000,
             age: Duration::from_secs(30),
         }
     }

@@ -3,8 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 
 use domain::{
-    ClientOrderId, Market, MarketNumber, MarketState, OrderId, OrderRef, Price, Quantity,
-    SelfTradePrevention, Side, Size, Terms, TimeInForce,
+    Market, MarketNumber, MarketState, OrderId, OrderRef, Price, Quantity, SelfTradePrevention, Side, Size,
+    Terms, TimeInForce,
 };
 use embedded::Embedded;
 use trading::{Amendment, Caller, NewOrder, OrderEntry, Placed, Queries};
@@ -36,7 +36,6 @@ pub(super) struct Floor {
     users: Vec<Caller>,
     dice: Dice,
     pits: HashMap<MarketNumber, Pit>,
-    placed: u64,
 }
 
 impl Floor {
@@ -45,7 +44,6 @@ impl Floor {
             users,
             dice,
             pits: HashMap::new(),
-            placed: 0,
         }
     }
 
@@ -121,7 +119,7 @@ impl Floor {
             display: None,
             post_only: false,
         };
-        let order = self.order(market, side, terms, TimeInForce::Gtc);
+        let order = Self::order(market, side, terms, TimeInForce::Gtc);
         if let Ok(Placed::New(order)) = exchange.place(caller, order).await
             && !order.state.is_final()
             && let Some(pit) = self.pits.get_mut(&market.number())
@@ -158,7 +156,7 @@ impl Floor {
             };
             (terms, TimeInForce::Ioc)
         };
-        let order = self.order(market, side, terms, time_in_force);
+        let order = Self::order(market, side, terms, time_in_force);
         // A refusal is a part of market life.
         let _ = exchange.place(caller, order).await;
     }
@@ -208,23 +206,17 @@ impl Floor {
         Quantity::from_lots(domain::Lots(lots))
     }
 
-    fn order(&mut self, market: &Market, side: Side, terms: Terms, time_in_force: TimeInForce) -> NewOrder {
-        self.placed += 1;
+    fn order(market: &Market, side: Side, terms: Terms, time_in_force: TimeInForce) -> NewOrder {
         NewOrder {
             market: market.number(),
             side,
             terms,
             time_in_force,
             self_trade_prevention: SelfTradePrevention::ExpireTaker,
-            client_order_id: self.name(),
+            // Without names: each would be remembered for a day.
+            client_order_id: None,
             deadline: None,
         }
-    }
-
-    /// A name that says what the order is. Runs with other seeds, and later runs, have other names.
-    fn name(&mut self) -> Option<ClientOrderId> {
-        let salt = self.dice.below(u64::MAX);
-        format!("DEMO-{}-{salt:016x}", self.placed).parse().ok()
     }
 }
 

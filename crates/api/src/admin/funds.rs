@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::audit::Act;
 use crate::ApiState;
-use crate::caller::{FundsOperator, Operator};
+use crate::caller::{FundsOperator, Operator, Then};
 use crate::error;
 use crate::wire::{DecimalText, id, time};
 
@@ -63,17 +63,15 @@ impl From<TransferReceipt> for ReceiptView {
 }
 
 async fn deposit(
-    FundsOperator(operator): FundsOperator,
+    Then(FundsOperator(operator), JsonBody(body)): Then<FundsOperator, JsonBody<TransferBody>>,
     state: Data<ApiState>,
-    JsonBody(body): JsonBody<TransferBody>,
 ) -> Result<impl Responder, Problem> {
     transfer(operator, &state, TransferKind::Deposit, body).await
 }
 
 async fn withdraw(
-    FundsOperator(operator): FundsOperator,
+    Then(FundsOperator(operator), JsonBody(body)): Then<FundsOperator, JsonBody<TransferBody>>,
     state: Data<ApiState>,
-    JsonBody(body): JsonBody<TransferBody>,
 ) -> Result<impl Responder, Problem> {
     transfer(operator, &state, TransferKind::Withdrawal, body).await
 }

@@ -15,7 +15,7 @@ use super::accounts::fee_rate;
 use super::audit::Act;
 use super::market_definition::DefineMarketBody;
 use crate::ApiState;
-use crate::caller::MarketsOperator;
+use crate::caller::{MarketsOperator, Then};
 use crate::error;
 use crate::markets::{MarketBody, in_path};
 use crate::orders::market_of;
@@ -30,9 +30,8 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
 }
 
 async fn define(
-    MarketsOperator(operator): MarketsOperator,
+    Then(MarketsOperator(operator), JsonBody(body)): Then<MarketsOperator, JsonBody<DefineMarketBody>>,
     state: Data<ApiState>,
-    JsonBody(body): JsonBody<DefineMarketBody>,
 ) -> Result<HttpResponse, Problem> {
     let markets = state.exchange.markets();
     let definition = body
@@ -85,10 +84,9 @@ struct StateBody {
 }
 
 async fn set_state(
-    MarketsOperator(operator): MarketsOperator,
+    Then(MarketsOperator(operator), JsonBody(body)): Then<MarketsOperator, JsonBody<StateBody>>,
     state: Data<ApiState>,
     symbol: Path<String>,
-    JsonBody(body): JsonBody<StateBody>,
 ) -> Result<impl Responder, Problem> {
     let view = in_path(&state, &symbol)?;
     let market = view.market;
@@ -113,10 +111,9 @@ struct FeesBody {
 
 /// Changes what makers and takers pay from now on; orders that are live keep what they came in with.
 async fn set_fees(
-    MarketsOperator(operator): MarketsOperator,
+    Then(MarketsOperator(operator), JsonBody(body)): Then<MarketsOperator, JsonBody<FeesBody>>,
     state: Data<ApiState>,
     symbol: Path<String>,
-    JsonBody(body): JsonBody<FeesBody>,
 ) -> Result<impl Responder, Problem> {
     let view = in_path(&state, &symbol)?;
     let definition = MarketDefinition {
@@ -146,9 +143,8 @@ struct CancelBody {
 }
 
 async fn cancel_selected(
-    MarketsOperator(operator): MarketsOperator,
+    Then(MarketsOperator(operator), JsonBody(body)): Then<MarketsOperator, JsonBody<CancelBody>>,
     state: Data<ApiState>,
-    JsonBody(body): JsonBody<CancelBody>,
 ) -> Result<impl Responder, Problem> {
     let CancelBody {
         user_id,

@@ -6,16 +6,15 @@ use http::{NoBody, Problem};
 
 use super::audit::Act;
 use crate::ApiState;
-use crate::caller::MarketsOperator;
+use crate::caller::{MarketsOperator, Then};
 
 pub(crate) fn routes(config: &mut ServiceConfig) {
     config.service(resource("/api/v1/admin/reload").route(post().to(reload)));
 }
 
 async fn reload(
-    MarketsOperator(operator): MarketsOperator,
+    Then(MarketsOperator(operator), _): Then<MarketsOperator, NoBody>,
     state: Data<ApiState>,
-    _: NoBody,
 ) -> Result<impl Responder, Problem> {
     let outcome = state.reload.reload().await.map_err(|errors| {
         Problem::new(

@@ -15,7 +15,7 @@ use http::{ApiKeyLayer, LocalRates, RateLimits, Scope};
 use runtime::{Clock, ManualClock};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use trading::{Accounts, Operations};
+use trading::{Accounts, Operations, Queries};
 
 use super::{Answer, Settings, as_user, btc_usdt, edge, secrets, state};
 
@@ -146,6 +146,18 @@ impl Venue {
         let answer = self.post(who, "/api/v1/orders", body).await;
         assert_eq!(answer.status, 201, "{}", answer.text);
         answer
+    }
+
+    /// Lets time pass, once history has written what there is: it is told to hurry by the same clock.
+    pub async fn pass(&self, by: Duration) {
+        for _ in 0..PATIENCE.as_millis() {
+            if self.exchange.history_lag().records == 0 {
+                self.clock.advance(by);
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        panic!("history does not catch up");
     }
 
     /// A balance of a user: available and reserved.

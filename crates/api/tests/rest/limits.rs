@@ -6,26 +6,26 @@ use serde_json::json;
 
 use crate::support::{DEFAULT_RATE, Venue, limit_order};
 
-/// How many placements in a row are taken before the first 429, of at most so many.
+/// How many placements in a row are taken before the first 429, of at most so many. They are cancelled afterwards.
 async fn taken(venue: &Venue, who: &str, most: usize) -> usize {
-    for count in 0..most {
-        let answer = venue
-            .post(who, "/api/v1/orders", limit_order("BUY", "49000", "0.001"))
-            .await;
-        match answer.status {
-            201 => {}
-            429 => {
-                assert_eq!(answer.body["code"], "rate_limited");
-                assert_eq!(answer.header("retry-after"), "1");
-                assert_eq!(answer.header("ratelimit-remaining"), "0");
-                return count;
-            }
-            other => panic!("{other}: {}", answer.text),
+    let mut count = 0;
+    while count < most {
+        let order = limit_order("BUY", "49000", "0.001");
+        let answer = venue.post(who, "/api/v1/orders", order).await;
+        if answer.status == 429 {
+            assert_eq!(answer.body["code"], "rate_limited");
+            assert_eq!(answer.header("retry-after"), "1");
+            assert_eq!(answer.header("ratelimit-remaining"), "0");
+            break;
         }
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        count += 1;
     }
-    most
+    assert_eq!(venue.delete(who, "/api/v1/orders").await.status, 200);
+    count
 }
 
+/// What a bucket holds right after its rate has changed is left open here.
 #[actix_web::test]
 async fn ten_a_second_and_fifty_at_once_unless_a_tier_says_otherwise() {
     let venue = Venue::with_rate(DEFAULT_RATE).await;
@@ -50,6 +50,7 @@ async fn ten_a_second_and_fifty_at_once_unless_a_tier_says_otherwise() {
         (answer.status, &answer.body["tier"]),
         (200, &json!("market-makers"))
     );
+    taken(&venue, "alice", 200).await;
     venue.pass(Duration::from_secs(1)).await;
     assert_eq!(
         taken(&venue, "alice", 200).await,
@@ -74,6 +75,7 @@ async fn ten_a_second_and_fifty_at_once_unless_a_tier_says_otherwise() {
         venue.put("operator", account, json!({"tier": null})).await.body["tier"],
         json!(null)
     );
+    taken(&venue, "alice", 200).await;
     venue.pass(Duration::from_secs(1)).await;
     assert_eq!(taken(&venue, "alice", 200).await, 10, "out of the tier");
 }
@@ -82,13 +84,18 @@ async fn ten_a_second_and_fifty_at_once_unless_a_tier_says_otherwise() {
 async fn who_ran_out_of_orders_can_still_leave() {
     let venue = Venue::with_rate(DEFAULT_RATE).await;
     let order = venue.place("alice", "BUY", "49000", "0.01").await;
-    taken(&venue, "alice", 100).await;
-    assert_eq!(venue.get("alice", "/api/v1/balances").await.status, 429);
+    for _ in 0..49 {
+        assert_eq!(venue.get("alice", "/api/v1/balances").await.status, 200);
+    }
+    let answer = venue
+        .post("alice", "/api/v1/orders", limit_order("BUY", "49000", "0.01"))
+        .await;
+    assert_eq!(answer.status, 429);
     let path = format!("/api/v1/orders/{}", order.body["order_id"].as_str().unwrap());
     let answer = venue.delete("alice", &path).await;
     assert_eq!((answer.status, answer.header("ratelimit-remaining")), (200, "49"));
     let answer = venue.delete("alice", "/api/v1/orders").await;
-    assert_eq!((answer.status, &answer.body["cancelled"]), (200, &json!(49)));
+    assert_eq!((answer.status, &answer.body["cancelled"]), (200, &json!(0)));
     let disarm = json!({"timeout_ms": 0});
     assert_eq!(
         venue

@@ -117,8 +117,11 @@ async fn define_tier(
     let act = Act::new("tier.define", &tier.name)
         .before(before.map(|tier| TierView::from(&**tier)))
         .after(TierView::from(&tier));
-    let outcome = state.exchange.define_tier(tier.clone()).await;
-    act.done(&state, &operator, outcome.map_err(error::entry)).await?;
+    let wanted = tier.clone();
+    act.run(&state, &operator, |exchange| async move {
+        exchange.define_tier(wanted).await
+    })
+    .await?;
     Ok(Json(TierView::from(&tier)))
 }
 
@@ -156,8 +159,10 @@ async fn set_tier(
     let act = Act::new("account.tier", &user_id)
         .before(before)
         .after(tier.as_ref().map(ToString::to_string));
-    let outcome = state.exchange.set_account_tier(user_id, tier).await;
-    act.done(&state, &operator, outcome.map_err(error::entry)).await?;
+    act.run(&state, &operator, move |exchange| async move {
+        exchange.set_account_tier(user_id, tier).await
+    })
+    .await?;
     view(&state, user_id).await.map(Json)
 }
 

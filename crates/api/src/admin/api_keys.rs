@@ -111,8 +111,10 @@ async fn add(
     };
     let act = Act::new("api_key.add", &key.key_id).after(view);
     let key_id = key.key_id.to_string();
-    let outcome = state.exchange.add_api_key(key).await.map_err(error::entry);
-    act.done(&state, &operator, outcome).await?;
+    act.run(&state, &operator, |exchange| async move {
+        exchange.add_api_key(key).await
+    })
+    .await?;
     let kept = state
         .exchange
         .api_key(&key_id)
@@ -227,8 +229,10 @@ async fn revoke(
     let named: ApiKeyId = id("key_id", &key_id).map_err(error::field)?;
     let before = state.exchange.api_key(&key_id);
     let act = Act::new("api_key.revoke", &named).before(before.as_deref().map(KeyView::from));
-    let outcome = state.exchange.revoke_api_key(named).await.map_err(error::entry);
-    act.done(&state, &operator, outcome).await?;
+    act.run(&state, &operator, |exchange| async move {
+        exchange.revoke_api_key(named).await
+    })
+    .await?;
     let kept = state
         .exchange
         .api_key(&key_id)

@@ -104,7 +104,9 @@ async fn transfer(
         "asset": asset.to_string(),
         "amount": amount.to_string(),
     }));
-    let outcome = state.exchange.transfer(kind, key, user_id, asset, amount).await;
-    let receipt = act.done(state, &operator, outcome.map_err(error::entry)).await?;
+    let receipt = act.run(state, &operator, move |exchange| async move {
+        exchange.transfer(kind, key, user_id, asset, amount).await
+    });
+    let receipt = receipt.await?;
     Ok(Json(ReceiptView::from(receipt)))
 }

@@ -48,8 +48,10 @@ async fn define(
     let act = Act::new("market.define", &market.symbol())
         .before(known.map(MarketBody::new))
         .after(MarketBody::new(&new));
-    let outcome = state.exchange.define_market(definition).await;
-    act.done(&state, &operator, outcome.map_err(error::entry)).await?;
+    act.run(&state, &operator, |exchange| async move {
+        exchange.define_market(definition).await
+    })
+    .await?;
     let status = if before.is_some() {
         StatusCode::OK
     } else {
@@ -95,8 +97,11 @@ async fn set_state(
     let act = Act::new("market.state", &market.symbol())
         .before(view.state.word())
         .after(wanted.word());
-    let outcome = state.exchange.set_market_state(market.number(), wanted).await;
-    act.done(&state, &operator, outcome.map_err(error::entry)).await?;
+    let number = market.number();
+    act.run(&state, &operator, move |exchange| async move {
+        exchange.set_market_state(number, wanted).await
+    })
+    .await?;
     Ok(Json(
         json!({ "symbol": market.symbol().to_string(), "state": wanted.word() }),
     ))
@@ -129,8 +134,10 @@ async fn set_fees(
     let act = Act::new("market.fees", &view.market.symbol())
         .before(MarketBody::new(&view))
         .after(MarketBody::new(&new));
-    let outcome = state.exchange.define_market(definition).await;
-    act.done(&state, &operator, outcome.map_err(error::entry)).await?;
+    act.run(&state, &operator, |exchange| async move {
+        exchange.define_market(definition).await
+    })
+    .await?;
     Ok(Json(MarketBody::new(&new)))
 }
 
@@ -170,7 +177,9 @@ async fn cancel_selected(
             .map_err(error::field)?,
     };
     let act = Act::new("orders.cancel", &"orders").after(selection);
-    let outcome = state.exchange.cancel_selected(selection).await;
-    let cancelled = act.done(&state, &operator, outcome.map_err(error::entry)).await?;
+    let cancelled = act.run(&state, &operator, move |exchange| async move {
+        exchange.cancel_selected(selection).await
+    });
+    let cancelled = cancelled.await?;
     Ok(Json(json!({ "cancelled": cancelled })))
 }

@@ -1,5 +1,7 @@
 //! Every act of an operator, and every act that was refused, is a line in the audit file.
 
+use std::time::Duration;
+
 use api::Reloaded;
 use http::AuditLog;
 use serde_json::{Value, json};
@@ -183,6 +185,33 @@ async fn an_act_that_fails_is_a_line_with_its_code() {
         (400, before),
         "what cannot be read is no act"
     );
+}
+
+/// Waits until the file has so many lines.
+async fn until_lines(venue: &Venue, count: usize) -> Vec<Value> {
+    for _ in 0..60_000 {
+        let lines = venue.audit();
+        if lines.len() >= count {
+            return lines;
+        }
+        actix_web::rt::time::sleep(Duration::from_millis(1)).await;
+    }
+    panic!("waited in vain for {count} lines");
+}
+
+#[actix_web::test]
+async fn who_goes_away_before_the_answer_is_written_down_all_the_same() {
+    let venue = Venue::open().await;
+    let post = |who: &str, key: &str| crate::support::post(who, "/api/v1/admin/deposits", &transfer(key));
+    venue.abandon(post("operator", "d-1")).await;
+    let lines = until_lines(&venue, 1).await;
+    assert_eq!(
+        (&lines[0]["target"], &lines[0]["outcome"]),
+        (&json!("d-1"), &json!("done"))
+    );
+    assert_eq!(venue.balance("alice", "USDT").await.0, "1000010");
+    venue.abandon(post("alice", "d-2")).await;
+    assert_eq!(until_lines(&venue, 2).await[1]["outcome"], "forbidden");
 }
 
 #[actix_web::test]

@@ -10,6 +10,7 @@ use actix_web::test::{TestRequest, init_service, try_call_service};
 use api::{ApiKeys, ApiState, configure, configure_admin};
 use domain::{Amount, MarketDefinition, MarketNumber, TransferKind, UserId};
 use embedded::{Embedded, Options};
+use futures_util::FutureExt;
 use futures_util::future::join_all;
 use http::{ApiKeyLayer, LocalRates, RateLimits, Scope};
 use runtime::{Clock, ManualClock};
@@ -112,6 +113,17 @@ impl Venue {
             .into_iter()
             .map(|request| try_call_service(&service, request.peer_addr(here).to_request()));
         join_all(join_all(calls).await.into_iter().map(Answer::of)).await
+    }
+
+    /// Sends a request and goes away at once, before its answer.
+    pub async fn abandon(&self, request: TestRequest) {
+        let state = &self.state;
+        let app = App::new()
+            .wrap(edge())
+            .configure(|config| configure_admin(config, state));
+        let service = init_service(app).await;
+        let call = try_call_service(&service, request.to_request());
+        assert!(call.now_or_never().is_none(), "it was answered at once");
     }
 
     pub async fn send(&self, request: TestRequest) -> Answer {

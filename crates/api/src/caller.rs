@@ -139,6 +139,30 @@ async fn operator(request: &HttpRequest, scopes: &[Scope]) -> Result<Operator, P
     }
 }
 
+/// First who asks, then what is asked for: nobody without the right learns what is wrong with a body, and refusing is
+/// never cut short because the body was bad, too.
+#[derive(Debug)]
+pub(crate) struct Then<A, B>(pub(crate) A, pub(crate) B);
+
+impl<A, B> FromRequest for Then<A, B>
+where
+    A: FromRequest<Error = Problem> + 'static,
+    B: FromRequest<Error = Problem> + 'static,
+{
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, mut payload) = (request.clone(), payload.take());
+        async move {
+            let first = A::from_request(&request, &mut Payload::None).await?;
+            let second = B::from_request(&request, &mut payload).await?;
+            Ok(Self(first, second))
+        }
+        .boxed_local()
+    }
+}
+
 pub(crate) fn user(identity: Identity) -> UserId {
     UserId::from_u128(identity.user_id.as_u128())
 }

@@ -10,7 +10,7 @@ use trading::Caller;
 
 use super::audit::Act;
 use crate::ApiState;
-use crate::caller::{AccountsOperator, AccountsOrReadingOperator, ReadingOperator};
+use crate::caller::{AccountsOperator, AccountsOrReadingOperator, ReadingOperator, Then};
 use crate::wire::{DecimalText, id};
 use crate::{balances, error, ledger, orders, own_trades};
 
@@ -108,9 +108,8 @@ async fn tiers(_: AccountsOrReadingOperator, state: Data<ApiState>) -> impl Resp
 }
 
 async fn define_tier(
-    AccountsOperator(operator): AccountsOperator,
+    Then(AccountsOperator(operator), JsonBody(body)): Then<AccountsOperator, JsonBody<TierBody>>,
     state: Data<ApiState>,
-    JsonBody(body): JsonBody<TierBody>,
 ) -> Result<impl Responder, Problem> {
     let tier = body.into_tier().map_err(error::field)?;
     let known = state.exchange.tiers();
@@ -118,8 +117,11 @@ async fn define_tier(
     let act = Act::new("tier.define", &tier.name)
         .before(before.map(|tier| TierView::from(&**tier)))
         .after(TierView::from(&tier));
-    let outcome = state.exchange.define_tier(tier.clone()).await;
-    act.done(&state, &operator, outcome.map_err(error::entry)).await?;
+    let wanted = tier.clone();
+    act.run(&state, &operator, |exchange| async move {
+        exchange.define_tier(wanted).await
+    })
+    .await?;
     Ok(Json(TierView::from(&tier)))
 }
 
@@ -146,10 +148,9 @@ async fn account(
 }
 
 async fn set_tier(
-    AccountsOperator(operator): AccountsOperator,
+    Then(AccountsOperator(operator), JsonBody(body)): Then<AccountsOperator, JsonBody<AccountBody>>,
     state: Data<ApiState>,
     user_id: Path<String>,
-    JsonBody(body): JsonBody<AccountBody>,
 ) -> Result<impl Responder, Problem> {
     let user_id = user(&user_id)?;
     let tier = body.tier.as_deref().map(|name| id::<TierName>("tier", name));
@@ -158,8 +159,10 @@ async fn set_tier(
     let act = Act::new("account.tier", &user_id)
         .before(before)
         .after(tier.as_ref().map(ToString::to_string));
-    let outcome = state.exchange.set_account_tier(user_id, tier).await;
-    act.done(&state, &operator, outcome.map_err(error::entry)).await?;
+    act.run(&state, &operator, move |exchange| async move {
+        exchange.set_account_tier(user_id, tier).await
+    })
+    .await?;
     view(&state, user_id).await.map(Json)
 }
 
@@ -172,28 +175,25 @@ async fn view(state: &ApiState, user_id: UserId) -> Result<AccountView, Problem>
 }
 
 async fn orders_of(
-    _: ReadingOperator,
+    Then(_, QueryParams(listing)): Then<ReadingOperator, QueryParams<orders::Listing>>,
     state: Data<ApiState>,
     user_id: Path<String>,
-    QueryParams(listing): QueryParams<orders::Listing>,
 ) -> Result<impl Responder, Problem> {
     orders::list_of(as_caller(user(&user_id)?), &state, listing).await
 }
 
 async fn trades_of(
-    _: ReadingOperator,
+    Then(_, QueryParams(listing)): Then<ReadingOperator, QueryParams<own_trades::Listing>>,
     state: Data<ApiState>,
     user_id: Path<String>,
-    QueryParams(listing): QueryParams<own_trades::Listing>,
 ) -> Result<impl Responder, Problem> {
     own_trades::list_of(as_caller(user(&user_id)?), &state, listing).await
 }
 
 async fn ledger_of(
-    _: ReadingOperator,
+    Then(_, QueryParams(listing)): Then<ReadingOperator, QueryParams<ledger::Listing>>,
     state: Data<ApiState>,
     user_id: Path<String>,
-    QueryParams(listing): QueryParams<ledger::Listing>,
 ) -> Result<impl Responder, Problem> {
     ledger::list_of(as_caller(user(&user_id)?), &state, listing).await
 }

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::audit::Act;
 use crate::ApiState;
-use crate::caller::{AccountsOperator, AccountsOrReadingOperator};
+use crate::caller::{AccountsOperator, AccountsOrReadingOperator, Then};
 use crate::error;
 use crate::wire::{id, time, word};
 
@@ -101,9 +101,8 @@ struct MadeKey {
 }
 
 async fn add(
-    AccountsOperator(operator): AccountsOperator,
+    Then(AccountsOperator(operator), JsonBody(body)): Then<AccountsOperator, JsonBody<KeyBody>>,
     state: Data<ApiState>,
-    JsonBody(body): JsonBody<KeyBody>,
 ) -> Result<HttpResponse, Problem> {
     let (key, secret) = made(&state, body)?;
     let view = KeyView {
@@ -112,8 +111,10 @@ async fn add(
     };
     let act = Act::new("api_key.add", &key.key_id).after(view);
     let key_id = key.key_id.to_string();
-    let outcome = state.exchange.add_api_key(key).await.map_err(error::entry);
-    act.done(&state, &operator, outcome).await?;
+    act.run(&state, &operator, |exchange| async move {
+        exchange.add_api_key(key).await
+    })
+    .await?;
     let kept = state
         .exchange
         .api_key(&key_id)
@@ -211,9 +212,8 @@ struct Listing {
 }
 
 async fn list(
-    _: AccountsOrReadingOperator,
+    Then(_, QueryParams(Listing { user_id })): Then<AccountsOrReadingOperator, QueryParams<Listing>>,
     state: Data<ApiState>,
-    QueryParams(Listing { user_id }): QueryParams<Listing>,
 ) -> Result<impl Responder, Problem> {
     let user_id = id("user_id", &user_id).map_err(error::field)?;
     let keys = state.exchange.api_keys_of(user_id);
@@ -222,16 +222,17 @@ async fn list(
 }
 
 async fn revoke(
-    AccountsOperator(operator): AccountsOperator,
+    Then(AccountsOperator(operator), _): Then<AccountsOperator, NoBody>,
     state: Data<ApiState>,
     key_id: Path<String>,
-    _: NoBody,
 ) -> Result<impl Responder, Problem> {
     let named: ApiKeyId = id("key_id", &key_id).map_err(error::field)?;
     let before = state.exchange.api_key(&key_id);
     let act = Act::new("api_key.revoke", &named).before(before.as_deref().map(KeyView::from));
-    let outcome = state.exchange.revoke_api_key(named).await.map_err(error::entry);
-    act.done(&state, &operator, outcome).await?;
+    act.run(&state, &operator, |exchange| async move {
+        exchange.revoke_api_key(named).await
+    })
+    .await?;
     let kept = state
         .exchange
         .api_key(&key_id)

@@ -1,15 +1,18 @@
 //! What operators did, for the audit file: who, what, before and after, and how it ended.
 
 use std::fmt::Display;
+use std::future::Future;
+use std::sync::Arc;
 
 use http::{AuditEntry, Problem};
 use serde::Serialize;
 use serde_json::Value;
+use trading::EntryError;
 use uuid::Uuid;
 
-use crate::ApiState;
 use crate::caller::Operator;
 use crate::wire::time;
+use crate::{ApiState, Exchange, entry, error};
 
 /// An operator's act, before its outcome is known.
 #[derive(Debug)]
@@ -46,6 +49,28 @@ impl Act {
     pub(crate) fn after(mut self, after: impl Serialize) -> Self {
         self.after = shown(after);
         self
+    }
+
+    /// Does it and writes it down, both to the end even if the operator goes away meanwhile.
+    ///
+    /// # Errors
+    /// As [`Act::done`].
+    pub(crate) async fn run<T, F>(
+        self,
+        state: &ApiState,
+        operator: &Operator,
+        work: impl FnOnce(Arc<dyn Exchange>) -> F + 'static,
+    ) -> Result<T, Problem>
+    where
+        T: 'static,
+        F: Future<Output = Result<T, EntryError>> + 'static,
+    {
+        let operator = operator.clone();
+        entry::whole(state, |state| async move {
+            let outcome = work(Arc::clone(&state.exchange)).await;
+            self.done(&state, &operator, outcome.map_err(error::entry)).await
+        })
+        .await
     }
 
     /// Writes it into the audit file with its outcome, and gives the outcome back. What was done stays done if the file

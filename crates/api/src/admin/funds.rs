@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::audit::Act;
 use crate::ApiState;
-use crate::caller::{FundsOperator, Operator};
+use crate::caller::{FundsOperator, Operator, Then};
 use crate::error;
 use crate::wire::{DecimalText, id, time};
 
@@ -63,17 +63,15 @@ impl From<TransferReceipt> for ReceiptView {
 }
 
 async fn deposit(
-    FundsOperator(operator): FundsOperator,
+    Then(FundsOperator(operator), JsonBody(body)): Then<FundsOperator, JsonBody<TransferBody>>,
     state: Data<ApiState>,
-    JsonBody(body): JsonBody<TransferBody>,
 ) -> Result<impl Responder, Problem> {
     transfer(operator, &state, TransferKind::Deposit, body).await
 }
 
 async fn withdraw(
-    FundsOperator(operator): FundsOperator,
+    Then(FundsOperator(operator), JsonBody(body)): Then<FundsOperator, JsonBody<TransferBody>>,
     state: Data<ApiState>,
-    JsonBody(body): JsonBody<TransferBody>,
 ) -> Result<impl Responder, Problem> {
     transfer(operator, &state, TransferKind::Withdrawal, body).await
 }
@@ -106,7 +104,9 @@ async fn transfer(
         "asset": asset.to_string(),
         "amount": amount.to_string(),
     }));
-    let outcome = state.exchange.transfer(kind, key, user_id, asset, amount).await;
-    let receipt = act.done(state, &operator, outcome.map_err(error::entry)).await?;
+    let receipt = act.run(state, &operator, move |exchange| async move {
+        exchange.transfer(kind, key, user_id, asset, amount).await
+    });
+    let receipt = receipt.await?;
     Ok(Json(ReceiptView::from(receipt)))
 }

@@ -15,7 +15,7 @@ use super::accounts::fee_rate;
 use super::audit::Act;
 use super::market_definition::DefineMarketBody;
 use crate::ApiState;
-use crate::caller::MarketsOperator;
+use crate::caller::{MarketsOperator, Then};
 use crate::error;
 use crate::markets::{MarketBody, in_path};
 use crate::orders::market_of;
@@ -30,9 +30,8 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
 }
 
 async fn define(
-    MarketsOperator(operator): MarketsOperator,
+    Then(MarketsOperator(operator), JsonBody(body)): Then<MarketsOperator, JsonBody<DefineMarketBody>>,
     state: Data<ApiState>,
-    JsonBody(body): JsonBody<DefineMarketBody>,
 ) -> Result<HttpResponse, Problem> {
     let markets = state.exchange.markets();
     let definition = body
@@ -49,8 +48,10 @@ async fn define(
     let act = Act::new("market.define", &market.symbol())
         .before(known.map(MarketBody::new))
         .after(MarketBody::new(&new));
-    let outcome = state.exchange.define_market(definition).await;
-    act.done(&state, &operator, outcome.map_err(error::entry)).await?;
+    act.run(&state, &operator, |exchange| async move {
+        exchange.define_market(definition).await
+    })
+    .await?;
     let status = if before.is_some() {
         StatusCode::OK
     } else {
@@ -85,10 +86,9 @@ struct StateBody {
 }
 
 async fn set_state(
-    MarketsOperator(operator): MarketsOperator,
+    Then(MarketsOperator(operator), JsonBody(body)): Then<MarketsOperator, JsonBody<StateBody>>,
     state: Data<ApiState>,
     symbol: Path<String>,
-    JsonBody(body): JsonBody<StateBody>,
 ) -> Result<impl Responder, Problem> {
     let view = in_path(&state, &symbol)?;
     let market = view.market;
@@ -97,8 +97,11 @@ async fn set_state(
     let act = Act::new("market.state", &market.symbol())
         .before(view.state.word())
         .after(wanted.word());
-    let outcome = state.exchange.set_market_state(market.number(), wanted).await;
-    act.done(&state, &operator, outcome.map_err(error::entry)).await?;
+    let number = market.number();
+    act.run(&state, &operator, move |exchange| async move {
+        exchange.set_market_state(number, wanted).await
+    })
+    .await?;
     Ok(Json(
         json!({ "symbol": market.symbol().to_string(), "state": wanted.word() }),
     ))
@@ -113,10 +116,9 @@ struct FeesBody {
 
 /// Changes what makers and takers pay from now on; orders that are live keep what they came in with.
 async fn set_fees(
-    MarketsOperator(operator): MarketsOperator,
+    Then(MarketsOperator(operator), JsonBody(body)): Then<MarketsOperator, JsonBody<FeesBody>>,
     state: Data<ApiState>,
     symbol: Path<String>,
-    JsonBody(body): JsonBody<FeesBody>,
 ) -> Result<impl Responder, Problem> {
     let view = in_path(&state, &symbol)?;
     let definition = MarketDefinition {
@@ -132,8 +134,10 @@ async fn set_fees(
     let act = Act::new("market.fees", &view.market.symbol())
         .before(MarketBody::new(&view))
         .after(MarketBody::new(&new));
-    let outcome = state.exchange.define_market(definition).await;
-    act.done(&state, &operator, outcome.map_err(error::entry)).await?;
+    act.run(&state, &operator, |exchange| async move {
+        exchange.define_market(definition).await
+    })
+    .await?;
     Ok(Json(MarketBody::new(&new)))
 }
 
@@ -146,9 +150,8 @@ struct CancelBody {
 }
 
 async fn cancel_selected(
-    MarketsOperator(operator): MarketsOperator,
+    Then(MarketsOperator(operator), JsonBody(body)): Then<MarketsOperator, JsonBody<CancelBody>>,
     state: Data<ApiState>,
-    JsonBody(body): JsonBody<CancelBody>,
 ) -> Result<impl Responder, Problem> {
     let CancelBody {
         user_id,
@@ -174,7 +177,9 @@ async fn cancel_selected(
             .map_err(error::field)?,
     };
     let act = Act::new("orders.cancel", &"orders").after(selection);
-    let outcome = state.exchange.cancel_selected(selection).await;
-    let cancelled = act.done(&state, &operator, outcome.map_err(error::entry)).await?;
+    let cancelled = act.run(&state, &operator, move |exchange| async move {
+        exchange.cancel_selected(selection).await
+    });
+    let cancelled = cancelled.await?;
     Ok(Json(json!({ "cancelled": cancelled })))
 }

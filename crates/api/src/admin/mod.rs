@@ -13,6 +13,7 @@ use http::Problem;
 
 use crate::ApiState;
 use crate::caller::Operator;
+use crate::entry;
 
 pub(crate) fn routes(config: &mut ServiceConfig) {
     funds::routes(config);
@@ -26,13 +27,15 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
 ///
 /// # Errors
 /// Always: the problem, or 500 where it cannot be written down.
-pub(crate) async fn refused<T>(
+pub(crate) async fn refused<T: 'static>(
     state: &ApiState,
     operator: &Operator,
     route: &str,
     problem: Problem,
 ) -> Result<T, Problem> {
-    audit::Act::new("refused", &route)
-        .done(state, operator, Err(problem))
-        .await
+    let (act, operator) = (audit::Act::new("refused", &route), operator.clone());
+    entry::whole(state, |state| async move {
+        act.done(&state, &operator, Err(problem)).await
+    })
+    .await
 }

@@ -10,12 +10,13 @@ use actix_web::test::{TestRequest, init_service, try_call_service};
 use api::{ApiKeys, ApiState, configure, configure_admin};
 use domain::{Amount, MarketDefinition, MarketNumber, TransferKind, UserId};
 use embedded::{Embedded, Options};
+use futures_util::FutureExt;
 use futures_util::future::join_all;
 use http::{ApiKeyLayer, LocalRates, RateLimits, Scope};
 use runtime::{Clock, ManualClock};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use trading::{Accounts, Operations};
+use trading::{Accounts, Operations, Queries};
 
 use super::{Answer, Settings, as_user, btc_usdt, edge, secrets, state};
 
@@ -114,6 +115,17 @@ impl Venue {
         join_all(join_all(calls).await.into_iter().map(Answer::of)).await
     }
 
+    /// Sends a request and goes away at once, before its answer.
+    pub async fn abandon(&self, request: TestRequest) {
+        let state = &self.state;
+        let app = App::new()
+            .wrap(edge())
+            .configure(|config| configure_admin(config, state));
+        let service = init_service(app).await;
+        let call = try_call_service(&service, request.to_request());
+        assert!(call.now_or_never().is_none(), "it was answered at once");
+    }
+
     pub async fn send(&self, request: TestRequest) -> Answer {
         self.all(vec![request]).await.remove(0)
     }
@@ -146,6 +158,18 @@ impl Venue {
         let answer = self.post(who, "/api/v1/orders", body).await;
         assert_eq!(answer.status, 201, "{}", answer.text);
         answer
+    }
+
+    /// Lets time pass, once history has written what there is: it is told to hurry by the same clock.
+    pub async fn pass(&self, by: Duration) {
+        for _ in 0..PATIENCE.as_millis() {
+            if self.exchange.history_lag().records == 0 {
+                self.clock.advance(by);
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        panic!("history does not catch up");
     }
 
     /// A balance of a user: available and reserved.

@@ -39,9 +39,22 @@ pub(crate) enum Close {
 }
 
 impl Close {
+    /// The code of the close frame.
+    pub(crate) const fn code(self) -> u16 {
+        self.words().0
+    }
+
     /// Code and text of the close frame.
     pub(crate) fn reason(self) -> CloseReason {
-        let (code, text) = match self {
+        let (code, text) = self.words();
+        CloseReason {
+            code: CloseCode::from(code),
+            description: Some(text.to_owned()),
+        }
+    }
+
+    const fn words(self) -> (u16, &'static str) {
+        match self {
             Self::Stopping => (1001, "the server stops"),
             Self::Binary => (1003, "binary frames are not taken"),
             Self::TooLarge => (1009, "the frame is too large"),
@@ -54,10 +67,6 @@ impl Close {
             Self::Behind => (4011, "the server fell behind; connect again"),
             Self::TooMany(text) => (4029, text),
             Self::Gone => (1000, ""),
-        };
-        CloseReason {
-            code: CloseCode::from(code),
-            description: Some(text.to_owned()),
         }
     }
 

@@ -66,6 +66,8 @@ async fn write(inbox: Inbox, mut session: Session, heartbeat: Duration) {
             }
         }
     };
+    tracing::debug!(?close, "a connection ends");
+    metrics::counter!("ws_closed_total", "code" => close.code().to_string()).increment(1);
     let farewell = async {
         if close.is_orderly() {
             while let Ok(next) = frames.try_recv() {

@@ -73,6 +73,7 @@ pub(super) async fn subscribe(
             }
         }
     }
+    connection.seat.check(&public)?;
     if let (Some(caller), false) = (caller, own.is_empty()) {
         connection.seat.subscribe_own(caller, own, fills_after).await?;
     }

@@ -121,6 +121,11 @@ impl Client {
         }
     }
 
+    /// Whether frames came while an answer was waited for.
+    pub fn has_more(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     async fn read(&mut self) -> Value {
         loop {
             match timeout(PATIENCE, self.socket.next()).await.expect("nothing came") {

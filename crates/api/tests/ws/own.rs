@@ -273,6 +273,40 @@ async fn nothing_is_lost_and_nothing_comes_twice_over_reconnections() {
 }
 
 #[tokio::test]
+async fn what_a_snapshot_has_already_is_not_told_again() {
+    let plan = Plan {
+        follows: false,
+        ..Plan::default()
+    };
+    let house = House::with(plan).await;
+    house.fund(&[ALICE, BOB]).await;
+    let resting = house.place(ALICE, Side::Sell, 10, 10_000).await;
+    house.place(BOB, Side::Buy, 4, 10_000).await;
+    let mut client = Client::of(&house, &token(ALICE)).await;
+    let first = "00000000-0000-0000-0000-000000000000";
+    let channels =
+        json!({"op": "subscribe", "channels": ["orders", "fills", "balances"], "fills_after": first});
+    client.ok(channels).await;
+    let mut known = Known::default();
+    for _ in 0..3 {
+        known.take(&client.next().await);
+    }
+    assert_eq!(known.fills.len(), 1);
+    let id = resting.order_id.to_string();
+    assert_eq!(known.orders[&id]["filled_quantity"], "0.004");
+    // Only now the streams come to what the snapshots have already.
+    tokio::spawn(std::sync::Arc::clone(&house.streams).run());
+    house.place(BOB, Side::Buy, 1, 10_000).await;
+    for _ in 0..3 {
+        known.take(&client.next().await);
+    }
+    assert_eq!(known.orders[&id]["filled_quantity"], "0.005");
+    assert_eq!(known.fills.len(), 2);
+    client.ok(json!({"op": "ping"})).await;
+    assert!(!client.has_more(), "something came twice");
+}
+
+#[tokio::test]
 async fn when_the_server_falls_behind_its_clients_begin_again() {
     let plan = Plan {
         follows: false,

@@ -4,6 +4,7 @@ use domain::{
     Amount, Command, DefineMarket, Lots, MarketNumber, OrderId, Outcome, Place, Price, Quantity,
     SelfTradePrevention, Side, Stamp, Terms, TimeInForce, Transfer, TransferKind, UserId,
 };
+use engine::CLIENT_IDS_PER_USER;
 use exchange::{ENDED_ORDERS, Exchange, Output, RECENT_TRADES};
 
 use crate::script::definition;
@@ -62,13 +63,9 @@ impl Desk {
 #[test]
 fn ended_orders_and_client_ids_are_kept_up_to_their_limits() {
     let mut desk = Desk::new();
-    let first = |outcome: &Outcome| match outcome {
-        Outcome::Placed(order) | Outcome::Repeated(order) => Some(order.order_id),
-        _ => None,
-    };
     // another user's order that will be forgotten, and its client id, which will not
     desk.place(2, Side::Buy, Some("mine".to_owned()), TimeInForce::Fok);
-    let limit = ENDED_ORDERS as u128;
+    let limit = CLIENT_IDS_PER_USER.max(ENDED_ORDERS);
     for number in 1..=limit {
         desk.place(1, Side::Buy, Some(format!("id-{number}")), TimeInForce::Fok);
     }
@@ -78,7 +75,7 @@ fn ended_orders_and_client_ids_are_kept_up_to_their_limits() {
     assert_eq!(again, Outcome::RepeatedLongAgo(forgotten));
     // the user with the most ids keeps them all until one more order ends
     let again = desk.place(1, Side::Buy, Some("id-1".to_owned()), TimeInForce::Fok);
-    assert_eq!(first(&again), Some(OrderId::from_u128(2)), "{again:?}");
+    assert_eq!(again, Outcome::RepeatedLongAgo(OrderId::from_u128(2)));
     desk.place(1, Side::Buy, None, TimeInForce::Fok);
     desk.place(1, Side::Buy, Some("one-more".to_owned()), TimeInForce::Fok);
     let anew = desk.place(1, Side::Buy, Some("id-1".to_owned()), TimeInForce::Fok);

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use api::{Reload, Reloaded};
 use async_trait::async_trait;
+use domain::MarketDefinition;
 use embedded::Embedded;
 use http::TokenVerifier;
-use runtime::settings::{ReloadPlan, SettingsError, Variables, reloadable};
+use runtime::settings::{Market, ReloadPlan, SettingsError, Variables, reloadable};
 use runtime::telemetry::LevelHandle;
 use runtime::{Settings, Shutdown};
 use trading::{Operations, Queries};
@@ -61,14 +62,8 @@ impl Reload for Reloader {
             at_once,
             mut needs_restart,
         } = plan;
-        // First what may fail, so that a refusal leaves all as it was. Sets of keys in files are read again; keys that stand in the settings themselves need a restart.
-        let verifier = Arc::clone(&self.verifier);
-        let keys = tokio::task::spawn_blocking(move || verifier.reload()).await;
-        if !matches!(keys, Ok(Ok(()))) {
-            return Err(vec![
-                "auth.jwks_file: cannot be used; the keys stay as they were".to_owned(),
-            ]);
-        }
+        // First what may fail, so that a refusal leaves all as it was.
+        self.read_keys().await?;
         if let (Some(level), Some(handle)) = (&log_level, &source.level) {
             handle
                 .set(level)
@@ -90,6 +85,34 @@ impl Reload for Reloader {
                 .into_iter()
                 .map(|symbol| format!("matching: {symbol} is no longer named")),
         );
+        self.change_markets(&markets, &definitions).await?;
+        *self.in_force.lock().unwrap_or_else(PoisonError::into_inner) = new;
+        tracing::info!(?applied, ?needs_restart, "read the settings again");
+        Ok(Reloaded {
+            applied,
+            needs_restart,
+        })
+    }
+}
+
+impl Reloader {
+    /// Sets of keys in files are read again; keys that stand in the settings themselves need a restart.
+    async fn read_keys(&self) -> Result<(), Vec<String>> {
+        let verifier = Arc::clone(&self.verifier);
+        let keys = tokio::task::spawn_blocking(move || verifier.reload()).await;
+        match keys {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(vec![
+                "auth.jwks_file: cannot be used; the keys stay as they were".to_owned(),
+            ]),
+        }
+    }
+
+    async fn change_markets(
+        &self,
+        markets: &[Market],
+        definitions: &[MarketDefinition],
+    ) -> Result<(), Vec<String>> {
         for market in markets {
             let Some(mut definition) = definitions
                 .iter()
@@ -104,12 +127,7 @@ impl Reload for Reloader {
                 .await
                 .map_err(|error| vec![format!("matching: {}: {error}", market.symbol)])?;
         }
-        *self.in_force.lock().unwrap_or_else(PoisonError::into_inner) = new;
-        tracing::info!(?applied, ?needs_restart, "read the settings again");
-        Ok(Reloaded {
-            applied,
-            needs_restart,
-        })
+        Ok(())
     }
 }
 

@@ -158,6 +158,11 @@ async fn the_description_and_its_page_are_there_only_when_asked_for() {
     }
     for path in ["/docs/", "/docs/swagger-initializer.js", "/docs/index.css"] {
         let answer = call_service(&with, TestRequest::get().uri(path).to_request()).await;
+        let policy = answer.headers().get("content-security-policy").unwrap();
+        assert!(
+            policy.to_str().unwrap().starts_with("default-src 'self'"),
+            "{path}"
+        );
         let text = String::from_utf8(read_body(answer).await.to_vec()).unwrap();
         for outside in ["http://", "https://", "src=\"//", "@import"] {
             assert!(!text.contains(outside), "{path} loads from elsewhere: {text}");

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A trading session against a running gateway, with curl: every order type and time in force, every refusal.
 #
-#   cargo run --release          # in one terminal
+#   TRADE_ENGINE_LIMITS__FAILED_LOGINS_PER_MINUTE=1000 cargo run --release          # in one terminal: it tries bad tokens
 #   test/session.sh              # in another
 #
 # It trades in markets and with users of its own, so it can run again and again against the same exchange. It prints a
@@ -12,6 +12,7 @@
 #   ADMIN    where operators' calls are taken   http://localhost:9090
 #   GATEWAY  the program, which makes tokens    target/release/gateway, else target/debug/gateway
 #            It reads the same settings as the server: TRADE_ENGINE_CONFIG and the other variables are passed on.
+#   DATA     the gateway's data directory, to read its audit file; left out where it is not given
 #   PARTS    which parts to run                 all of them; definition, money and conservation always run
 set -u
 export LC_ALL=C
@@ -21,7 +22,8 @@ PUBLIC=${PUBLIC:-http://localhost:8080}
 ADMIN=${ADMIN:-http://localhost:9090}
 GATEWAY=${GATEWAY:-$root/target/release/gateway}
 [ -x "$GATEWAY" ] || GATEWAY=$root/target/debug/gateway
-PARTS=${PARTS:-limit market stop special prevention amend cancel clientid states numbers bodies rights public}
+PARTS=${PARTS:-limit market stop special prevention amend cancel clientid states numbers bodies rights public
+  batch switch past accounts keys limits operators stream}
 
 for program in curl od date base64; do
   command -v "$program" >/dev/null || { echo "session: $program is missing" >&2; exit 2; }

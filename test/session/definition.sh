@@ -1,7 +1,8 @@
 # An operator defines markets; nothing else is touched
 # shellcheck shell=bash disable=SC2154,SC2034
 
-user operator 'read admin:markets admin:funds'
+plain_user operator 'read admin:markets admin:funds admin:accounts admin:read'
+send operator POST "$ADMIN/api/v1/admin/tiers" "{\"name\":\"$tier\",\"orders_per_second\":10000}"
 user funds_operator 'admin:funds'
 user markets_operator 'admin:markets'
 for name in alice bob carol poor; do user "$name"; done

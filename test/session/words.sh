@@ -15,11 +15,17 @@ uuid() { # a random UUID
 }
 run=$(hex 4)
 
-user() { # user NAME [SCOPE]: a fresh user with a token; then NAME can ask, and id_of NAME is its id
+plain_user() { # plain_user NAME [SCOPE]: a fresh user with a token; then NAME can ask, and id_of NAME is its id
   local id token
   id=$(uuid)
   token=$("$GATEWAY" token "$id" ${2+--scope "$2"}) || { echo 'session: no token could be made' >&2; exit 2; }
   eval "id_$1=\$id token_$1=\$token"
+}
+tier=session # of whoever may ask as often as the session does
+user() { # user NAME [SCOPE]: a plain user in the session's tier
+  plain_user "$@"
+  send operator PUT "$ADMIN/api/v1/admin/accounts/$(id_of "$1")" "{\"tier\":\"$tier\"}"
+  [ "$status" = 200 ] || { echo "session: no tier for $1: $status $body" >&2; exit 2; }
 }
 id_of() { local name="id_$1"; echo "${!name}"; }
 token_of() { local name="token_$1"; echo "${!name}"; }

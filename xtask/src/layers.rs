@@ -94,7 +94,7 @@ const IMPURE_FEATURES: &[(&str, &str)] = &[
 ];
 
 /// What a crate must never reach, whatever lies between.
-const UNREACHABLE: [(&str, &[&str]); 7] = [
+const UNREACHABLE: [(&str, &[&str]); 8] = [
     ("domain", IMPURE),
     ("matching", IMPURE),
     ("engine", IMPURE),
@@ -105,6 +105,11 @@ const UNREACHABLE: [(&str, &[&str]); 7] = [
     (
         "embedded",
         &["amqprs", "deadpool", "pq-sys", "redis", "tokio-postgres"],
+    ),
+    // Nor does history in its default form.
+    (
+        "persistence",
+        &["amqprs", "deadpool", "pq-sys", "redis", "tokio", "tokio-postgres"],
     ),
 ];
 

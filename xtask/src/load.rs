@@ -18,3 +18,21 @@ pub fn run(options: &Options) -> Result<()> {
     let words = ["run", "--quiet", "--release", "--package", "load", "--"];
     shell::run(shell::cargo(&words).args(&options.arguments))
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use crate::chore::Chore;
+
+    #[test]
+    fn all_arguments_are_passed_through() {
+        for words in [&["run", "--rate", "5", "-h"][..], &["--help"], &[]] {
+            let line = ["xtask", "load"].iter().chain(words);
+            let Ok(Chore::Load(options)) = Chore::try_parse_from(line) else {
+                panic!("{words:?} are not understood");
+            };
+            assert_eq!(options.arguments, words);
+        }
+    }
+}

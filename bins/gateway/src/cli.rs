@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
-use runtime::settings::{Variables, find_file};
+use runtime::settings::{Environment, Variables, find_file};
 use runtime::{Settings, Shutdown, telemetry};
 
+use crate::audit_command::AuditCommand;
 use crate::journal_command::JournalCommand;
 use crate::reload::Source;
 use crate::server::check_mode;
@@ -21,6 +22,9 @@ pub struct Cli {
     /// The settings file; else config/config.yaml where there is one.
     #[arg(long, global = true)]
     config: Option<PathBuf>,
+    /// Lets made-up users trade in every market, for demonstrations. Not in production.
+    #[arg(long)]
+    demo: bool,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -34,6 +38,9 @@ enum Command {
     /// Looks into the journal; nothing is changed.
     #[command(subcommand)]
     Journal(JournalCommand),
+    /// Looks into the audit file; nothing is changed.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Checks or shows the settings.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -55,13 +62,23 @@ impl Cli {
     pub fn execute(self) -> anyhow::Result<()> {
         let variables = Variables::of_process();
         let file = find_file(self.config, &variables);
-        let settings = Settings::load(file.as_deref(), &variables)?;
+        let mut settings = Settings::load(file.as_deref(), &variables)?;
+        if self.demo {
+            if settings.environment == Environment::Production {
+                bail!("--demo: made-up users do not trade in production");
+            }
+            settings.demo.enabled = true;
+        }
         match self.command.unwrap_or(Command::Run) {
             Command::Run => serve(settings, file, variables),
             Command::Token(token) => token.execute(&settings),
             Command::Journal(journal) => journal.execute(&settings),
+            Command::Audit(audit) => audit.execute(&settings),
             Command::Config(ConfigCommand::Check) => {
                 check_mode(&settings)?;
+                for warning in &settings.warnings {
+                    say(&format!("warning: {warning}"))?;
+                }
                 say("the settings are right")
             }
             Command::Config(ConfigCommand::Show) => say(&settings.show()),
@@ -71,6 +88,9 @@ impl Cli {
 
 fn serve(settings: Settings, file: Option<PathBuf>, variables: Variables) -> anyhow::Result<()> {
     let level = telemetry::init(&settings.logging)?;
+    for warning in &settings.warnings {
+        tracing::warn!(%warning, "the settings");
+    }
     let source = Source {
         file,
         variables,

@@ -3,7 +3,9 @@
 //! [`start`] opens the exchange and binds the listeners, [`Gateway::run`] serves until it is told to stop. The caller
 //! owns settings and signals, so that tests run many gateways in one process on free ports.
 
+mod audit_command;
 mod cli;
+mod demo;
 mod development;
 mod edge;
 mod gauges;

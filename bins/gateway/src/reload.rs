@@ -61,6 +61,14 @@ impl Reload for Reloader {
             at_once,
             mut needs_restart,
         } = plan;
+        // First what may fail, so that a refusal leaves all as it was. Sets of keys in files are read again; keys that stand in the settings themselves need a restart.
+        let verifier = Arc::clone(&self.verifier);
+        let keys = tokio::task::spawn_blocking(move || verifier.reload()).await;
+        if !matches!(keys, Ok(Ok(()))) {
+            return Err(vec![
+                "auth.jwks_file: cannot be used; the keys stay as they were".to_owned(),
+            ]);
+        }
         if let (Some(level), Some(handle)) = (&log_level, &source.level) {
             handle
                 .set(level)
@@ -68,14 +76,6 @@ impl Reload for Reloader {
         }
         if let Some(limits) = &limits {
             self.guards.set_limits(limits);
-        }
-        // Sets of keys in files are read again; keys that stand in the settings themselves need a restart.
-        let verifier = Arc::clone(&self.verifier);
-        let keys = tokio::task::spawn_blocking(move || verifier.reload()).await;
-        if !matches!(keys, Ok(Ok(()))) {
-            return Err(vec![
-                "auth.jwks_file: cannot be used; the keys stay as they were".to_owned(),
-            ]);
         }
         let mut applied = Vec::new();
         for path in at_once {

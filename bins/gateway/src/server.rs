@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpServer};
 use anyhow::{Context, bail};
-use api::ApiState;
+use api::{ApiState, StreamOptions, Streams, WsLimits};
 use embedded::Embedded;
 use http::{AuditLog, Metrics, Tickets, TokenVerifier};
 use runtime::settings::{Environment, Mode};
@@ -16,14 +16,16 @@ use runtime::{Clock, Ids, Settings, Shutdown};
 use crate::edge::{Guards, jwt, secret_box};
 use crate::open::open;
 use crate::reload::{Reloader, Source};
-use crate::{development, gauges, reload};
+use crate::{demo, development, gauges, reload};
 
 /// How long a client may take to send its headers.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest wait for connections to end after they were told to.
+const STREAMS_PATIENCE: Duration = Duration::from_secs(5);
 /// The longest wait for a body.
 pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The file of operators' acts in the exchange's folder.
-const AUDIT_FILE: &str = "audit.log";
+pub(crate) const AUDIT_FILE: &str = "audit.log";
 
 /// A gateway that listens.
 pub struct Gateway {
@@ -37,6 +39,7 @@ pub struct Gateway {
     guards: Guards,
     state: ApiState,
     servers: Vec<Server>,
+    patience: Duration,
 }
 
 /// Runs a gateway until it is told to stop.
@@ -48,6 +51,11 @@ pub async fn run(settings: Settings, source: Option<Source>, shutdown: Shutdown)
     if settings.environment == Environment::Development {
         development::fund(&*gateway.exchange).await?;
         development::greet(&settings, gateway.public, gateway.admin)?;
+    }
+    if settings.demo.enabled {
+        demo::prepare(&gateway.exchange, &settings.demo).await?;
+        let exchange = Arc::clone(&gateway.exchange);
+        tokio::spawn(demo::run(exchange, settings.demo.clone(), shutdown.clone()));
     }
     gateway.run(shutdown).await
 }
@@ -119,6 +127,10 @@ pub async fn start(settings: &Settings, source: Option<Source>) -> anyhow::Resul
         audit: Arc::new(audit),
         secrets: Arc::new(secret_box(settings)?),
         tickets: Arc::new(Tickets::new(ids.clone())),
+        addresses: Arc::clone(&guards.addresses),
+        origins: Arc::new(guards.origins.clone()),
+        streams: streams(settings, &exchange).await?,
+        ws: ws_limits(settings),
         reload: Arc::new(reloader),
         ids,
         clock: Clock::System,
@@ -177,6 +189,7 @@ pub async fn start(settings: &Settings, source: Option<Source>) -> anyhow::Resul
         guards,
         state,
         servers,
+        patience: settings.server.shutdown_timeout,
     })
 }
 
@@ -191,6 +204,7 @@ impl Gateway {
             guards,
             state,
             servers,
+            patience,
             ..
         } = self;
         reload::listen(Arc::clone(&state.reload), shutdown.clone())?;
@@ -204,23 +218,53 @@ impl Gateway {
             let until = shutdown.clone();
             tokio::spawn(refresher.run(async move { until.wait().await }))
         });
+        let streams = tokio::spawn(Arc::clone(&state.streams).run());
         let handles: Vec<ServerHandle> = servers.iter().map(Server::handle).collect();
         let announced = Arc::clone(&exchange);
+        let (followed, patience) = (Arc::clone(&state.streams), patience.min(STREAMS_PATIENCE));
         let stopper = tokio::spawn(async move {
             shutdown.wait().await;
             announced.announce_stop();
             tracing::info!("stopping: running requests are finished first");
+            followed.stop(patience).await;
             for handle in handles {
                 handle.stop(true).await;
             }
         });
         let served = futures_util::future::try_join_all(servers).await;
-        for task in [Some(stopper), Some(gauges), keys].into_iter().flatten() {
+        for task in [Some(stopper), Some(gauges), Some(streams), keys]
+            .into_iter()
+            .flatten()
+        {
             task.abort();
         }
         tokio::task::spawn_blocking(move || exchange.stop()).await?;
         tracing::info!("stopped");
         served.map(|_| ()).context("a listener failed")
+    }
+}
+
+async fn streams(settings: &Settings, exchange: &Arc<Embedded>) -> anyhow::Result<Arc<Streams>> {
+    let options = StreamOptions {
+        depth_interval: settings.websocket.depth_interval,
+        queue_frames: settings.websocket.queue_frames,
+    };
+    let exchange = Arc::clone(exchange) as Arc<dyn api::Exchange>;
+    Ok(Streams::start(exchange, options, Clock::System).await?)
+}
+
+fn ws_limits(settings: &Settings) -> WsLimits {
+    let of = &settings.websocket;
+    WsLimits {
+        heartbeat: of.heartbeat,
+        idle: of.idle_timeout,
+        max_frame: of.max_frame_bytes,
+        subscriptions: of.subscriptions,
+        connections_per_user: of.connections_per_user,
+        connections: settings.limits.connections,
+        messages_per_second: of.messages_per_second,
+        in_flight: of.requests_in_flight,
+        ..WsLimits::default()
     }
 }
 
@@ -256,6 +300,8 @@ fn server(
                     if docs {
                         api::configure_docs(config, state.version);
                     }
+                } else if faces.websocket {
+                    api::configure_ws(config, &state);
                 }
                 if faces.admin {
                     api::configure_admin(config, &state);

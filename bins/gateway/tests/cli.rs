@@ -15,6 +15,9 @@ use serde_json::Value;
 /// A secret as an operator would set one.
 const SECRET: &str = "a-secret-of-forty-characters-for-testing";
 
+/// What seals the secrets of API keys, as an operator would set it.
+const API_KEY_SECRET: &str = "another-secret-of-forty-characters-or-so";
+
 /// Runs a gateway that must refuse to start; what it says.
 fn refusal(dir: &Path, yaml: &str) -> String {
     let file = dir.join("refused.yaml");
@@ -65,6 +68,7 @@ fn a_token_that_would_be_worth_nothing_is_not_made() {
         gateway(&["token"])
             .env("TRADE_ENGINE_ENVIRONMENT", "production")
             .env("TRADE_ENGINE_AUTH__SECRET", SECRET)
+            .env("TRADE_ENGINE_AUTH__API_KEY_SECRET", API_KEY_SECRET)
             .env("DATABASE_URL", "postgres://gateway:a-real-password@db/engine"),
     );
     assert!(!succeeded && out.is_empty(), "{out}");
@@ -107,6 +111,7 @@ fn settings_are_checked_all_at_once() {
 fn settings_are_shown_without_secrets() {
     let secrets = [
         ("TRADE_ENGINE_AUTH__SECRET", SECRET),
+        ("TRADE_ENGINE_AUTH__API_KEY_SECRET", API_KEY_SECRET),
         ("TRADE_ENGINE_DATABASE__PASSWORD", "password-of-the-database"),
         ("TRADE_ENGINE_REDIS__PASSWORD", "password-of-the-cache"),
         ("TRADE_ENGINE_RABBITMQ__PASSWORD", "password-of-the-broker"),
@@ -270,7 +275,9 @@ fn production_wants_its_own_secret() {
     for environment in ["staging", "production"] {
         let yaml = settings(dir.path(), free_ports()).replace("development", environment);
         let told = refusal(dir.path(), &yaml);
-        assert!(told.contains("auth.secret"), "{told}");
+        for path in ["auth.secret", "auth.api_key_secret"] {
+            assert!(told.contains(path), "{path}: {told}");
+        }
         assert!(!told.contains("everybody-knows"), "{told}");
         assert!(!dir.path().join("data").exists(), "a refused start left files");
     }
@@ -328,6 +335,7 @@ fn the_greeting_shows_how_to_trade_and_a_stop_ends_well() {
     for (port, path, status) in [
         (public, "/api/v1/status", "200"),
         (public, "/metrics", "404"),
+        (admin, "/metrics", "200"),
         (public, "/api/v1/admin/deposits", "404"),
         (admin, "/api/v1/admin/deposits", "405"),
         (admin, "/api/v1/orders", "404"),

@@ -25,7 +25,7 @@ const NEVER_LOGGED: [&str; 7] = [
 ];
 
 /// The fewest steps of the script; fewer would mean that a part of it ended early.
-const STEPS: usize = 600;
+const STEPS: usize = 800;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -62,6 +62,7 @@ fn every_step_of_the_session_is_as_expected_and_nothing_private_is_logged() {
             .env("PUBLIC", format!("http://localhost:{}", served.public))
             .env("ADMIN", format!("http://localhost:{}", served.admin))
             .env("GATEWAY", env!("CARGO_BIN_EXE_gateway"))
+            .env("DATA", dir.path().join("data"))
             .env("TRADE_ENGINE_CONFIG", served.settings_file()),
     );
     let unexpected: Vec<_> = steps.lines().filter(|line| line.starts_with("FAILED")).collect();
@@ -106,6 +107,11 @@ fn check_log(log: &str, private: &[&str], requests: usize) {
             fields["timestamp"].is_string() && fields["target"].is_string(),
             "{line}"
         );
+        // What operators acted on is told in their own lines: a deposit's key, for one.
+        let is_audit = fields["target"] == "audit";
+        let private = private
+            .iter()
+            .filter(|text| !is_audit || NEVER_LOGGED.contains(text));
         for private in private {
             assert!(!line.contains(private), "{private} is logged: {line}");
         }

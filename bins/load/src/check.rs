@@ -1,4 +1,4 @@
-//! After the load: is every acknowledged order there, and every unit of money?
+//! After the load: whether every acknowledged order is there, and every unit of money.
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::api::{Api, User};
 use crate::decimal;
-use crate::flow::Flow;
+use crate::market::Market;
 use crate::owed::{Assets, Found, look_up};
 use crate::parallel;
 use crate::report::Check;
@@ -26,8 +26,11 @@ const FEE_BOUND: i128 = 50;
 /// What is checked.
 pub(crate) struct Wanted<'a> {
     pub(crate) api: &'a Rc<Api>,
-    pub(crate) flow: &'a Flow,
+    pub(crate) users: &'a [User],
+    pub(crate) markets: &'a [Market],
     pub(crate) promises: &'a Promises,
+    /// Places whose outcome nobody knows, by number of the user and client order id.
+    pub(crate) unknown: &'a [(usize, String)],
     pub(crate) funds: &'a Money,
     /// So many users; 0 = all.
     pub(crate) sample: usize,
@@ -65,16 +68,18 @@ pub(crate) async fn check(wanted: &Wanted<'_>) -> anyhow::Result<Vec<Check>> {
 async fn gather(wanted: &Wanted<'_>) -> anyhow::Result<Evidence> {
     let Wanted {
         api,
-        flow,
+        users,
+        markets,
         promises,
+        unknown,
         sample,
         ..
     } = wanted;
     let mut late = Vec::new();
     let mut lost = 0;
-    for (user, number) in &promises.unknown {
-        let path = format!("/api/v1/orders/by-client-id/{}", flow.client_order_id(*number));
-        let answer = api.get_as(&flow.users[*user], &path).await?;
+    for (user, client_order_id) in *unknown {
+        let path = format!("/api/v1/orders/by-client-id/{}", client_order_id);
+        let answer = api.get_as(&users[*user], &path).await?;
         if answer.status == 404 {
             lost += 1;
             continue;
@@ -86,21 +91,21 @@ async fn gather(wanted: &Wanted<'_>) -> anyhow::Result<Evidence> {
     for (id, user) in promises.acknowledged.iter().chain(&late) {
         expected.entry(*user).or_default().push(*id);
     }
-    let every = flow.users.len();
+    let every = users.len();
     let looked_up = if *sample == 0 { every } else { every.min(*sample) };
-    let pairs = |market: &crate::market::Market| {
+    let pairs = |market: &Market| {
         let assets = (market.base.clone(), market.quote.clone());
         (market.symbol.clone(), assets)
     };
-    let assets: Assets = flow.markets.iter().map(pairs).collect();
+    let assets: Assets = markets.iter().map(pairs).collect();
     let look = |number: usize| {
         let ids = expected.get(&number).map(Vec::as_slice).unwrap_or_default();
-        let (user, assets) = (&flow.users[number], &assets);
+        let (user, assets) = (&users[number], &assets);
         async move { Ok((number, look_up(api, user, ids, assets).await?)) }
     };
     let found = parallel::each((0..looked_up).collect(), USERS_AT_A_TIME, look).await?;
     let found: BTreeMap<usize, Found> = found.into_iter().collect();
-    let others: Vec<&User> = flow.users[looked_up..].iter().collect();
+    let others: Vec<&User> = users[looked_up..].iter().collect();
     let others = parallel::each(others, AT_A_TIME, |user| balances(api, user)).await?;
     let mut money = Money::new();
     let all = found.values().map(|found| &found.balances).chain(&others);
@@ -126,7 +131,7 @@ fn judge(wanted: &Wanted<'_>, evidence: &Evidence) -> Vec<Check> {
             wanted.promises.unreadable
         ));
     }
-    let users = &wanted.flow.users;
+    let users = wanted.users;
     vec![
         readable,
         unknown,
@@ -214,7 +219,7 @@ fn fees(users: &[User], evidence: &Evidence) -> Check {
 }
 
 fn money(wanted: &Wanted<'_>, evidence: &Evidence) -> Check {
-    let exact = evidence.found.len() == wanted.flow.users.len();
+    let exact = evidence.found.len() == wanted.users.len();
     let mut check = Check::new(if exact {
         "balances and fees are what there was at the start"
     } else {

@@ -104,6 +104,9 @@ pub struct RunArgs {
     /// Only these markets: BTC-USDT,ETH-USDT
     #[arg(long, value_delimiter = ',')]
     pub(crate) markets: Vec<String>,
+    /// Cancel the orders of all others on these markets first
+    #[arg(long)]
+    pub(crate) empty_books: bool,
     /// Shares of the operations
     #[arg(long, default_value = "place=80,cancel=15,amend=5")]
     pub(crate) mix: Mix,

@@ -30,7 +30,7 @@ mod tests {
     #[tokio::test]
     async fn outcomes_keep_the_order_of_the_items() {
         let doubled = each((0..50).collect(), 7, |item: u32| async move {
-            if item % 2 == 0 {
+            if item.is_multiple_of(2) {
                 tokio::task::yield_now().await;
             }
             Ok(item * 2)

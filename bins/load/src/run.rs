@@ -60,6 +60,7 @@ pub(crate) async fn run(arguments: RunArgs) -> anyhow::Result<()> {
     let name = run_name();
     let count = usize::try_from(arguments.users)?;
     let prepared = setup::prepare(&api, &arguments.target, count, &markets, &name).await?;
+    setup::others(&api, &markets, arguments.empty_books).await?;
     let mut flow = Flow::new(
         prepared.users,
         markets,
@@ -85,6 +86,8 @@ pub(crate) async fn run(arguments: RunArgs) -> anyhow::Result<()> {
         session.compare(&gateway, &mut report).await?;
     }
     let failed = session.check(&prepared.funds, &mut report).await?;
+    let users = session.flow.borrow().users.clone();
+    setup::clear(&api, &users).await?;
     report::write(session.arguments.target.report.as_deref(), &report)?;
     if failed > 0 {
         return Err(Failed(failed).into());
@@ -237,11 +240,19 @@ impl Session {
         if self.arguments.no_check {
             return Ok(0);
         }
-        let (flow, promises) = (self.flow.borrow(), self.promises.borrow());
+        let promises = self.promises.take();
+        let (users, markets, unknown) = {
+            let flow = self.flow.borrow();
+            let name = |(user, number): &(usize, u64)| (*user, flow.client_order_id(*number));
+            let unknown: Vec<_> = promises.unknown.iter().map(name).collect();
+            (flow.users.clone(), flow.markets.clone(), unknown)
+        };
         let wanted = Wanted {
             api: &self.api,
-            flow: &flow,
+            users: &users,
+            markets: &markets,
             promises: &promises,
+            unknown: &unknown,
             funds,
             sample: self.arguments.check_sample,
             settle: self.arguments.settle,

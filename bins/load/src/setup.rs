@@ -47,6 +47,7 @@ pub(crate) async fn prepare(
 ) -> anyhow::Result<Prepared> {
     let ids = dice::users(target.seed, count);
     let users: Vec<User> = ids.into_iter().map(|id| api.user(id)).collect::<Result<_, _>>()?;
+    clear(api, &users).await?;
     tier(api, &users).await?;
     let assets = markets.iter().flat_map(|market| [&market.base, &market.quote]);
     let assets: BTreeSet<String> = assets.cloned().collect();
@@ -65,6 +66,47 @@ pub(crate) async fn prepare(
         *all.entry(asset).or_default() += units;
     }
     Ok(Prepared { users, funds: all })
+}
+
+/// Cancels all orders of the users, so that no later run trades with them.
+///
+/// # Errors
+/// The gateway refuses.
+pub(crate) async fn clear(api: &Api, users: &[User]) -> anyhow::Result<()> {
+    let clear = |user| async move {
+        let cleared = api
+            .send_as(user, "DELETE", "/api/v1/orders", &Value::Null)
+            .await?;
+        cleared.ok("cancelling all orders of a user").map(drop)
+    };
+    parallel::each(users.iter().collect(), AT_A_TIME, clear)
+        .await
+        .map(drop)
+}
+
+/// Empties the books, also of others' orders, or warns of these.
+///
+/// # Errors
+/// The gateway refuses.
+pub(crate) async fn others(api: &Api, markets: &[Market], empty: bool) -> anyhow::Result<()> {
+    for market in markets {
+        if empty {
+            let body = json!({"symbol": market.symbol});
+            let cancelled = api.operate("POST", "/api/v1/admin/orders/cancel", &body).await?;
+            cancelled.ok("emptying a book")?;
+            continue;
+        }
+        let path = format!("/api/v1/markets/{}/depth?limit=1", market.dashed());
+        let depth = api.get(&path).await?.ok("the depth")?;
+        let is_empty = |side: &str| depth[side].as_array().is_none_or(Vec::is_empty);
+        if !is_empty("bids") || !is_empty("asks") {
+            note(&format!(
+                "orders of others rest on {}: trades with them look like money won or lost (--empty-books cancels them)",
+                market.symbol
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// One user's money after its deposits.

@@ -15,7 +15,7 @@ use crate::decimal;
 use crate::dice::Dice;
 use crate::market::{Market, Side, open};
 use crate::run::run_name;
-use crate::setup::prepare;
+use crate::setup::{clear, prepare};
 
 /// Orders that rest at most, so that the book stays of a size.
 const RESTING: usize = 200;
@@ -88,6 +88,7 @@ impl Writer {
                 ticks.tick().await;
             }
         }
+        clear(&self.api, &self.users).await?;
         Ok(self.written)
     }
 

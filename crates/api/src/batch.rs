@@ -82,22 +82,24 @@ pub(crate) struct ItemAnswer {
 }
 
 impl BatchBody {
+    /// A body that asks for these.
+    pub(crate) const fn new(items: Vec<BatchItem>) -> Self {
+        Self { items }
+    }
+
     /// How many items cancel, and how many do something else.
-    pub(crate) fn costs(&self) -> (u32, u32) {
-        let cancels = self
-            .items
+    ///
+    /// # Errors
+    /// 400 for an empty batch and one with too many items.
+    pub(crate) fn checked_costs(items: &[BatchItem]) -> Result<(u32, u32), Problem> {
+        if !(1..=ITEMS).contains(&items.len()) {
+            return Err(Problem::invalid_field("items", format!("must be 1 to {ITEMS}")));
+        }
+        let cancels = items
             .iter()
             .filter(|item| matches!(item, BatchItem::Cancel { .. }));
         let cancels = cancels.count() as u32;
-        (cancels, self.items.len() as u32 - cancels)
-    }
-
-    /// Refuses an empty batch and one with too many items.
-    pub(crate) fn check(&self) -> Result<(), Problem> {
-        match self.items.len() {
-            1..=ITEMS => Ok(()),
-            _ => Err(Problem::invalid_field("items", format!("must be 1 to {ITEMS}"))),
-        }
+        Ok((cancels, items.len() as u32 - cancels))
     }
 }
 
@@ -125,8 +127,7 @@ async fn batch(
     state: Data<ApiState>,
     JsonBody(body): JsonBody<BatchBody>,
 ) -> Result<impl Responder, Problem> {
-    body.check()?;
-    let (cancels, others) = body.costs();
+    let (cancels, others) = BatchBody::checked_costs(&body.items)?;
     for (bucket, cost) in [(Bucket::Cancels, cancels), (Bucket::Orders, others)] {
         if cost > 0 {
             charge(&request, identity, bucket, cost).await?;

@@ -88,8 +88,8 @@ pub(crate) async fn amend(
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MassCancelBody {
-    symbol: Option<String>,
-    side: Option<String>,
+    pub(crate) symbol: Option<String>,
+    pub(crate) side: Option<String>,
 }
 
 /// How many orders a mass cancel took.
@@ -119,7 +119,7 @@ pub(crate) async fn cancel_all(
 #[serde(deny_unknown_fields)]
 pub(crate) struct CancelAllAfterBody {
     /// Milliseconds from now; 0 disarms the switch.
-    timeout_ms: u64,
+    pub(crate) timeout_ms: u64,
 }
 
 /// When all of the caller's orders will be cancelled.

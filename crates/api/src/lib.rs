@@ -1,4 +1,4 @@
-//! The public API over the trading traits: REST.
+//! The public API over the trading traits: REST and WebSocket.
 //!
 //! A request is parsed once, here, into the exact words of `domain` and `trading`; below this line nobody validates
 //! again. One file per noun: its routes, its bodies, its views. [`configure`] adds the public routes to an actix
@@ -30,13 +30,17 @@ mod own_trades;
 mod placement;
 mod state;
 mod status;
+mod streams;
 mod switch;
 mod wire;
+mod ws;
 
 pub use key_store::ApiKeys;
 pub use openapi::{Access, Route, configure_docs, openapi, routes};
 pub use placement::{BodyError, PlaceOrderBody};
 pub use state::{ApiState, Exchange, Reload, Reloaded};
+pub use streams::{StreamOptions, Streams, StreamsError};
+pub use ws::WsLimits;
 
 use actix_web::web::{self, ServiceConfig};
 
@@ -53,12 +57,19 @@ pub fn configure(config: &mut ServiceConfig, state: &ApiState) {
     markets::routes(config);
     candles::routes(config);
     status::routes(config);
+    ws::routes(config);
 }
 
 /// Adds the routes for operators, under `/api/v1/admin`. They belong on a listener that is not public.
 pub fn configure_admin(config: &mut ServiceConfig, state: &ApiState) {
     share(config, state);
     admin::routes(config);
+}
+
+/// Adds `GET /ws` alone, for a listener of its own.
+pub fn configure_ws(config: &mut ServiceConfig, state: &ApiState) {
+    share(config, state);
+    ws::connection_route(config);
 }
 
 fn share(config: &mut ServiceConfig, state: &ApiState) {

@@ -1,4 +1,4 @@
-//! Markets, their depth and their latest trades: public, without a token.
+//! Markets, their depth, ticker and latest trades: public, without a token.
 
 use std::sync::Arc;
 
@@ -24,7 +24,8 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/api/v1/markets").route(get().to(list)))
         .service(resource("/api/v1/markets/{symbol}").route(get().to(look_up)))
         .service(resource("/api/v1/markets/{symbol}/depth").route(get().to(depth)))
-        .service(resource("/api/v1/markets/{symbol}/trades").route(get().to(trades)));
+        .service(resource("/api/v1/markets/{symbol}/trades").route(get().to(trades)))
+        .service(resource("/api/v1/markets/{symbol}/ticker").route(get().to(ticker)));
 }
 
 /// A market as callers see it.
@@ -166,7 +167,8 @@ async fn depth(
     }))
 }
 
-fn row(market: &Market, LevelView { price, quantity }: LevelView) -> [String; 2] {
+/// A level as its price and its quantity.
+pub(crate) fn row(market: &Market, LevelView { price, quantity }: LevelView) -> [String; 2] {
     [
         market.price_amount(price).to_string(),
         // All orders of a level together may pass what one amount holds.
@@ -186,6 +188,14 @@ async fn trades(
     Ok(Json(TradeList {
         trades: trades.iter().map(|trade| trade_body(&market, trade)).collect(),
     }))
+}
+
+async fn ticker(state: Data<ApiState>, symbol: Path<String>) -> Result<impl Responder, Problem> {
+    let market = in_path(&state, &symbol)?.market;
+    let ticker = state.streams.ticker(market.number());
+    ticker
+        .map(Json)
+        .ok_or_else(|| Problem::unavailable("the ticker catches up", 1))
 }
 
 /// A trade without its parties: they are nobody else's business.

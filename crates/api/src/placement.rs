@@ -2,6 +2,7 @@
 
 use domain::{FieldError, Market, OrderType, Price, Quantity, SelfTradePrevention, Size, Terms, TimeInForce};
 use serde::Deserialize;
+use serde_json::Value;
 use trading::{Markets, NewOrder};
 
 use crate::wire::{DecimalText, id, side, stamp, word};
@@ -44,6 +45,14 @@ impl PlaceOrderBody {
     /// What the caller calls the order.
     pub(crate) fn client_order_id(&self) -> Option<&str> {
         self.client_order_id.as_deref()
+    }
+
+    /// The field of a would-be body that cannot be read, and why.
+    pub(crate) fn fault(body: &Value) -> Option<(String, String)> {
+        let error = serde_path_to_error::deserialize::<_, Self>(body).err()?;
+        let path = error.path().to_string();
+        let rule = error.inner().to_string();
+        (path != "." && path != "?").then_some((path, rule))
     }
 
     /// The order that the body asks for.

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::Stamp;
-use http::{AuditLog, RateLimits, SecretBox, Tickets, TokenVerifier};
+use http::{AddressLimits, AuditLog, Origins, RateLimits, SecretBox, Tickets, TokenVerifier};
 use runtime::{Clock, Ids};
 use serde::Serialize;
 use trading::{Accounts, Feeds, Operations, OrderEntry, Queries};
+
+use crate::{Streams, WsLimits};
 
 /// All that the API asks of an exchange, in whatever shape it runs.
 pub trait Exchange: OrderEntry + Queries + Feeds + Operations + Accounts {}
@@ -49,6 +51,14 @@ pub struct ApiState {
     pub secrets: Arc<SecretBox>,
     /// Tickets for WebSocket connections.
     pub tickets: Arc<Tickets>,
+    /// What addresses may do: logins over WebSocket count there.
+    pub addresses: Arc<AddressLimits>,
+    /// Whose web pages may connect.
+    pub origins: Arc<Origins>,
+    /// Market data and users' news.
+    pub streams: Arc<Streams>,
+    /// What WebSocket connections may do.
+    pub ws: WsLimits,
     /// Reads the settings again.
     pub reload: Arc<dyn Reload>,
     /// Where random ids come from.

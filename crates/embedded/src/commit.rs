@@ -8,12 +8,14 @@ use crossbeam_channel::{Receiver, Sender};
 use domain::{Command, Stamp};
 use journal::{Batch, Journal, Retention, Snapshots};
 use persistence::HistoryBatch;
+use runtime::Clock;
 use trading::{Markets, Update};
 
 use crate::Fatal;
 use crate::gauge::Gauge;
 use crate::job::Answer;
-use crate::snapshots::SNAPSHOTS_KEPT;
+use crate::projector::Waiting;
+use crate::snapshots::prune;
 
 /// What the writer hands over after a batch.
 pub(crate) enum Handover {
@@ -44,7 +46,8 @@ pub(crate) struct Committer {
     pub fatal: Fatal,
     pub archive_keep_bytes: Option<u64>,
     pub handovers: Receiver<Handover>,
-    pub history: Sender<HistoryBatch>,
+    pub clock: Clock,
+    pub history: Sender<Waiting>,
 }
 
 impl Committer {
@@ -78,9 +81,7 @@ impl Committer {
         match Snapshots::new(self.journal.dir()).write(seq, contents) {
             Ok(()) => {
                 tracing::info!(seq, "wrote the last snapshot");
-                if let Err(error) = Snapshots::new(self.journal.dir()).prune(SNAPSHOTS_KEPT) {
-                    tracing::warn!(%error, "old snapshots stay where they are");
-                }
+                prune(self.journal.dir(), self.gauge.history.projected());
                 self.covered(seq);
             }
             Err(error) => {
@@ -117,7 +118,8 @@ impl Committer {
         if let Some(batch) = history {
             self.gauge.history.add(&batch);
             // An error says that history cannot be caught up: what waits for it grows until placements stop.
-            let _ = self.history.send(batch);
+            let since = self.clock.monotonic();
+            let _ = self.history.send(Waiting { batch, since });
         }
         for answer in answers {
             answer();
@@ -136,10 +138,13 @@ impl Committer {
             tracing::warn!(%error, "covered segments stay where they are");
         }
         if let Some(bytes) = self.archive_keep_bytes {
-            let fallback = Snapshots::new(self.journal.dir()).list();
-            let oldest = fallback.ok().and_then(|kept| kept.first().copied()).unwrap_or(0);
-            // History that lies behind is caught up from the archive.
-            let oldest = oldest.min(self.gauge.history.projected());
+            let kept = Snapshots::new(self.journal.dir()).list().unwrap_or_default();
+            // History that lies behind is caught up from a snapshot that it has already, else from the beginning.
+            let projected = self.gauge.history.projected();
+            let oldest = kept
+                .first()
+                .filter(|oldest| **oldest <= projected)
+                .map_or(0, |oldest| *oldest);
             match self.journal.drop_archived(Retention::Bytes(bytes), oldest) {
                 Ok(dropped) if dropped.segments > 0 => {
                     tracing::info!(

@@ -1,52 +1,40 @@
-//! The projection thread: brings what has become durable into history, in order, and says how far it has come.
+//! History: how far it is and how far it may lie behind, the file that it is in, and asking it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::Receiver;
 use domain::{Event, LedgerEntry, MarketEvent, Stamp};
-use exchange::{Exchange, LogEntry, Output, gather_entries};
-use journal::{ReadOptions, Reader, Snapshots};
+use exchange::LogEntry;
+use journal::{JournalError, ReadOptions, Reader, Snapshots};
 use persistence::{HistoryBatch, HistoryError, HistoryReader, HistoryWriter};
 use runtime::Clock;
 use tokio::sync::watch;
-use trading::{HistoryLag, Markets, QueryError};
+use trading::{HistoryLag, QueryError};
 
-use crate::gauge::Gauge;
-use crate::open::Embedded;
-use crate::snapshots::usable;
+use crate::open::{Embedded, OpenError};
 
 /// The file of history in the exchange's folder.
 const FILE: &str = "history.sqlite";
-/// Bytes of batches that are written in one transaction.
-const WRITE_BYTES: usize = 1 << 20;
-/// Records that a catch-up projects at once.
-const CATCH_UP_RECORDS: u64 = 2_000;
-/// The wait before another try when history cannot be written.
-const RETRY: Duration = Duration::from_secs(1);
-/// Tries when the exchange stops.
-const LAST_TRIES: u32 = 3;
 
 /// How far history may lie behind before placements are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HistoryLimits {
     /// Bytes of memory that wait to be written.
     pub bytes: u64,
-    /// Ended orders that wait to be written. The writer keeps the last 100,000, so that no list misses one.
+    /// Ended orders that wait to be written. The writer keeps the last 50,000, so that no list misses one.
     pub orders: u64,
-    /// How long the oldest may have waited.
+    /// How long the oldest may have waited; while the log is replayed for history, how long without a step.
     pub age: Duration,
 }
 
 impl Default for HistoryLimits {
-    /// 64 MB, 50,000 orders, 30 seconds.
+    /// 64 MB, 25,000 orders, 30 seconds.
     fn default() -> Self {
         Self {
             bytes: 64 << 20,
-            orders: 50_000,
+            orders: 25_000,
             age: Duration::from_secs(30),
         }
     }
@@ -60,7 +48,10 @@ pub(crate) struct HistoryGauge {
     opened: u64,
     bytes: AtomicU64,
     orders: AtomicU64,
-    /// The time of the oldest batch that is not in history yet, in microseconds; 0: there is none.
+    /// How many questions wait for history.
+    asking: AtomicU64,
+    /// Since when the oldest batch waits that is not in history yet, in microseconds of the monotonic clock; 0: there is
+    /// none.
     oldest: AtomicU64,
 }
 
@@ -71,6 +62,7 @@ impl HistoryGauge {
             opened,
             bytes: AtomicU64::new(0),
             orders: AtomicU64::new(0),
+            asking: AtomicU64::new(0),
             oldest: AtomicU64::new(0),
         }
     }
@@ -85,7 +77,20 @@ impl HistoryGauge {
         self.orders.fetch_add(batch.orders.len() as u64, Ordering::AcqRel);
     }
 
-    fn done(&self, batches: &[HistoryBatch]) {
+    /// Says since when the oldest waits; none: nothing waits.
+    pub fn waits_since(&self, since: Option<Duration>) {
+        let micros = since.map_or(0, |since| {
+            u64::try_from(since.as_micros()).unwrap_or(u64::MAX).max(1)
+        });
+        self.oldest.store(micros, Ordering::Release);
+    }
+
+    /// Up to here the log was when the exchange was opened.
+    pub const fn opened(&self) -> u64 {
+        self.opened
+    }
+
+    pub fn done(&self, batches: &[HistoryBatch]) {
         let bytes: u64 = batches.iter().map(|batch| batch.bytes() as u64).sum();
         let orders: u64 = batches.iter().map(|batch| batch.orders.len() as u64).sum();
         self.bytes.fetch_sub(bytes, Ordering::AcqRel);
@@ -97,7 +102,9 @@ impl HistoryGauge {
         let oldest = self.oldest.load(Ordering::Acquire);
         let millis = match oldest {
             0 => 0,
-            oldest => clock.wall_us().saturating_sub(oldest) / 1_000,
+            oldest => u64::try_from(clock.monotonic().as_millis())
+                .unwrap_or(u64::MAX)
+                .saturating_sub(oldest / 1_000),
         };
         HistoryLag {
             seq,
@@ -107,40 +114,101 @@ impl HistoryGauge {
         }
     }
 
-    fn reached(&self, seq: u64) {
+    /// Whether a question waits for history.
+    pub fn is_asked(&self) -> bool {
+        self.asking.load(Ordering::Acquire) > 0
+    }
+
+    pub fn reached(&self, seq: u64) {
         self.projected.send_replace(seq);
     }
 }
 
+/// Whether the log still has everything from this record on.
+pub(crate) fn is_kept_from(dir: &Path, seq: u64) -> Result<bool, JournalError> {
+    let read = ReadOptions {
+        to_seq: None,
+        include_archive: true,
+    };
+    match Reader::open(dir, seq, read) {
+        Ok(_) => Ok(true),
+        Err(JournalError::NotKept { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The stamp of a record; none where the log does not have it any more.
+fn stamp_of(dir: &Path, seq: u64) -> Result<Option<Stamp>, OpenError> {
+    let read = ReadOptions {
+        to_seq: Some(seq),
+        include_archive: true,
+    };
+    let mut reader = match Reader::open(dir, seq, read) {
+        Ok(reader) => reader,
+        Err(JournalError::NotKept { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    match reader.next_entry()? {
+        Some((_, bytes)) => match LogEntry::decode(bytes) {
+            Ok(entry) => Ok(Some(entry.at)),
+            Err(error) => Err(OpenError::Replay(format!("record {seq}: {error}"))),
+        },
+        None => Ok(None),
+    }
+}
+
+/// Why this history cannot be that of the log which ends with this record, or cannot be caught up from it.
+fn fault(dir: &Path, writer: &HistoryWriter, last_seq: u64) -> Result<Option<&'static str>, OpenError> {
+    let seq = writer.seq();
+    if seq > last_seq {
+        return Ok(Some("it is ahead of the log: it is another log's"));
+    }
+    if seq == 0 {
+        return Ok(None);
+    }
+    if stamp_of(dir, seq)?.is_some_and(|at| at != writer.at()) {
+        return Ok(Some(
+            "its last record is another one in the log: it is another log's",
+        ));
+    }
+    if seq == last_seq || is_kept_from(dir, 1)? {
+        return Ok(None);
+    }
+    for snapshot in Snapshots::new(dir).list()?.into_iter().rev() {
+        if snapshot <= seq && is_kept_from(dir, snapshot + 1)? {
+            return Ok(None);
+        }
+    }
+    Ok(Some("it is behind what the log still has"))
+}
+
 /// Opens history for the log that ends with this record. What cannot belong to it is moved aside, and history is made
 /// again from the log.
-pub(crate) fn open(dir: &Path, last_seq: u64) -> Result<(HistoryWriter, PathBuf), HistoryError> {
+pub(crate) fn open(dir: &Path, last_seq: u64) -> Result<(HistoryWriter, PathBuf), OpenError> {
     let path = dir.join(FILE);
-    match HistoryWriter::open(&path) {
-        Ok(writer) if writer.seq() <= last_seq => return Ok((writer, path)),
-        Ok(writer) => {
-            tracing::warn!(
-                history = writer.seq(),
-                log = last_seq,
-                "history is ahead of the log: it is another log's, and is made again"
-            );
-        }
-        Err(error @ HistoryError::Damaged { .. }) => {
-            tracing::warn!(%error, "history cannot be used and is made again");
-        }
-        Err(error) => return Err(error),
-    }
+    let reason = match HistoryWriter::open(&path) {
+        Ok(writer) => match fault(dir, &writer, last_seq)? {
+            None => return Ok((writer, path)),
+            Some(fault) => fault.to_owned(),
+        },
+        Err(error @ HistoryError::Damaged { .. }) => error.to_string(),
+        Err(error) => return Err(error.into()),
+    };
+    tracing::warn!(
+        reason,
+        "history cannot be used: it is moved aside and made again from the log"
+    );
     for suffix in ["", "-wal", "-shm"] {
         let from = dir.join(format!("{FILE}{suffix}"));
+        let aside = dir.join(format!("{FILE}.unusable{suffix}"));
         if from.exists() {
-            let aside = dir.join(format!("{FILE}.unusable{suffix}"));
-            std::fs::rename(&from, aside).map_err(|error| HistoryError::Open {
-                path: from,
-                reason: error.to_string(),
-            })?;
+            std::fs::rename(&from, aside)?;
+        } else if aside.exists() {
+            // That of an earlier file must not be taken for this one's.
+            std::fs::remove_file(aside)?;
         }
     }
-    HistoryWriter::open(&path).map(|writer| (writer, path))
+    Ok((HistoryWriter::open(&path)?, path))
 }
 
 /// What a batch of records adds to history.
@@ -169,160 +237,19 @@ pub(crate) fn batch_of(
     batch
 }
 
-pub(crate) struct Projector {
-    pub history: HistoryWriter,
-    pub waiting: Receiver<HistoryBatch>,
-    pub gauge: Arc<Gauge>,
-    pub dir: PathBuf,
-    pub hash_seed: u64,
-    pub clock: Clock,
-    /// The markets as history was told of them.
-    pub told: Arc<Markets>,
+/// A question that waits for history, so that history does not wait for more to write.
+struct Asking<'a>(&'a HistoryGauge);
+
+impl<'a> Asking<'a> {
+    fn new(gauge: &'a HistoryGauge) -> Self {
+        gauge.asking.fetch_add(1, Ordering::AcqRel);
+        Self(gauge)
+    }
 }
 
-impl Projector {
-    /// Works until the journal thread has gone and all that it handed over is written.
-    pub fn run(mut self) {
-        let caught_up = catch_unwind(AssertUnwindSafe(|| self.catch_up()));
-        match caught_up.unwrap_or_else(|_| Err("the replay panicked".to_owned())) {
-            Ok(()) => {}
-            Err(error) => {
-                // Placements stop when the lag passes its limit; nothing is lost, a start tries again.
-                tracing::error!(error, "history cannot be caught up from the log");
-                return;
-            }
-        }
-        while let Ok(first) = self.waiting.recv() {
-            self.gauge
-                .history
-                .oldest
-                .store(first.at.micros().max(1), Ordering::Release);
-            let mut bytes = first.bytes();
-            let mut batches = vec![first];
-            while bytes < WRITE_BYTES
-                && let Ok(next) = self.waiting.try_recv()
-            {
-                bytes += next.bytes();
-                batches.push(next);
-            }
-            if !self.write(&batches) {
-                return;
-            }
-            self.gauge.history.done(&batches);
-            if self.waiting.is_empty() {
-                self.gauge.history.oldest.store(0, Ordering::Release);
-            }
-        }
-    }
-
-    /// Writes until it works, or the exchange stops. False: it did not.
-    fn write(&mut self, batches: &[HistoryBatch]) -> bool {
-        let markets = self.gauge.markets();
-        if !Arc::ptr_eq(&markets, &self.told) {
-            for view in markets.all() {
-                self.history.define_market(&view.market);
-            }
-            self.told = markets;
-        }
-        let mut last_tries = 0;
-        loop {
-            match self.history.write(batches) {
-                Ok(()) => {
-                    self.gauge.history.reached(self.history.seq());
-                    return true;
-                }
-                Err(error) => tracing::error!(%error, "history cannot be written; it is tried again"),
-            }
-            if self.gauge.stopped.load(Ordering::Acquire) {
-                last_tries += 1;
-                if last_tries >= LAST_TRIES {
-                    tracing::error!("history stays behind; the next start catches up from the log");
-                    return false;
-                }
-            }
-            std::thread::sleep(RETRY);
-        }
-    }
-
-    /// Replays what the log had at the start and history has not.
-    fn catch_up(&mut self) -> Result<(), String> {
-        let opened = self.gauge.history.opened;
-        if self.history.seq() >= opened {
-            return Ok(());
-        }
-        let began = self.clock.wall_us().max(1);
-        self.gauge.history.oldest.store(began, Ordering::Release);
-        let mut exchange = self.start_point()?;
-        tracing::info!(from = self.history.seq(), to = opened, "catching up with the log");
-        let read = ReadOptions {
-            to_seq: Some(opened),
-            include_archive: true,
-        };
-        let reader = Reader::open(&self.dir, exchange.seq() + 1, read);
-        let mut reader = reader.map_err(|error| error.to_string())?;
-        let mut out = Output {
-            postings: Some(Vec::new()),
-            ..Output::default()
-        };
-        let mut entries = Vec::new();
-        let mut first = exchange.seq() + 1;
-        loop {
-            let next = reader.next_entry().map_err(|error| error.to_string())?;
-            let more = match next {
-                Some((_, bytes)) => {
-                    let entry = LogEntry::decode(bytes).map_err(|error| error.to_string())?;
-                    exchange
-                        .replay(&entry, &mut out)
-                        .map_err(|error| error.to_string())?;
-                    let postings = out.postings.get_or_insert_default();
-                    gather_entries(exchange.seq(), exchange.last(), postings, &mut entries);
-                    postings.clear();
-                    true
-                }
-                None => false,
-            };
-            let seq = exchange.seq();
-            if seq >= first && (!more || seq - first + 1 >= CATCH_UP_RECORDS || seq == self.history.seq()) {
-                let batch = batch_of(
-                    first,
-                    seq,
-                    exchange.last(),
-                    &out.events,
-                    std::mem::take(&mut entries),
-                );
-                if seq > self.history.seq() && !self.write(&[batch]) {
-                    return Err("the exchange has stopped".to_owned());
-                }
-                out.events.clear();
-                first = seq + 1;
-            }
-            if !more {
-                break;
-            }
-        }
-        self.gauge.history.oldest.store(0, Ordering::Release);
-        match self.history.seq() {
-            seq if seq >= opened => {
-                tracing::info!(seq, "history has caught up");
-                Ok(())
-            }
-            seq => Err(format!("the log gave records up to {seq} only, not {opened}")),
-        }
-    }
-
-    /// The newest snapshot that history has already, or the beginning.
-    fn start_point(&self) -> Result<Exchange, String> {
-        let seqs = Snapshots::new(&self.dir)
-            .list()
-            .map_err(|error| error.to_string())?;
-        let known = seqs.into_iter().rev().filter(|seq| *seq <= self.history.seq());
-        for seq in known {
-            match usable(&self.dir, seq, self.hash_seed) {
-                Ok(exchange) => return Ok(exchange),
-                Err(error) => tracing::warn!(seq, error, "a snapshot could not be used for history"),
-            }
-        }
-        Ok(Exchange::new(self.hash_seed))
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.asking.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -343,6 +270,10 @@ impl Embedded {
     }
 
     async fn projected(&self, seq: u64) -> Result<(), QueryError> {
+        if self.gauge.history.projected() >= seq {
+            return Ok(());
+        }
+        let _asking = Asking::new(&self.gauge.history);
         let mut projected = self.gauge.history.projected.subscribe();
         let reached = projected.wait_for(|reached| *reached >= seq);
         match tokio::time::timeout(self.options.answer_timeout, reached).await {
@@ -351,14 +282,30 @@ impl Embedded {
         }
     }
 
-    /// Asks history, which has all that was in the log when the exchange was opened.
+    /// Asks history, which has all that was in the log when the exchange was opened, and all that the writer has
+    /// forgotten by now.
     pub(crate) async fn history<T: Send + 'static>(
         &self,
         ask: impl FnOnce(&HistoryReader) -> Result<T, HistoryError> + Send + 'static,
     ) -> Result<T, QueryError> {
-        self.projected(self.gauge.history.opened).await?;
+        let pending = self.gauge.history.orders.load(Ordering::Acquire);
+        // So many may have ended at once that the writer has forgotten some of those that wait.
+        if pending > self.options.history.orders {
+            self.caught_up().await?;
+        } else {
+            self.projected(self.gauge.history.opened).await?;
+        }
+        let turn = Arc::clone(&self.history_turns).acquire_owned();
+        let Ok(Ok(turn)) = tokio::time::timeout(self.options.answer_timeout, turn).await else {
+            return Err(QueryError::Unavailable);
+        };
         let reader = self.history_reader.clone();
-        match tokio::task::spawn_blocking(move || ask(&reader)).await {
+        let ask = move || {
+            let found = ask(&reader);
+            drop(turn);
+            found
+        };
+        match tokio::task::spawn_blocking(ask).await {
             Ok(Ok(found)) => Ok(found),
             Ok(Err(error)) => {
                 tracing::error!(%error, "history does not answer");

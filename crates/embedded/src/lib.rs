@@ -15,6 +15,7 @@ mod operations;
 mod options;
 mod poison;
 mod probe;
+mod projector;
 mod queries;
 mod said;
 mod snapshots;

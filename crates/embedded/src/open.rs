@@ -14,12 +14,14 @@ use exchange::Exchange;
 use journal::{Journal, JournalError, ReadOptions, Reader, TornTail};
 use persistence::{HistoryError, HistoryReader, HistoryWriter};
 use runtime::JumpGuard;
+use tokio::sync::Semaphore;
 
 use crate::commit::Committer;
 use crate::gauge::Gauge;
-use crate::history::{self, HistoryGauge, Projector};
+use crate::history::{self, HistoryGauge};
 use crate::job::{Job, NotDone};
 use crate::options::Options;
+use crate::projector::Projector;
 use crate::snapshots::{SnapshotMaker, newest, replay};
 use crate::writer::{Writer, markets};
 use crate::{poison, said};
@@ -84,6 +86,8 @@ pub struct Embedded {
     pub(crate) gauge: Arc<Gauge>,
     pub(crate) options: Options,
     pub(crate) history_reader: HistoryReader,
+    /// As many as there are connections: who waits for one holds no thread.
+    pub(crate) history_turns: Arc<Semaphore>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     stop_snapshots: Mutex<Option<Sender<()>>>,
 }
@@ -183,6 +187,7 @@ impl Embedded {
             fatal: options.fatal.clone(),
             archive_keep_bytes: options.archive_keep_bytes,
             handovers: waiting_handovers,
+            clock: options.clock.clone(),
             history: history_batches,
         };
         let projector = Projector {
@@ -214,6 +219,7 @@ impl Embedded {
         Ok(Self {
             jobs,
             gauge,
+            history_turns: Arc::new(Semaphore::new(options.history_connections.max(1))),
             options,
             history_reader,
             threads: Mutex::new(threads),

@@ -18,7 +18,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// After a failure it waits for so many looks before it tries again.
 const LOOKS_AFTER_FAILURE: u32 = 60;
 /// How many snapshots are kept: the newest, and one to fall back on.
-pub(crate) const SNAPSHOTS_KEPT: usize = 2;
+const SNAPSHOTS_KEPT: usize = 2;
 /// How much nicer than the others the thread is.
 const NICENESS: i32 = 10;
 
@@ -107,13 +107,21 @@ impl SnapshotMaker {
             .write(to_seq, &contents)
             .map_err(|error| error.to_string())?;
         snapshots.check(to_seq).map_err(|error| error.to_string())?;
-        match snapshots.prune(SNAPSHOTS_KEPT) {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                tracing::warn!(%error, "old snapshots stay where they are");
-                Ok(())
-            }
-        }
+        prune(&self.dir, self.gauge.history.projected());
+        Ok(())
+    }
+}
+
+/// Removes old snapshots. Where history lies behind, the newest that it has already stays: it is caught up from there.
+pub(crate) fn prune(dir: &Path, projected: u64) {
+    let snapshots = Snapshots::new(dir);
+    let pruned = snapshots.list().and_then(|seqs| {
+        let newest = seqs.iter().rposition(|seq| *seq <= projected);
+        let needed = seqs.len() - newest.unwrap_or(0);
+        snapshots.prune(SNAPSHOTS_KEPT.max(needed))
+    });
+    if let Err(error) = pruned {
+        tracing::warn!(%error, "old snapshots stay where they are");
     }
 }
 

@@ -277,6 +277,11 @@ impl Exchange {
         self.ended.of(user_id)
     }
 
+    /// Everybody's lately ended orders, earliest end first.
+    pub fn ended_orders(&self) -> impl Iterator<Item = &Arc<Order>> {
+        self.ended.all()
+    }
+
     /// A user's balances, by asset.
     pub fn balances(&self, user_id: UserId) -> Vec<(Asset, Balance)> {
         self.ledger.balances(user_id)

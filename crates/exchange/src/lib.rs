@@ -28,4 +28,4 @@ pub const DIGEST_EVERY: u32 = 1_000;
 pub const RECENT_TRADES: usize = 1_000;
 
 /// How many ended orders are kept, over all users; the oldest are forgotten first.
-pub const ENDED_ORDERS: usize = 100_000;
+pub const ENDED_ORDERS: usize = 50_000;

@@ -77,6 +77,8 @@ pub struct Candles {
     cursor: Cursor,
     tick_lot: u64,
     capacity: usize,
+    /// The number of the last trade that the first candles had already.
+    counted: u64,
     /// Per interval, in the order of [`Interval::ALL`], oldest first.
     series: [VecDeque<Candle>; Interval::ALL.len()],
 }
@@ -89,8 +91,29 @@ impl Candles {
             cursor: Cursor::after(market.number(), last_seq),
             tick_lot: market.tick_lot(),
             capacity,
+            counted: 0,
             series: Default::default(),
         }
+    }
+
+    /// Goes on from what history has: `series` are candles of each interval, oldest first, with all trades up to the
+    /// number `last_trade`, and `last_seq` is an event that is not after those trades. Trades that the candles have
+    /// already are not counted again.
+    pub fn from_series(
+        market: &Market,
+        last_seq: u64,
+        last_trade: u64,
+        capacity: usize,
+        series: impl IntoIterator<Item = (Interval, Vec<Candle>)>,
+    ) -> Self {
+        let mut candles = Self::new(market, last_seq, capacity);
+        candles.counted = last_trade;
+        for (interval, found) in series {
+            for candle in found {
+                add(&mut candles.series[interval as usize], capacity, candle);
+            }
+        }
+        candles
     }
 
     /// Takes the next event.
@@ -99,7 +122,9 @@ impl Candles {
     /// Events are missing before it, or it is another market's. Nothing changed.
     pub fn apply(&mut self, event: &MarketEvent) -> Result<Applied, OutOfSequence> {
         let applied = self.cursor.step(event)?;
-        if let (Applied::Next, Event::Trade(trade)) = (applied, &event.event) {
+        if let (Applied::Next, Event::Trade(trade)) = (applied, &event.event)
+            && trade.number > self.counted
+        {
             let bar = Bar::of(trade.price, trade.quantity, self.tick_lot);
             for (interval, series) in Interval::ALL.into_iter().zip(&mut self.series) {
                 let number = trade.executed_at.micros() / interval.micros();

@@ -27,6 +27,8 @@ pub struct Ticker {
     cursor: Cursor,
     tick_lot: u64,
     last: Option<Price>,
+    /// The number of the last trade that the first minutes had already.
+    counted: u64,
     /// The minutes with trades, oldest first.
     minutes: VecDeque<Candle>,
 }
@@ -38,8 +40,29 @@ impl Ticker {
             cursor: Cursor::after(market.number(), last_seq),
             tick_lot: market.tick_lot(),
             last: None,
+            counted: 0,
             minutes: VecDeque::new(),
         }
+    }
+
+    /// Goes on from what history has: `minutes` are the candles of one minute, oldest first, with all trades up to the
+    /// number of `last_trade`, and `last_seq` is an event that is not after those trades. Trades that the minutes have
+    /// already are not counted again.
+    pub fn from_minutes(
+        market: &Market,
+        last_seq: u64,
+        last_trade: Option<(u64, Price)>,
+        minutes: impl IntoIterator<Item = Candle>,
+    ) -> Self {
+        let mut ticker = Self::new(market, last_seq);
+        if let Some((number, price)) = last_trade {
+            ticker.counted = number;
+            ticker.last = Some(price);
+        }
+        for candle in minutes {
+            add(&mut ticker.minutes, MINUTES as usize, candle);
+        }
+        ticker
     }
 
     /// Takes the next event.
@@ -48,7 +71,9 @@ impl Ticker {
     /// Events are missing before it, or it is another market's. Nothing changed.
     pub fn apply(&mut self, event: &MarketEvent) -> Result<Applied, OutOfSequence> {
         let applied = self.cursor.step(event)?;
-        if let (Applied::Next, Event::Trade(trade)) = (applied, &event.event) {
+        if let (Applied::Next, Event::Trade(trade)) = (applied, &event.event)
+            && trade.number > self.counted
+        {
             let bar = Bar::of(trade.price, trade.quantity, self.tick_lot);
             let number = minute(trade.executed_at);
             self.last = Some(trade.price);

@@ -238,3 +238,44 @@ fn the_ticker_forgets_what_is_a_day_old_and_keeps_the_last_price() {
         assert_eq!(summary.day.as_ref().map(numbers), expected, "{minutes}");
     }
 }
+
+#[test]
+fn ticker_and_candles_go_on_from_history_and_count_no_trade_twice() {
+    let tape: Vec<_> = (1..=40)
+        .map(|number| trade(number, number * MINUTE / 3, 100 + number as u32 % 7, number))
+        .collect();
+    let (mut ticker, mut candles) = (Ticker::new(&market(), 0), Candles::new(&market(), 0, 9));
+    for event in &tape {
+        ticker.apply(event).unwrap();
+        candles.apply(event).unwrap();
+    }
+    // History has trades up to `known`, and the events are followed from `from`, which lies before.
+    for (from, known) in [(0, 0), (0, 1), (3, 9), (9, 9), (11, 12), (25, 40), (40, 40)] {
+        let (mut first, mut kept) = (Ticker::new(&market(), 0), Candles::new(&market(), 0, 2_000));
+        for event in &tape[..known] {
+            first.apply(event).unwrap();
+            kept.apply(event).unwrap();
+        }
+        let minutes = kept.series(Interval::Minute1).copied();
+        let last = first.summary(Stamp::from_micros(0)).last;
+        let last_trade = last.map(|price| (known as u64, price));
+        let mut ticker_again = Ticker::from_minutes(&market(), from as u64, last_trade, minutes);
+        let series = Interval::ALL.map(|interval| (interval, kept.series(interval).copied().collect()));
+        let mut candles_again = Candles::from_series(&market(), from as u64, known as u64, 9, series);
+        for event in &tape[from..] {
+            assert_eq!(ticker_again.apply(event), Ok(Applied::Next));
+            assert_eq!(candles_again.apply(event), Ok(Applied::Next));
+        }
+        let now = Stamp::from_micros(40 * MINUTE / 3);
+        assert_eq!(ticker_again.summary(now), ticker.summary(now), "{from} {known}");
+        assert_eq!(ticker_again.last_seq(), ticker.last_seq());
+        for interval in Interval::ALL {
+            let shown = |candles: &Candles| candles.series(interval).copied().collect::<Vec<_>>();
+            assert_eq!(
+                shown(&candles_again),
+                shown(&candles),
+                "{from} {known} {interval:?}"
+            );
+        }
+    }
+}

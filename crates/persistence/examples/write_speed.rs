@@ -1,4 +1,5 @@
-//! Prints what the history's writer needs for its rows: `write_speed [DIR] [ORDERS] [USERS] [ORDERS PER WRITE]`.
+//! Prints what the history's writer needs for its rows:
+//! `write_speed [DIR] [ORDERS] [USERS] [ORDERS PER WRITE] [ORDERS BEFORE]`, the last of which are in the file already.
 #![allow(clippy::print_stdout, reason = "it is a command that prints")]
 
 use std::error::Error;
@@ -25,16 +26,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let root = arguments.next().map_or_else(std::env::temp_dir, PathBuf::from);
     let mut number = |default: u64| arguments.next().map_or(Ok(default), |text| text.parse());
-    let (orders, users, per_write) = (number(200_000)?, number(5_000)?, number(1_000)?.max(BATCH));
-    println!("{RUNS} runs of {orders} orders of {users} users, {per_write} orders in a transaction");
-    let mut runs = Vec::with_capacity(RUNS);
-    for run in 0..RUNS {
-        let dir = root.join(format!("write-speed-{}-{run}", std::process::id()));
-        std::fs::create_dir_all(&dir)?;
-        let result = micros_per_order(&dir.join("history.db"), orders, users, per_write);
-        std::fs::remove_dir_all(&dir)?;
-        runs.push(result?);
-    }
+    let load = Load {
+        orders: number(200_000)?,
+        users: number(500)?.max(1),
+        per_write: number(2_000)?.max(BATCH),
+        before: number(0)?,
+    };
+    println!("{RUNS} runs: {load:?}");
+    let dir = root.join(format!("write-speed-{}", std::process::id()));
+    std::fs::create_dir_all(&dir)?;
+    let runs = measured(&dir, &load);
+    std::fs::remove_dir_all(&dir)?;
+    let mut runs = runs?;
     runs.sort_by(|one, other| one.0.total_cmp(&other.0));
     let (cpu, wall, bytes) = runs[RUNS / 2];
     // An order, half a trade and its lines.
@@ -47,8 +50,29 @@ fn main() -> Result<(), Box<dyn Error>> {
         rows * 1e6 / cpu,
     );
     println!("{wall:.1} us of time and {bytes:.0} bytes of file an order");
-    println!("at 10,000 orders/s: {:.0} % of one core", cpu);
+    println!("at 10,000 orders/s: {cpu:.0} % of one core");
     Ok(())
+}
+
+/// How many orders, of how many users, in transactions of how many, into a file with how many.
+#[derive(Debug)]
+struct Load {
+    orders: u64,
+    users: u64,
+    per_write: u64,
+    before: u64,
+}
+
+/// The runs, each on its own copy of a file that was filled once.
+fn measured(dir: &Path, load: &Load) -> Result<Vec<Cost>, Box<dyn Error>> {
+    let (filled, path) = (dir.join("filled.db"), dir.join("history.db"));
+    write(&filled, 0, load.before, load)?;
+    let mut runs = Vec::with_capacity(RUNS);
+    for _ in 0..RUNS {
+        std::fs::copy(&filled, &path)?;
+        runs.push(write(&path, load.before, load.before + load.orders, load)?);
+    }
+    Ok(runs)
 }
 
 fn micros(clock: ClockId) -> f64 {
@@ -57,23 +81,21 @@ fn micros(clock: ClockId) -> f64 {
 }
 
 /// CPU of the writing thread, time, and bytes of the file, for each order.
-fn micros_per_order(
-    path: &Path,
-    orders: u64,
-    users: u64,
-    per_write: u64,
-) -> Result<(f64, f64, f64), Box<dyn Error>> {
+type Cost = (f64, f64, f64);
+
+/// Writes the orders of these numbers; closing the file is part of it.
+fn write(path: &Path, first: u64, end: u64, load: &Load) -> Result<Cost, Box<dyn Error>> {
     let mut writer = HistoryWriter::open(path)?;
     for number in 0..MARKETS {
         writer.define_market(&market(number)?);
     }
-    let (mut cpu, mut wall, mut next) = (0.0, 0.0, 0);
-    while next < orders {
-        let end = (next + per_write).min(orders);
+    let (mut cpu, mut wall, mut next) = (0.0, 0.0, first);
+    while next < end {
+        let until = (next + load.per_write).min(end);
         let mut batches = Vec::new();
-        while next < end {
-            let last = (next + BATCH).min(end);
-            batches.push(batch(next, last, users)?);
+        while next < until {
+            let last = (next + BATCH).min(until);
+            batches.push(batch(next, last, load.users)?);
             next = last;
         }
         let begin = (micros(ClockId::ThreadCPUTime), micros(ClockId::Monotonic));
@@ -81,10 +103,13 @@ fn micros_per_order(
         cpu += micros(ClockId::ThreadCPUTime) - begin.0;
         wall += micros(ClockId::Monotonic) - begin.1;
     }
+    let begin = (micros(ClockId::ThreadCPUTime), micros(ClockId::Monotonic));
     drop(writer);
-    let orders = orders as f64;
-    let bytes = std::fs::metadata(path)?.len() as f64;
-    Ok((cpu / orders, wall / orders, bytes / orders))
+    cpu += micros(ClockId::ThreadCPUTime) - begin.0;
+    wall += micros(ClockId::Monotonic) - begin.1;
+    let orders = (end - first) as f64;
+    let bytes = std::fs::metadata(path)?.len() as f64 / end as f64;
+    Ok((cpu / orders, wall / orders, bytes))
 }
 
 fn market(number: u64) -> Result<Market, Box<dyn Error>> {
@@ -222,7 +247,7 @@ fn entry(number: u64, line: u32, order: &Order) -> Result<LedgerEntry, Box<dyn E
         seq: number + 1,
         line,
         account,
-        asset: if line % 2 == 0 { "USDT" } else { "BTC" }.parse()?,
+        asset: if line.is_multiple_of(2) { "USDT" } else { "BTC" }.parse()?,
         available: -5_000_000_000 + i64::from(line),
         reserved: 5_000_000_000,
         entry_type: EntryType::Reserve,

@@ -213,12 +213,12 @@ fn a_malformed_row_is_an_error_that_names_table_and_column() {
         .unwrap();
     let reader = HistoryReader::open(&path, 1).unwrap();
     for (column, value) in [
-        ("side", "'LEFT'"),
+        ("side", "2"),
         ("price", "0"),
         ("price", "NULL"),
-        ("status", "'LOST'"),
+        ("status", "99"),
         ("reason", "'none'"),
-        ("time_in_force", "'GTD'"),
+        ("time_in_force", "4"),
         ("maker_fee", "-1"),
         ("created_at", "-1"),
         ("client_order_id", "'two words'"),

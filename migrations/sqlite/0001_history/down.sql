@@ -1,5 +1,10 @@
 DROP TABLE candles;
 DROP TABLE ledger_entries;
+DROP TABLE order_trades;
+DROP TABLE own_trades;
 DROP TABLE trades;
+DROP TABLE client_orders;
+DROP TABLE own_orders;
 DROP TABLE orders;
+DROP TABLE users;
 DROP TABLE projection;

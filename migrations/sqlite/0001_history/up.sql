@@ -1,5 +1,7 @@
 -- The history of the embedded exchange. Everything here is made from the log and can be deleted and made again.
 -- Ids are 16 bytes, times are microseconds since 1970, prices are ticks, quantities are lots, amounts units of 1e-8.
+-- What is one of a few is a number: those of sides, types, statuses, modes and reasons of ledger lines are in codes.rs.
+-- Each table is one tree, sorted by its key, without further indexes: rows are written in that order.
 
 CREATE TABLE projection (
     id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -11,13 +13,20 @@ CREATE TABLE projection (
 
 INSERT INTO projection (id, schema_version, seq, at) VALUES (1, 1, 0, 0);
 
+-- Short numbers for users, because keys begin with them.
+CREATE TABLE users (
+    -- 0 is the account of fees, 1 the outside.
+    number INTEGER NOT NULL PRIMARY KEY CHECK (number > 1),
+    user_id BLOB NOT NULL UNIQUE
+) STRICT;
+
 CREATE TABLE orders (
     order_id BLOB NOT NULL PRIMARY KEY,
     user_id BLOB NOT NULL,
     institution_id BLOB,
     market INTEGER NOT NULL,
-    side TEXT NOT NULL,
-    order_type TEXT NOT NULL,
+    side INTEGER NOT NULL,
+    order_type INTEGER NOT NULL,
     price INTEGER,
     stop_price INTEGER,
     -- What the owner asked for: lots, or an amount of the quote asset.
@@ -25,14 +34,15 @@ CREATE TABLE orders (
     quote_quantity INTEGER,
     display_quantity INTEGER,
     post_only INTEGER NOT NULL,
-    time_in_force TEXT NOT NULL,
+    -- 0 GTC, 1 IOC, 2 FOK, 3 DAY, 4 GTD.
+    time_in_force INTEGER NOT NULL,
     -- The end that a GTD order names.
     good_till INTEGER,
-    self_trade_prevention TEXT NOT NULL,
+    self_trade_prevention INTEGER NOT NULL,
     client_order_id TEXT,
     quantity INTEGER NOT NULL,
     protection_price INTEGER,
-    status TEXT NOT NULL,
+    status INTEGER NOT NULL,
     reason TEXT,
     remaining INTEGER NOT NULL,
     filled INTEGER NOT NULL,
@@ -47,11 +57,24 @@ CREATE TABLE orders (
     updated_at INTEGER NOT NULL,
     triggered_at INTEGER,
     ended_at INTEGER
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
--- The columns behind the id let a filtered page skip rows without reading them.
-CREATE INDEX orders_user ON orders (user_id, order_id, market, side, status);
-CREATE INDEX orders_client ON orders (user_id, client_order_id, order_id) WHERE client_order_id IS NOT NULL;
+-- The columns behind the key let a filtered page skip orders without reading them.
+CREATE TABLE own_orders (
+    user_number INTEGER NOT NULL,
+    order_id BLOB NOT NULL,
+    market INTEGER NOT NULL,
+    side INTEGER NOT NULL,
+    status INTEGER NOT NULL,
+    PRIMARY KEY (user_number, order_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE client_orders (
+    user_number INTEGER NOT NULL,
+    client_order_id TEXT NOT NULL,
+    order_id BLOB NOT NULL,
+    PRIMARY KEY (user_number, client_order_id, order_id)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE trades (
     trade_id BLOB NOT NULL,
@@ -67,40 +90,49 @@ CREATE TABLE trades (
     seller_user_id BLOB NOT NULL,
     seller_fee INTEGER NOT NULL,
     seller_remaining INTEGER NOT NULL,
-    maker_side TEXT NOT NULL,
+    maker_side INTEGER NOT NULL,
     executed_at INTEGER NOT NULL,
     PRIMARY KEY (market, number)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
-CREATE INDEX trades_buyer ON trades (buyer_user_id, trade_id, market);
-CREATE INDEX trades_seller ON trades (seller_user_id, trade_id, market);
-CREATE INDEX trades_buyer_order ON trades (buyer_order_id, trade_id);
-CREATE INDEX trades_seller_order ON trades (seller_order_id, trade_id);
+-- Two rows a trade, one where buyer and seller are the same.
+CREATE TABLE own_trades (
+    user_number INTEGER NOT NULL,
+    trade_id BLOB NOT NULL,
+    market INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY (user_number, trade_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE order_trades (
+    order_id BLOB NOT NULL,
+    trade_id BLOB NOT NULL,
+    market INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY (order_id, trade_id)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE ledger_entries (
+    -- A user's number, 0 for fees, 1 for the outside.
+    account INTEGER NOT NULL,
+    asset TEXT NOT NULL,
     seq INTEGER NOT NULL,
     line INTEGER NOT NULL,
-    -- USER, FEE or EXTERNAL; only the first has a user.
-    account TEXT NOT NULL,
-    user_id BLOB,
-    asset TEXT NOT NULL,
     available INTEGER NOT NULL,
     reserved INTEGER NOT NULL,
-    entry_type TEXT NOT NULL,
-    -- ORDER, AMENDMENT, TRADE (by their ids) or TRANSFER (by its key).
-    reference_type TEXT NOT NULL,
+    entry_type INTEGER NOT NULL,
+    -- 0 order, 1 amendment, 2 trade (by their ids), 3 transfer (by its key).
+    reference_type INTEGER NOT NULL,
     reference_id BLOB,
     transfer_key TEXT,
     at INTEGER NOT NULL,
-    PRIMARY KEY (seq, line)
+    PRIMARY KEY (account, asset, seq, line)
 ) STRICT, WITHOUT ROWID;
-
-CREATE INDEX ledger_entries_user ON ledger_entries (user_id, seq, line) WHERE user_id IS NOT NULL;
-CREATE INDEX ledger_entries_asset ON ledger_entries (user_id, asset, seq, line) WHERE user_id IS NOT NULL;
 
 CREATE TABLE candles (
     market INTEGER NOT NULL,
-    interval TEXT NOT NULL,
+    -- Its length in seconds.
+    interval INTEGER NOT NULL,
     -- The start divided by the interval.
     number INTEGER NOT NULL,
     open INTEGER NOT NULL,

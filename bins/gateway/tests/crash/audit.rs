@@ -1,6 +1,6 @@
 //! What the running gateway shows against the replayed log: every user's balances and orders, every book and tape.
 
-use domain::{Order, Side};
+use domain::{Order, Side, Trade};
 use serde_json::{Value, json};
 
 use crate::client::Shown;
@@ -38,26 +38,48 @@ pub fn user(shown: &Shown, twin: &Twin) {
         seen::assert_same(found, order, twin.market(order.market), "an open order");
     }
     for (id, answer) in &shown.orders {
-        // Orders that ended very long ago are forgotten, by the replay too.
-        match twin.exchange.order(id.parse().unwrap()) {
-            Some(order) => {
-                assert_eq!(answer.status, 200, "LOST: order {id}: {answer:?}");
-                seen::assert_same(
-                    &answer.body,
-                    &order,
-                    twin.market(order.market),
-                    "an acknowledged order",
-                );
-            }
-            None => {
-                assert_eq!(answer.status, 404, "order {id}: {answer:?}");
-                assert!(
-                    twin.closed.contains_key(&id.parse().unwrap()),
-                    "LOST: order {id} is not in the log"
-                );
-            }
-        }
+        let id = id.parse().unwrap();
+        // Those that ended long ago only history has.
+        let order = twin.exchange.order(id).or_else(|| twin.closed.get(&id).cloned());
+        let order = order.unwrap_or_else(|| panic!("LOST: order {id} is not in the log"));
+        assert_eq!(answer.status, 200, "LOST: order {id}: {answer:?}");
+        let market = twin.market(order.market);
+        seen::assert_same(&answer.body, &order, market, "an acknowledged order");
     }
+    history(shown, twin);
+}
+
+/// Holds all that history shows of one user against the log: every fill and every line once, none more, none less.
+fn history(shown: &Shown, twin: &Twin) {
+    let user_id = shown.user_id;
+    // By their ids: of the same microsecond, those of one market before those of the next.
+    let mut own = twin.own_trades.get(&user_id).cloned().unwrap_or_default();
+    own.sort_unstable_by_key(|trade| std::cmp::Reverse(trade.trade_id));
+    let of_user = |trade: &Trade| seen::own_trade(user_id, trade, twin.market(trade.market));
+    let trades: Vec<Value> = own.iter().flat_map(of_user).collect();
+    assert_same_lists(&shown.trades, &trades, &format!("trades of {user_id}"));
+    let lines = twin.lines.get(&user_id).into_iter().flatten().rev();
+    let lines: Vec<Value> = lines.map(seen::line).collect();
+    assert_same_lists(&shown.ledger, &lines, &format!("ledger of {user_id}"));
+    for (asset, balance) in twin.exchange.balances(user_id) {
+        let lines = twin.lines.get(&user_id).into_iter().flatten();
+        let lines = lines.filter(|line| line.asset == asset);
+        let sums = lines.fold((0, 0), |sums, line| {
+            (sums.0 + line.available, sums.1 + line.reserved)
+        });
+        let both = (
+            balance.available.0.cast_signed(),
+            balance.reserved.0.cast_signed(),
+        );
+        assert_eq!(sums, both, "the lines of {asset} of {user_id} sum to its balance");
+    }
+}
+
+fn assert_same_lists(shown: &[Value], expected: &[Value], what: &str) {
+    for (shown, expected) in shown.iter().zip(expected) {
+        assert_eq!(shown, expected, "{what}");
+    }
+    assert_eq!(shown.len(), expected.len(), "LOST or DOUBLED: {what}");
 }
 
 /// Holds what the API shows of a market against the log.

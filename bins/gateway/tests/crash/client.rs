@@ -34,6 +34,10 @@ pub struct Shown {
     pub balances: Value,
     pub open: Value,
     pub orders: Vec<(String, Answer)>,
+    /// All of its trades, newest first.
+    pub trades: Vec<Value>,
+    /// All lines of its ledger, newest first.
+    pub ledger: Vec<Value>,
 }
 
 impl Client {
@@ -211,8 +215,24 @@ impl Client {
             balances,
             open,
             orders,
+            trades: self.pages("/api/v1/trades", "trades").await,
+            ledger: self.pages("/api/v1/ledger", "entries").await,
         };
         (self, shown)
+    }
+
+    /// Every page of a list, as one.
+    async fn pages(&self, path: &str, list: &str) -> Vec<Value> {
+        let mut all = Vec::new();
+        let mut before = String::new();
+        loop {
+            let page = self.get(&format!("{path}?limit=1000{before}")).await;
+            all.extend(page[list].as_array().unwrap().iter().cloned());
+            match page["next_cursor"].as_str() {
+                Some(cursor) => before = format!("&before={cursor}"),
+                None => return all,
+            }
+        }
     }
 
     /// What a path that needs no body shows.

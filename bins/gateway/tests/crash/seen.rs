@@ -1,7 +1,9 @@
 //! An order as the API must show it, worked out here once more from the replayed order.
 
 use chrono::{DateTime, SecondsFormat};
-use domain::{Amount, Lots, Market, Order, OrderState, Side, Size, Stamp, Terms};
+use domain::{
+    Amount, LedgerEntry, Lots, Market, Order, OrderState, Reference, Side, Size, Stamp, Terms, Trade, UserId,
+};
 use serde_json::{Map, Value, json};
 
 /// All fields of the order as the API must show them.
@@ -55,6 +57,56 @@ pub fn order(order: &Order, market: &Market) -> Map<String, Value> {
         Value::Object(fields) => fields,
         _ => unreachable!("an object was written above"),
     }
+}
+
+/// A trade as the API shows it to a user: once for each side that is the user's.
+pub fn own_trade(user_id: UserId, trade: &Trade, market: &Market) -> Vec<Value> {
+    let symbol = market.symbol();
+    let sides = [
+        (Side::Buy, &trade.buyer, symbol.base),
+        (Side::Sell, &trade.seller, symbol.quote),
+    ];
+    let own = sides.into_iter().filter(|(_, party, _)| party.user_id == user_id);
+    own.map(|(side, party, receives)| {
+        json!({
+            "trade_id": trade.trade_id.to_string(),
+            "symbol": symbol.to_string(),
+            "order_id": party.order_id.to_string(),
+            "side": side.word(),
+            "role": if trade.maker_side == side { "MAKER" } else { "TAKER" },
+            "price": market.price_amount(trade.price).to_string(),
+            "quantity": market.base_amount(trade.quantity.lots()).to_string(),
+            "quote_quantity": trade.notional(market).to_string(),
+            "fee": party.fee.to_string(),
+            "fee_asset": receives.to_string(),
+            "executed_at": time(trade.executed_at),
+        })
+    })
+    .collect()
+}
+
+/// A line of the ledger as the API shows it.
+pub fn line(line: &LedgerEntry) -> Value {
+    let signed = |units: i64| {
+        let digits = domain::format_units(u128::from(units.unsigned_abs()));
+        if units < 0 { format!("-{digits}") } else { digits }
+    };
+    let (reference_type, reference_id) = match &line.reference {
+        Reference::Order(id) => ("ORDER", id.to_string()),
+        Reference::Amendment(id) => ("AMENDMENT", id.to_string()),
+        Reference::Trade(id) => ("TRADE", id.to_string()),
+        Reference::Transfer(key) => ("TRANSFER", key.to_string()),
+    };
+    json!({
+        "entry_id": format!("{}-{}", line.seq, line.line),
+        "asset": line.asset.to_string(),
+        "entry_type": line.entry_type.word(),
+        "available_change": signed(line.available),
+        "reserved_change": signed(line.reserved),
+        "reference_type": reference_type,
+        "reference_id": reference_id,
+        "created_at": time(line.at),
+    })
 }
 
 /// A moment as the API shows it.

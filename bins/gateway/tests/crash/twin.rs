@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use domain::{
-    Asset, ClientOrderId, Command, Event, Market, MarketNumber, Order, OrderId, Outcome, Stamp, Trade,
-    TransferKey, TransferKind, TransferReceipt, UserId,
+    Asset, ClientOrderId, Command, EntryAccount, Event, LedgerEntry, Market, MarketNumber, Order, OrderId,
+    Outcome, Stamp, Trade, TransferKey, TransferKind, TransferReceipt, UserId,
 };
-use exchange::{Exchange, LogBody, LogEntry, Output};
+use exchange::{Exchange, LogBody, LogEntry, Output, gather_entries};
 use serde_json::Value;
 
 /// A command of the log with what it came to.
@@ -36,6 +36,10 @@ pub struct Twin {
     /// Orders that ended, as they ended.
     pub closed: HashMap<OrderId, Arc<Order>>,
     trades: HashMap<MarketNumber, u64>,
+    /// Every trade of each user, oldest first; one with itself once.
+    pub own_trades: HashMap<UserId, Vec<Trade>>,
+    /// Every line of each user's ledger, oldest first.
+    pub lines: HashMap<UserId, Vec<LedgerEntry>>,
 }
 
 impl Twin {
@@ -50,6 +54,8 @@ impl Twin {
             traded: HashMap::new(),
             closed: HashMap::new(),
             trades: HashMap::new(),
+            own_trades: HashMap::new(),
+            lines: HashMap::new(),
         }
     }
 
@@ -79,9 +85,19 @@ impl Twin {
                 place.order_id
             );
         }
-        let mut out = Output::default();
+        let mut out = Output {
+            postings: Some(Vec::new()),
+            ..Output::default()
+        };
         let outcome = self.exchange.apply(at, &command, &mut out);
         assert_eq!(self.exchange.seq(), seq);
+        let mut lines = Vec::new();
+        gather_entries(seq, at, &out.postings.unwrap(), &mut lines);
+        for line in lines {
+            if let EntryAccount::User(user_id) = line.account {
+                self.lines.entry(user_id).or_default().push(line);
+            }
+        }
         for event in out.events {
             match event.event {
                 Event::Trade(trade) => self.trade(&trade),
@@ -108,6 +124,15 @@ impl Twin {
             trade.market.0
         );
         *last = trade.number;
+        let users = [trade.buyer.user_id, trade.seller.user_id];
+        let users = if users[0] == users[1] {
+            &users[..1]
+        } else {
+            &users[..]
+        };
+        for user_id in users {
+            self.own_trades.entry(*user_id).or_default().push(*trade);
+        }
         for side in [&trade.buyer, &trade.seller] {
             *self.traded.entry(side.order_id).or_default() += trade.quantity.lots().0;
         }
@@ -241,6 +266,7 @@ fn concerned(command: &Command) -> Option<UserId> {
         Command::Amend(amend) => Some(amend.user_id),
         Command::CancelAll(all) => all.selection.user_id,
         Command::Transfer(transfer) => Some(transfer.user_id),
-        Command::DefineMarket(_) | Command::SetMarketState(_) | Command::Tick => None,
+        // The exchange's own, and what no client of these asks for.
+        _ => None,
     }
 }

@@ -48,6 +48,7 @@ pub fn settings(dir: &Path, [public, admin]: [u16; 2]) -> String {
 data_dir: {}
 server: {{ http_port: {public}, websocket_port: 0, metrics_port: {admin}, answer_timeout: 30s }}
 embedded: {{ min_free_bytes: 16777216 }}
+limits: {{ address_requests_per_second: 100000, address_burst: 100000, failed_logins_per_minute: 100000 }}
 logging: {{ level: info, format: json, output: stderr }}
 ",
         dir.join("data").display()
@@ -130,16 +131,16 @@ impl Program {
         is_ready(self.public)
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &id]).status();
+        assert!(sent.unwrap().success());
+    }
+
     /// Asks it to stop; whether it ended well.
     pub fn stop(mut self) -> bool {
-        let id = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &id])
-                .status()
-                .unwrap()
-                .success()
-        );
+        self.signal("TERM");
         for _ in 0..LOOKS {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.success();
@@ -164,14 +165,30 @@ fn is_ready(port: u16) -> bool {
 
 /// The answer to a plain GET; none where nobody answers.
 pub fn answer(port: u16, path: &str) -> Option<String> {
+    ask(port, "GET", path, "")
+}
+
+/// The answer to a request with these headers, each ended by a line break; none where nobody answers.
+pub fn ask(port: u16, method: &str, path: &str, headers: &str) -> Option<String> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     write!(
         stream,
-        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n{headers}\r\n"
     )
     .ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     Some(answer)
+}
+
+/// Waits until it holds; a minute at most.
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..LOOKS {
+        if holds() {
+            return;
+        }
+        std::thread::sleep(LOOK);
+    }
+    panic!("waited in vain until {what}");
 }

@@ -16,15 +16,16 @@ use actix_web::body::{MessageBody, to_bytes};
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::test::{TestRequest, init_service, try_call_service};
-use api::{ApiState, Reload, Reloaded, configure, configure_admin};
+use api::{ApiState, Reload, Reloaded, StreamOptions, Streams, WsLimits, configure, configure_admin};
 use async_trait::async_trait;
 use domain::{
     Amount, Band, FeeRate, Lots, Market, MarketDefinition, MarketNumber, MarketState, Order, OrderId,
     OrderState, Price, Progress, Quantity, SelfTradePrevention, Side, Stamp, Terms, TimeInForce, UserId,
 };
 use http::{
-    AuditLog, Edge, EdgeLimits, IssuerSettings, JwtAlgorithm, JwtKeys, JwtSettings, LocalRates, RateLimits,
-    Scope, Scopes, SecretBox, Tickets, TokenIssuer, TokenRequest, TokenVerifier,
+    AddressLimits, AddressRates, AuditLog, Edge, EdgeLimits, IssuerSettings, JwtAlgorithm, JwtKeys,
+    JwtSettings, LocalRates, Origins, RateLimits, Scope, Scopes, SecretBox, Tickets, TokenIssuer,
+    TokenRequest, TokenVerifier,
 };
 use runtime::{Clock, Ids, ManualClock};
 use secrecy::{ExposeSecret, SecretString};
@@ -150,14 +151,16 @@ impl Reload for Settings {
     }
 }
 
-/// What the handlers share, with the audit file in this folder.
-pub fn state(
+/// What the handlers share, with the audit file in this folder and streams of the exchange that is followed.
+pub async fn state(
     exchange: Arc<dyn api::Exchange>,
+    followed: Arc<dyn api::Exchange>,
     folder: &Path,
     clock: &Clock,
     limits: Arc<RateLimits>,
 ) -> ApiState {
     let ids = Ids::new(clock.clone());
+    let streams = Streams::start(followed, StreamOptions::default(), clock.clone());
     ApiState {
         exchange,
         verifier: verifier(),
@@ -165,6 +168,10 @@ pub fn state(
         audit: Arc::new(AuditLog::open(folder.join("audit.log")).unwrap()),
         secrets: Arc::new(secrets()),
         tickets: Arc::new(Tickets::new(ids.clone())),
+        addresses: Arc::new(AddressLimits::new(AddressRates::default(), clock.clone())),
+        origins: Arc::new(Origins::default()),
+        streams: streams.await.unwrap(),
+        ws: WsLimits::default(),
         reload: Arc::new(Settings(Ok(Reloaded::default()))),
         ids,
         clock: clock.clone(),
@@ -228,7 +235,9 @@ pub async fn ask(script: &Arc<Script>, request: TestRequest) -> Answer {
     let store = Arc::new(LocalRates::new(clock.clone()));
     let limits = Arc::new(RateLimits::new(store, 1_000));
     let exchange = Arc::clone(script) as Arc<dyn api::Exchange>;
-    let state = state(exchange, folder.path(), &clock, limits);
+    // The streams follow one that answers, whatever this one is told to do.
+    let followed = Arc::new(Script::default());
+    let state = state(exchange, followed, folder.path(), &clock, limits).await;
     let app = App::new()
         .wrap(edge())
         .configure(|config| configure(config, &state))

@@ -64,10 +64,12 @@ impl Venue {
         let rates = Arc::new(rates.with_rate_of(Arc::new(rate_of)));
         let state = state(
             Arc::clone(&exchange) as Arc<dyn api::Exchange>,
+            Arc::clone(&exchange) as Arc<dyn api::Exchange>,
             dir.path(),
             &clock,
             rates,
-        );
+        )
+        .await;
         let keys = ApiKeyLayer::new(Arc::new(ApiKeys(Arc::clone(&exchange))), secrets(), clock.clone());
         let venue = Self {
             clock: hands,

@@ -86,5 +86,9 @@ parts!(
     cancelling,
     queries,
     feeds,
+    following,
+    past,
+    switches,
+    accounts,
     operating
 );

@@ -222,7 +222,7 @@ async fn a_log_that_cannot_be_written_stops_everything_and_answers_nothing() {
     let (exchange, _) = house.open_with(|options| options.journal.segment_bytes = 1);
     fund(&exchange, &[ALICE, BOB]).await;
     let kept = placed(&exchange, ALICE, limit(Side::Buy, 5, 100)).await;
-    let mut events = trading::Feeds::events(&exchange);
+    let mut updates = trading::Feeds::updates(&exchange);
     let (journal, away) = (house.path().join("journal"), house.path().join("away"));
     fs::rename(&journal, &away).unwrap();
     let answers = tokio::join!(
@@ -243,9 +243,9 @@ async fn a_log_that_cannot_be_written_stops_everything_and_answers_nothing() {
     assert!(is_unavailable(&refused, "stopped"), "{refused:?}");
     assert_eq!(exchange.balances(ALICE).await, Err(QueryError::Unavailable));
     assert!(!exchange.health().await.ready);
-    while let Ok(batch) = events.try_recv() {
+    while let Ok(update) = updates.try_recv() {
         assert!(
-            batch.iter().all(|event| event.at <= kept.updated_at),
+            update.events.iter().all(|event| event.at <= kept.updated_at),
             "nothing is told that is not durable"
         );
     }

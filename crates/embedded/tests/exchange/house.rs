@@ -8,7 +8,7 @@ use domain::{
     Amount, Band, FeeRate, Lots, MarketDefinition, MarketNumber, Order, Price, Quantity, SelfTradePrevention,
     Side, Terms, TimeInForce, TransferKind, UserId,
 };
-use embedded::{Embedded, Fatal, OpenError, Opened, Options};
+use embedded::{Embedded, Fatal, HistoryLimits, OpenError, Opened, Options};
 use exchange::{Exchange, LogEntry, Output};
 use runtime::ManualClock;
 use tempfile::TempDir;
@@ -45,6 +45,11 @@ impl House {
             clock: self.clock.clone().into(),
             answer_timeout: PATIENCE,
             min_free_bytes: 0,
+            // A test that lets a day pass must not find that history waits since yesterday.
+            history: HistoryLimits {
+                age: Duration::MAX,
+                ..HistoryLimits::default()
+            },
             fatal: Fatal::new(move |reason| faults.lock().unwrap().push(reason.to_owned())),
             ..Options::new(self.path().to_path_buf())
         }

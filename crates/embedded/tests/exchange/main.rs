@@ -4,8 +4,13 @@
 mod behaviour;
 mod durability;
 mod faults;
+mod history;
 mod house;
 mod intake;
+mod lagging;
+mod past;
+mod rebuilding;
+mod sessions;
 mod snapshots;
 mod starting;
 mod timers;

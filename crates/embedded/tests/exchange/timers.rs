@@ -10,7 +10,7 @@ use crate::house::{ALICE, BOB, House, PATIENCE, fund, limit, placed, replayed, u
 
 /// Waits for so many orders to end, without asking the exchange for anything.
 async fn ended(
-    events: &mut tokio::sync::broadcast::Receiver<std::sync::Arc<[domain::MarketEvent]>>,
+    events: &mut tokio::sync::broadcast::Receiver<std::sync::Arc<trading::Update>>,
     count: usize,
 ) -> Vec<domain::Order> {
     let mut orders = Vec::new();
@@ -19,7 +19,7 @@ async fn ended(
             .await
             .unwrap()
             .unwrap();
-        for event in batch.iter() {
+        for event in &batch.events {
             if let Event::OrderClosed(order) = &event.event {
                 orders.push(domain::Order::clone(order));
             }
@@ -30,7 +30,7 @@ async fn ended(
 
 /// Waits for so many orders to end; how many events each batch had.
 async fn ended_in_batches(
-    events: &mut tokio::sync::broadcast::Receiver<std::sync::Arc<[domain::MarketEvent]>>,
+    events: &mut tokio::sync::broadcast::Receiver<std::sync::Arc<trading::Update>>,
     count: usize,
 ) -> Vec<usize> {
     let (mut sizes, mut closed) = (Vec::new(), 0);
@@ -39,8 +39,9 @@ async fn ended_in_batches(
             .await
             .unwrap()
             .unwrap();
-        sizes.push(batch.len());
+        sizes.push(batch.events.len());
         closed += batch
+            .events
             .iter()
             .filter(|e| matches!(e.event, Event::OrderClosed(_)))
             .count();
@@ -63,7 +64,7 @@ async fn day_and_gtd_orders_end_by_themselves() {
     let soon = Stamp::from_micros(house.clock.wall_us() + 90_000_000);
     let gtd = placed(&exchange, ALICE, timed(TimeInForce::Gtd(soon), 100)).await;
     let day = placed(&exchange, ALICE, timed(TimeInForce::Day, 99)).await;
-    let mut events = exchange.events();
+    let mut events = exchange.updates();
     house.clock.advance(Duration::from_secs(90));
     let first = ended(&mut events, 1).await;
     assert_eq!(
@@ -142,7 +143,7 @@ async fn thousands_end_at_once_in_chunks_before_the_next_command() {
     fund(&exchange, &[BOB]).await;
     place_many(&exchange, 5_000, TimeInForce::Day).await;
     let before = exchange.audit().await.unwrap();
-    let mut events = exchange.events();
+    let mut events = exchange.updates();
     house.clock.advance(Duration::from_secs(24 * 3_600));
     // This sale would meet all of them, had any been left.
     let ask = placed(&exchange, BOB, limit(Side::Sell, 10_000, 1)).await;
@@ -162,9 +163,9 @@ async fn thousands_end_at_once_in_chunks_before_the_next_command() {
     );
     for caller in users {
         let live = OrderFilter {
-            market: None,
             live: Some(true),
             limit: 1_000,
+            ..OrderFilter::default()
         };
         assert_eq!(exchange.orders(caller, live).await.unwrap(), Vec::new());
         let balances = exchange.balances(caller).await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::BigInt;
 use diesel::sqlite::SqliteConnection;
 use diesel::{OptionalExtension, QueryResult, RunQueryDsl};
 use domain::{MarketNumber, Trade};
@@ -15,9 +15,9 @@ use super::value::ticks;
 
 row! {
     /// A candle.
-    CandleRow in "candles" {
+    CandleRow<'a> in "candles" {
         market: int,
-        interval: text,
+        interval: int,
         number: int,
         open: int,
         high: int,
@@ -27,6 +27,11 @@ row! {
         quote_volume: text,
         trade_count: int,
     }
+}
+
+/// How an interval is stored.
+pub(crate) const fn seconds(interval: Interval) -> i64 {
+    (interval.micros() / 1_000_000).cast_signed()
 }
 
 impl CandleRow<'static> {
@@ -43,7 +48,7 @@ impl CandleRow<'static> {
         } = bar;
         Self {
             market: i64::from(market.0),
-            interval: interval.word().into(),
+            interval: seconds(interval),
             number: number.cast_signed(),
             open: ticks(open),
             high: ticks(high),
@@ -128,7 +133,7 @@ fn last(
         "SELECT * FROM candles WHERE market = ?1 AND interval = ?2 ORDER BY number DESC LIMIT 1",
     )
     .bind::<BigInt, _>(i64::from(market.0))
-    .bind::<Text, _>(interval.word())
+    .bind::<BigInt, _>(seconds(interval))
     .get_result(connection)
     .optional()?;
     row.map(Candle::try_from).transpose()
@@ -143,7 +148,7 @@ fn remove(
 ) -> QueryResult<usize> {
     diesel::sql_query("DELETE FROM candles WHERE market = ?1 AND interval = ?2 AND number = ?3")
         .bind::<BigInt, _>(i64::from(market.0))
-        .bind::<Text, _>(interval.word())
+        .bind::<BigInt, _>(seconds(interval))
         .bind::<BigInt, _>(number.cast_signed())
         .execute(connection)
 }

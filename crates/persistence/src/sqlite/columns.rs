@@ -22,27 +22,35 @@ macro_rules! sql_type {
     (opt_text) => { diesel::sql_types::Nullable<diesel::sql_types::Text> };
 }
 
-/// Declares the row of a table. A column is `name: kind`; `opt_` is before kinds that may be NULL.
+/// Declares the row of a table. A column is `name: kind`; `opt_` is before kinds that may be NULL. A row with text borrows
+/// it, and is `Name<'a>`.
 macro_rules! row {
+    ($(#[$doc:meta])* $name:ident<'a> in $table:literal { $($columns:tt)* }) => {
+        $crate::sqlite::columns::row! { @ $(#[$doc])* $name {<'a>} {<'_>} {<'static>} $table { $($columns)* } }
+    };
+    ($(#[$doc:meta])* $name:ident in $table:literal { $($columns:tt)* }) => {
+        $crate::sqlite::columns::row! { @ $(#[$doc])* $name {} {} {} $table { $($columns)* } }
+    };
     (
-        $(#[$doc:meta])* $name:ident in $table:literal {
+        @ $(#[$doc:meta])* $name:ident {$($borrowed:tt)*} {$($any:tt)*} {$($owned:tt)*} $table:literal {
             $first:ident : $first_kind:ident, $($column:ident : $kind:ident),* $(,)?
         }
     ) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq)]
-        pub(crate) struct $name<'a> {
+        pub(crate) struct $name $($borrowed)* {
             pub(crate) $first: $crate::sqlite::columns::rust_type!($first_kind),
             $(pub(crate) $column: $crate::sqlite::columns::rust_type!($kind),)*
         }
 
-        impl $name<'_> {
+        impl $name $($any)* {
             /// The table.
+            #[allow(dead_code, reason = "of some tables nothing is read that could be malformed")]
             pub(crate) const TABLE: $crate::sqlite::value::Table = $crate::sqlite::value::Table($table);
         }
 
-        impl $crate::sqlite::insert::Row for $name<'_> {
-            type Id = $name<'static>;
+        impl $crate::sqlite::insert::Row for $name $($any)* {
+            type Id = $name $($owned)*;
 
             const INSERT: &'static str = concat!(
                 "INSERT OR FAIL INTO ", $table, " (", stringify!($first), $(", ", stringify!($column),)* ") VALUES "
@@ -61,7 +69,7 @@ macro_rules! row {
             }
         }
 
-        impl diesel::deserialize::QueryableByName<diesel::sqlite::Sqlite> for $name<'static> {
+        impl diesel::deserialize::QueryableByName<diesel::sqlite::Sqlite> for $name $($owned)* {
             fn build<'a>(
                 row: &impl diesel::row::NamedRow<'a, diesel::sqlite::Sqlite>,
             ) -> diesel::deserialize::Result<Self> {

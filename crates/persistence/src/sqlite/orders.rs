@@ -4,36 +4,36 @@ use std::borrow::Cow;
 
 use domain::{
     Amount, CancelReason, ExpireReason, FeeRate, InstitutionId, Lots, MarketNumber, Order, OrderId,
-    OrderState, OrderType, Progress, RejectReason, SelfTradePrevention, Side, Size, Status, Terms,
-    TimeInForce, UserId,
+    OrderState, OrderType, Progress, RejectReason, Size, Status, Terms, TimeInForce, UserId,
 };
 
 use super::HistoryError;
+use super::codes::Code;
 use super::columns::row;
 use super::value::{lots, micros, ticks};
 
 row! {
     /// An order.
-    OrderRow in "orders" {
+    OrderRow<'a> in "orders" {
         order_id: id,
         user_id: id,
         institution_id: opt_id,
         market: int,
-        side: text,
-        order_type: text,
+        side: int,
+        order_type: int,
         price: opt_int,
         stop_price: opt_int,
         size: opt_int,
         quote_quantity: opt_int,
         display_quantity: opt_int,
         post_only: flag,
-        time_in_force: text,
+        time_in_force: int,
         good_till: opt_int,
-        self_trade_prevention: text,
+        self_trade_prevention: int,
         client_order_id: opt_text,
         quantity: int,
         protection_price: opt_int,
-        status: text,
+        status: int,
         reason: opt_text,
         remaining: int,
         filled: int,
@@ -78,6 +78,13 @@ impl<'a> From<&'a Order> for OrderRow<'a> {
             ended_at,
         } = order;
         let terms = TermsColumns::from(*terms);
+        let (time_code, good_till) = match time_in_force {
+            TimeInForce::Gtc => (0, None),
+            TimeInForce::Ioc => (1, None),
+            TimeInForce::Fok => (2, None),
+            TimeInForce::Day => (3, None),
+            TimeInForce::Gtd(at) => (4, Some(micros(*at))),
+        };
         let Progress {
             remaining,
             filled,
@@ -88,24 +95,21 @@ impl<'a> From<&'a Order> for OrderRow<'a> {
             user_id: user_id.as_u128().into(),
             institution_id: institution_id.map(|id| id.as_u128().into()),
             market: i64::from(market.0),
-            side: side.word().into(),
-            order_type: terms.order_type.word().into(),
+            side: side.code(),
+            order_type: terms.order_type.code(),
             price: terms.price,
             stop_price: terms.stop_price,
             size: terms.size,
             quote_quantity: terms.quote_quantity,
             display_quantity: terms.display_quantity,
             post_only: terms.post_only,
-            time_in_force: time_in_force.word().into(),
-            good_till: match time_in_force {
-                TimeInForce::Gtd(at) => Some(micros(*at)),
-                TimeInForce::Gtc | TimeInForce::Ioc | TimeInForce::Fok | TimeInForce::Day => None,
-            },
-            self_trade_prevention: self_trade_prevention.word().into(),
+            time_in_force: time_code,
+            good_till,
+            self_trade_prevention: self_trade_prevention.code(),
             client_order_id: client_order_id.as_ref().map(|id| Cow::Borrowed(id.as_str())),
             quantity: quantity.0.cast_signed(),
             protection_price: protection_price.map(ticks),
-            status: state.status().word().into(),
+            status: state.status().code(),
             reason: state.reason_code().map(Cow::Borrowed),
             remaining: remaining.0.cast_signed(),
             filled: filled.0.cast_signed(),
@@ -189,8 +193,7 @@ impl OrderRow<'_> {
                 .map(|lots| table.quantity("display_quantity", lots))
                 .transpose()
         };
-        let order_type = OrderType::from_word(&self.order_type);
-        Ok(match table.some("order_type", order_type)? {
+        Ok(match table.code("order_type", self.order_type)? {
             OrderType::Limit => Terms::Limit {
                 price: price()?,
                 quantity: quantity()?,
@@ -212,12 +215,12 @@ impl OrderRow<'_> {
     }
 
     fn time_in_force(&self) -> Result<TimeInForce, HistoryError> {
-        Ok(match (&*self.time_in_force, self.good_till) {
-            ("GTC", _) => TimeInForce::Gtc,
-            ("IOC", _) => TimeInForce::Ioc,
-            ("FOK", _) => TimeInForce::Fok,
-            ("DAY", _) => TimeInForce::Day,
-            ("GTD", Some(at)) => TimeInForce::Gtd(Self::TABLE.stamp("good_till", at)?),
+        Ok(match (self.time_in_force, self.good_till) {
+            (0, _) => TimeInForce::Gtc,
+            (1, _) => TimeInForce::Ioc,
+            (2, _) => TimeInForce::Fok,
+            (3, _) => TimeInForce::Day,
+            (4, Some(at)) => TimeInForce::Gtd(Self::TABLE.stamp("good_till", at)?),
             _ => return Err(Self::TABLE.malformed("time_in_force")),
         })
     }
@@ -230,7 +233,7 @@ impl OrderRow<'_> {
             filled: Lots(self.filled.cast_unsigned()),
             prevented: Lots(self.prevented.cast_unsigned()),
         };
-        let status = table.some("status", Status::from_word(&self.status))?;
+        let status = table.code("status", self.status)?;
         Ok(match status {
             Status::Pending => OrderState::Pending,
             Status::Open | Status::PartiallyFilled => OrderState::Open(progress),
@@ -264,13 +267,10 @@ impl TryFrom<OrderRow<'_>> for Order {
             user_id: UserId::from_u128(row.user_id.into()),
             institution_id: row.institution_id.map(|id| InstitutionId::from_u128(id.into())),
             market: MarketNumber(table.small("market", row.market)?),
-            side: table.some("side", Side::from_word(&row.side))?,
+            side: table.code("side", row.side)?,
             terms: row.terms()?,
             time_in_force: row.time_in_force()?,
-            self_trade_prevention: table.some(
-                "self_trade_prevention",
-                SelfTradePrevention::from_word(&row.self_trade_prevention),
-            )?,
+            self_trade_prevention: table.code("self_trade_prevention", row.self_trade_prevention)?,
             client_order_id: name.map_err(|_| table.malformed("client_order_id"))?,
             quantity: Lots(row.quantity.cast_unsigned()),
             protection_price: protection

@@ -5,6 +5,7 @@ use std::path::Path;
 use diesel::sql_types::BigInt;
 use diesel::{QueryableByName, RunQueryDsl, SqliteConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use domain::Stamp;
 
 use super::HistoryError;
 
@@ -61,4 +62,10 @@ pub(crate) fn check_version(connection: &mut SqliteConnection, path: &Path) -> R
 /// The number of the last record in history.
 pub(crate) fn seq(connection: &mut SqliteConnection) -> Result<u64, HistoryError> {
     Ok(number(connection, "SELECT seq AS number FROM projection")?.cast_unsigned())
+}
+
+/// The number and the stamp of the last record in history.
+pub(crate) fn last(connection: &mut SqliteConnection) -> Result<(u64, Stamp), HistoryError> {
+    let at = number(connection, "SELECT at AS number FROM projection")?;
+    Ok((seq(connection)?, Stamp::from_micros(at.cast_unsigned())))
 }

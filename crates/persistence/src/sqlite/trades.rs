@@ -1,8 +1,9 @@
 //! The rows of trades, each with both parties.
 
-use domain::{Amount, Lots, MarketNumber, OrderId, Side, Trade, TradeId, TradeSide, UserId};
+use domain::{Amount, Lots, MarketNumber, OrderId, Trade, TradeId, TradeSide, UserId};
 
 use super::HistoryError;
+use super::codes::Code;
 use super::columns::row;
 use super::value::{Bits, lots, micros, ticks};
 
@@ -22,7 +23,7 @@ row! {
         seller_user_id: id,
         seller_fee: int,
         seller_remaining: int,
-        maker_side: text,
+        maker_side: int,
         executed_at: int,
     }
 }
@@ -42,7 +43,7 @@ fn party(side: TradeSide) -> (Bits, Bits, i64, i64) {
     )
 }
 
-impl From<&Trade> for TradeRow<'_> {
+impl From<&Trade> for TradeRow {
     fn from(trade: &Trade) -> Self {
         let Trade {
             trade_id,
@@ -71,16 +72,16 @@ impl From<&Trade> for TradeRow<'_> {
             seller_user_id,
             seller_fee,
             seller_remaining,
-            maker_side: maker_side.word().into(),
+            maker_side: maker_side.code(),
             executed_at: micros(executed_at),
         }
     }
 }
 
-impl TryFrom<TradeRow<'_>> for Trade {
+impl TryFrom<TradeRow> for Trade {
     type Error = HistoryError;
 
-    fn try_from(row: TradeRow<'_>) -> Result<Self, HistoryError> {
+    fn try_from(row: TradeRow) -> Result<Self, HistoryError> {
         let table = TradeRow::TABLE;
         let party = |order_id: Bits, user_id: Bits, fee: i64, remaining: i64| TradeSide {
             order_id: OrderId::from_u128(order_id.into()),
@@ -106,7 +107,7 @@ impl TryFrom<TradeRow<'_>> for Trade {
                 row.seller_fee,
                 row.seller_remaining,
             ),
-            maker_side: table.some("maker_side", Side::from_word(&row.maker_side))?,
+            maker_side: table.code("maker_side", row.maker_side)?,
             executed_at: table.stamp("executed_at", row.executed_at)?,
         })
     }

@@ -1,4 +1,4 @@
-//! How single values are stored: ids as 16 bytes, unsigned numbers as signed ones of the same bits, enums as words.
+//! How single values are stored: ids as 16 bytes, unsigned numbers as signed ones of the same bits, enums as numbers.
 
 use diesel::deserialize::{self, FromSql};
 use diesel::serialize::{self, IsNull, Output, ToSql};
@@ -7,9 +7,10 @@ use diesel::sqlite::{Sqlite, SqliteValue};
 use domain::{Lots, Price, Quantity, Stamp};
 
 use super::HistoryError;
+use super::codes::Code;
 
 /// An id's 16 bytes, in the order in which ids sort.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Bits([u8; 16]);
 
 impl From<u128> for Bits {
@@ -71,6 +72,11 @@ impl Table {
 
     pub(crate) fn quantity(self, column: &'static str, lots: i64) -> Result<Quantity, HistoryError> {
         self.some(column, Quantity::from_lots(Lots(lots.cast_unsigned())))
+    }
+
+    /// The value whose number this is.
+    pub(crate) fn code<T: Code>(self, column: &'static str, code: i64) -> Result<T, HistoryError> {
+        self.some(column, T::from_code(code))
     }
 
     /// The value whose word this is.

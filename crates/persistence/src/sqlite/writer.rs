@@ -8,21 +8,29 @@ use diesel::sql_types::BigInt;
 use diesel::{RunQueryDsl, SqliteConnection};
 use domain::{Market, MarketNumber, Stamp};
 
-use super::entries::EntryRow;
-use super::insert::insert;
-use super::orders::OrderRow;
-use super::trades::TradeRow;
+use super::users::Users;
 use super::value::micros;
-use super::{HistoryError, candles, connection, schema};
+use super::{HistoryError, candles, connection, rows, schema};
 use crate::HistoryBatch;
+
+/// Users whose numbers are remembered: about 5 MB.
+const KNOWN_USERS: usize = 100_000;
 
 /// Writes history. There is one for a file; readers may work beside it.
 pub struct HistoryWriter {
     path: PathBuf,
     /// None after a failure: the next write opens a new one, so that nothing of a broken transaction stays.
-    connection: Option<SqliteConnection>,
+    open: Option<Open>,
+    /// The most users whose numbers are remembered.
+    known_users: usize,
     seq: u64,
+    at: Stamp,
     tick_lots: BTreeMap<MarketNumber, u64>,
+}
+
+struct Open {
+    connection: SqliteConnection,
+    users: Users,
 }
 
 impl std::fmt::Debug for HistoryWriter {
@@ -40,11 +48,17 @@ impl HistoryWriter {
     /// # Errors
     /// The file cannot be opened, is damaged or not a history, or was written by a later program.
     pub fn open(path: &Path) -> Result<Self, HistoryError> {
-        let (connection, seq) = open(path)?;
+        Self::with_known_users(path, KNOWN_USERS)
+    }
+
+    fn with_known_users(path: &Path, known_users: usize) -> Result<Self, HistoryError> {
+        let (open, (seq, at)) = open(path, known_users)?;
         Ok(Self {
             path: path.to_owned(),
-            connection: Some(connection),
+            open: Some(open),
+            known_users,
             seq,
+            at,
             tick_lots: BTreeMap::new(),
         })
     }
@@ -52,6 +66,11 @@ impl HistoryWriter {
     /// The number of the last record in history; 0: none yet.
     pub const fn seq(&self) -> u64 {
         self.seq
+    }
+
+    /// The stamp of that record.
+    pub const fn at(&self) -> Stamp {
+        self.at
     }
 
     /// Makes a market known, as candles need it. Every market is defined after opening, before its trades are written.
@@ -65,38 +84,80 @@ impl HistoryWriter {
     /// Nothing was written: a batch does not follow the one before, a market is unknown, a row is there already, or the
     /// disk is full or failed. The same batches may be written again later.
     pub fn write(&mut self, batches: &[HistoryBatch]) -> Result<(), HistoryError> {
-        let (mut connection, seq) = match self.connection.take() {
-            Some(connection) => (connection, self.seq),
-            None => open(&self.path)?,
+        self.put(|seq| following(seq, batches))
+    }
+
+    /// Begins an empty history with this batch, whatever its first record is: what came before it is not kept any more.
+    ///
+    /// # Errors
+    /// As [`HistoryWriter::write`]; the history is not empty.
+    pub fn begin(&mut self, opening: &HistoryBatch) -> Result<(), HistoryError> {
+        self.put(|seq| match seq {
+            0 => following(opening.first_seq.saturating_sub(1), std::slice::from_ref(opening)),
+            seq => Err(HistoryError::Overlap {
+                seq,
+                first_seq: opening.first_seq,
+                last_seq: opening.last_seq,
+            }),
+        })
+    }
+
+    /// Closes the history with everything in the one file, synced; what cannot be brought there now stays beside it.
+    ///
+    /// # Errors
+    /// SQLite's; nothing is lost.
+    pub fn close(self) -> Result<(), HistoryError> {
+        match self.open {
+            Some(mut open) => Ok(open.connection.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)")?),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes what is picked by the number of the last record in history, in one transaction.
+    fn put<'a>(
+        &mut self,
+        pick: impl FnOnce(u64) -> Result<Vec<&'a HistoryBatch>, HistoryError>,
+    ) -> Result<(), HistoryError> {
+        let mut open = match self.open.take() {
+            Some(open) => open,
+            None => {
+                let (open, last) = open(&self.path, self.known_users)?;
+                (self.seq, self.at) = last;
+                open
+            }
         };
-        self.seq = seq;
-        let new = match following(seq, batches) {
+        let new = match pick(self.seq) {
             Ok(new) => new,
             Err(error) => {
-                self.connection = Some(connection);
+                self.open = Some(open);
                 return Err(error);
             }
         };
         let Some(last) = new.last() else {
-            self.connection = Some(connection);
+            self.open = Some(open);
             return Ok(());
         };
-        transaction(&mut connection, |connection| {
-            add(connection, &self.tick_lots, &new)?;
+        let users = &mut open.users;
+        transaction(&mut open.connection, |connection| {
+            add(connection, users, &self.tick_lots, &new)?;
             advance(connection, last.last_seq, last.at)
         })
         .map_err(|error| error.in_file(&self.path))?;
-        self.seq = last.last_seq;
-        self.connection = Some(connection);
+        (self.seq, self.at) = (last.last_seq, last.at);
+        self.open = Some(open);
         Ok(())
     }
 }
 
-fn open(path: &Path) -> Result<(SqliteConnection, u64), HistoryError> {
+/// A connection that writes, with its users, and the number and stamp of the last record in history.
+fn open(path: &Path, known_users: usize) -> Result<(Open, (u64, Stamp)), HistoryError> {
     let mut connection = connection::writer(path)?;
-    let seq = schema::prepare(&mut connection, path).and_then(|()| schema::seq(&mut connection));
-    let seq = seq.map_err(|error| error.in_file(path))?;
-    Ok((connection, seq))
+    let read = |connection: &mut SqliteConnection| {
+        schema::prepare(connection, path)?;
+        Ok((Users::open(connection, known_users)?, schema::last(connection)?))
+    };
+    let (users, last) = read(&mut connection).map_err(|error: HistoryError| error.in_file(path))?;
+    Ok((Open { connection, users }, last))
 }
 
 /// After an error the connection is to be closed: that rolls back. Diesel's own transaction would roll back itself, and
@@ -140,18 +201,15 @@ fn following(mut seq: u64, batches: &[HistoryBatch]) -> Result<Vec<&HistoryBatch
 
 fn add(
     connection: &mut SqliteConnection,
+    users: &mut Users,
     tick_lots: &BTreeMap<MarketNumber, u64>,
     batches: &[&HistoryBatch],
 ) -> Result<(), HistoryError> {
     let orders = batches.iter().flat_map(|batch| &batch.orders);
-    let orders: Vec<_> = orders.map(|order| OrderRow::from(&**order)).collect();
-    insert(connection, &orders)?;
+    rows::add_orders(connection, users, orders.map(|order| &**order))?;
     let trades = batches.iter().flat_map(|batch| &batch.trades);
-    let rows: Vec<_> = trades.clone().map(TradeRow::from).collect();
-    insert(connection, &rows)?;
-    let entries = batches.iter().flat_map(|batch| &batch.entries);
-    let entries: Vec<_> = entries.map(EntryRow::from).collect();
-    insert(connection, &entries)?;
+    rows::add_trades(connection, users, trades.clone())?;
+    rows::add_entries(connection, users, batches.iter().flat_map(|batch| &batch.entries))?;
     candles::add(connection, tick_lots, trades)
 }
 
@@ -198,7 +256,7 @@ mod tests {
         let mut writer = HistoryWriter::open(&path).unwrap();
         writer.write(&[batch(1, 1)]).unwrap();
         // The limit holds for this connection only: the next write opens another.
-        let connection = writer.connection.as_mut().unwrap();
+        let connection = &mut writer.open.as_mut().unwrap().connection;
         connection.batch_execute("PRAGMA max_page_count = 1").unwrap();
         let batches = [batch(2, 5), batch(3, 20_000)];
         let error = writer.write(&batches).unwrap_err();

@@ -116,7 +116,7 @@ impl Default for HistorySettings {
     fn default() -> Self {
         Self {
             max_lag_bytes: 64 * 1024 * 1024,
-            max_lag_orders: 50_000,
+            max_lag_orders: 25_000,
             max_lag: Duration::from_secs(30),
             connections: 2,
         }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use domain::{Event, MarketEvent, OrderRef, Side::Buy, Side::Sell};
+use domain::{Event, OrderRef, Side::Buy, Side::Sell};
 use tokio::sync::broadcast::{Receiver, error::TryRecvError};
 
 use crate::behaviour::Venue;
 use crate::behaviour::stage::{PATIENCE, Stage};
-use crate::{Feeds, OrderEntry, Queries};
+use crate::{Feeds, OrderEntry, Queries, Update};
 
 /// An event in one word.
 const fn word(event: &Event) -> &'static str {
@@ -26,7 +26,7 @@ const fn word(event: &Event) -> &'static str {
 
 pub(super) async fn events_of_what_was_answered_arrive_in_order<V: Venue>(venue: &V) {
     let stage = Stage::open(venue).await;
-    let mut events = stage.exchange().events();
+    let mut updates = stage.exchange().updates();
     // What came before may still be told; callers pass over it by its number.
     let before = stage
         .exchange()
@@ -40,11 +40,14 @@ pub(super) async fn events_of_what_was_answered_arrive_in_order<V: Venue>(venue:
     let mut told = Vec::new();
     let mut last = before;
     while told.len() < 6 {
-        let next = tokio::time::timeout(PATIENCE, events.recv()).await;
-        let batch = next
+        let next = tokio::time::timeout(PATIENCE, updates.recv()).await;
+        let update = next
             .expect("events of what was answered arrive")
             .expect("the exchange runs");
-        let ours = batch.iter().filter(|event| event.market == stage.number());
+        let ours = update
+            .events
+            .iter()
+            .filter(|event| event.market == stage.number());
         for event in ours.filter(|event| event.seq > before) {
             assert_eq!(event.seq, last + 1, "no gap, no repeat");
             last = event.seq;
@@ -63,13 +66,13 @@ pub(super) async fn events_of_what_was_answered_arrive_in_order<V: Venue>(venue:
 }
 
 /// Whether the receiver has lost events, and was told so; before the first round it cannot have.
-fn slow_has_lost(slow: &mut Receiver<Arc<[MarketEvent]>>, rounds: usize) -> bool {
+fn slow_has_lost(slow: &mut Receiver<Arc<Update>>, rounds: usize) -> bool {
     rounds > 0 && matches!(slow.try_recv(), Err(TryRecvError::Lagged(missed)) if missed > 0)
 }
 
 pub(super) async fn a_receiver_that_falls_behind_is_told<V: Venue>(venue: &V) {
     let stage = Stage::open(venue).await;
-    let mut slow = stage.exchange().events();
+    let mut slow = stage.exchange().updates();
     let alice = stage.user(0, 1_000).await;
     // A receiver that never looks is cut off at some bound. Each answer is a batch of its own, at least.
     let mut rounds = 0;
@@ -79,8 +82,8 @@ pub(super) async fn a_receiver_that_falls_behind_is_told<V: Venue>(venue: &V) {
             rounds <= 10,
             "a receiver that never looks falls behind at some point"
         );
-        slow = stage.exchange().events();
-        for _ in 0..rounds * 600 {
+        slow = stage.exchange().updates();
+        for _ in 0..rounds * 2_200 {
             let order = stage.limits(alice, Buy, 5, 100).await;
             let cancelled = stage.exchange().cancel(alice, OrderRef::Id(order.order_id)).await;
             assert!(cancelled.is_ok(), "{cancelled:?}");

@@ -1,21 +1,25 @@
-//! The behaviour suite: what every shape of the exchange must do, seen through the four traits alone.
+//! The behaviour suite: what every shape of the exchange must do, seen through the traits alone.
 //!
 //! Each case is a plain async function that panics with a readable message. A case makes a market, assets and users of
 //! its own, so cases do not meet, and ends with the same questions: is all money there, is nothing reserved without a
 //! live order, does the book agree with the orders, are the events without a gap. [`all`] runs every case.
 
+mod accounts;
 mod amending;
 mod cancelling;
 mod client_ids;
 mod entering;
 mod feeds;
+mod following;
 mod operating;
 mod order_types;
+mod past;
 mod queries;
 mod questions;
 mod refusals;
 mod stage;
 mod stops;
+mod switches;
 mod time;
 mod venue;
 
@@ -96,11 +100,26 @@ cases! {
         what_was_answered_is_seen_by_every_later_question,
         somebody_elses_order_is_not_found_like_an_unknown_one,
         lists_are_newest_first_and_filtered,
+        lists_go_by_side_status_and_page,
         depth_shows_levels_best_first,
         trades_are_newest_first;
     feeds:
         events_of_what_was_answered_arrive_in_order,
         a_receiver_that_falls_behind_is_told;
+    following:
+        a_book_followed_from_its_snapshot_is_the_book,
+        a_users_orders_and_balances_followed_from_their_snapshot_are_the_users;
+    past:
+        own_trades_are_seen_at_once_and_filtered,
+        the_ledger_tells_every_change_of_a_balance,
+        candles_are_seen_at_once_and_gather_their_span;
+    switches:
+        a_switch_that_runs_out_cancels_only_its_users_orders,
+        a_switch_can_be_renewed_and_disarmed,
+        a_session_that_ends_cancels_only_its_users_orders;
+    accounts:
+        a_tier_sets_fees_and_is_seen_at_once,
+        an_api_key_is_kept_and_revoked_for_ever;
     operating:
         a_transfer_is_done_once_per_key,
         a_withdrawal_takes_only_what_is_available,

@@ -1,6 +1,6 @@
 //! Questions: what was answered is seen, what is somebody else's is not, lists and depth come in order.
 
-use domain::{MarketNumber, OrderId, OrderRef, Side::Buy, Side::Sell, TransferKind};
+use domain::{MarketNumber, OrderId, OrderRef, Side::Buy, Side::Sell, Status, TransferKind};
 
 use crate::behaviour::Venue;
 use crate::behaviour::stage::{Stage, client, price, whole};
@@ -97,12 +97,76 @@ pub(super) async fn lists_are_newest_first_and_filtered<V: Venue>(venue: &V) {
         (elsewhere, None, 10, vec![]),
         (None, None, 0, vec![]),
     ] {
-        let filter = OrderFilter { market, live, limit };
+        let filter = OrderFilter {
+            market,
+            live,
+            limit,
+            ..OrderFilter::default()
+        };
         let orders = stage
             .exchange()
             .orders(alice, filter)
             .await
             .expect("orders are told");
+        let found: Vec<_> = orders.iter().map(|order| order.order_id).collect();
+        let expected: Vec<_> = expected.into_iter().map(|at: usize| ids[at]).collect();
+        assert_eq!(found, expected, "{filter:?}");
+    }
+    stage.finish().await;
+}
+
+pub(super) async fn lists_go_by_side_status_and_page<V: Venue>(venue: &V) {
+    let stage = Stage::open(venue).await;
+    let (alice, bob) = (stage.user(20, 10_000).await, stage.user(20, 0).await);
+    // 0 and 3 are filled, 1 and 4 cancelled, 2 is partly filled, 5 open.
+    let mut ids = Vec::new();
+    for (side, at) in [
+        (Buy, 102),
+        (Sell, 110),
+        (Buy, 99),
+        (Buy, 101),
+        (Sell, 111),
+        (Sell, 112),
+    ] {
+        ids.push(stage.limits(alice, side, 4, at).await.order_id);
+    }
+    stage.limits(bob, Sell, 10, 99).await;
+    for ended in [ids[1], ids[4]] {
+        let cancelled = stage.exchange().cancel(alice, OrderRef::Id(ended)).await;
+        assert!(cancelled.is_ok(), "{cancelled:?}");
+    }
+    let (open, partly, filled, cancelled) = (
+        Some(Status::Open),
+        Some(Status::PartiallyFilled),
+        Some(Status::Filled),
+        Some(Status::Cancelled),
+    );
+    for (side, status, live, before, limit, expected) in [
+        (Some(Buy), None, None, None, 10, vec![3, 2, 0]),
+        (Some(Sell), None, None, None, 10, vec![5, 4, 1]),
+        (None, filled, None, None, 10, vec![3, 0]),
+        (None, cancelled, None, None, 10, vec![4, 1]),
+        (None, open, None, None, 10, vec![5]),
+        (None, partly, None, None, 10, vec![2]),
+        (Some(Buy), cancelled, None, None, 10, vec![]),
+        (None, open, Some(false), None, 10, vec![]),
+        (None, filled, Some(true), None, 10, vec![]),
+        (None, filled, Some(false), None, 1, vec![3]),
+        (None, None, None, Some(ids[4]), 2, vec![3, 2]),
+        (None, None, None, Some(ids[2]), 2, vec![1, 0]),
+        (None, None, None, Some(ids[0]), 2, vec![]),
+        (Some(Sell), None, Some(false), Some(ids[4]), 10, vec![1]),
+    ] {
+        let filter = OrderFilter {
+            market: Some(stage.number()),
+            side,
+            live,
+            status,
+            before,
+            limit,
+        };
+        let orders = stage.exchange().orders(alice, filter).await;
+        let orders = orders.expect("orders are told");
         let found: Vec<_> = orders.iter().map(|order| order.order_id).collect();
         let expected: Vec<_> = expected.into_iter().map(|at: usize| ids[at]).collect();
         assert_eq!(found, expected, "{filter:?}");

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
-use domain::{Asset, Event, Order, Price, Side, Trade};
+use domain::{Asset, EntryAccount, Event, LedgerEntry, Order, Price, Side, Trade};
 
 use crate::behaviour::Venue;
 use crate::behaviour::stage::{MANY, Stage};
-use crate::{Caller, OrderFilter, Queries};
+use crate::{Caller, EntryFilter, OrderFilter, Queries, TradeFilter};
 
 impl<V: Venue> Stage<'_, V> {
     /// The questions at the end of every case.
@@ -17,6 +17,7 @@ impl<V: Venue> Stage<'_, V> {
         self.reserved_is_what_live_orders_need().await;
         self.orders_agree_with_book_and_trades(&trades).await;
         self.events_have_no_gap(&trades).await;
+        self.past_agrees_with_present(&trades).await;
     }
 
     fn everybody(&self) -> Vec<Caller> {
@@ -43,9 +44,9 @@ impl<V: Venue> Stage<'_, V> {
 
     async fn live(&self, user: Caller) -> Vec<Order> {
         let filter = OrderFilter {
-            market: None,
             live: Some(true),
             limit: MANY,
+            ..OrderFilter::default()
         };
         self.exchange()
             .orders(user, filter)
@@ -95,9 +96,8 @@ impl<V: Venue> Stage<'_, V> {
         let mut resting: BTreeMap<(Side, Price), u64> = BTreeMap::new();
         for user in self.everybody() {
             let filter = OrderFilter {
-                market: None,
-                live: None,
                 limit: MANY,
+                ..OrderFilter::default()
             };
             for order in self
                 .exchange()
@@ -148,10 +148,10 @@ impl<V: Venue> Stage<'_, V> {
         let mut told = Vec::new();
         let mut seq = 0;
         while seq < last {
-            let Some(batch) = self.next_events().await else {
+            let Some(update) = self.next_update().await else {
                 return;
             };
-            for event in batch.iter().filter(|event| event.market == self.number()) {
+            for event in update.events.iter().filter(|event| event.market == self.number()) {
                 assert_eq!(event.seq, seq + 1, "events have neither gaps nor repeats");
                 seq = event.seq;
                 if let Event::Trade(trade) = &event.event {
@@ -161,5 +161,56 @@ impl<V: Venue> Stage<'_, V> {
         }
         told.reverse();
         assert_eq!(told, trades, "the events tell the trades that the tape shows");
+    }
+    /// Every line of a user's ledger, a small page at a time, newest first.
+    async fn lines(&self, user: Caller) -> Vec<LedgerEntry> {
+        let mut lines: Vec<LedgerEntry> = Vec::new();
+        loop {
+            let filter = EntryFilter {
+                before: lines.last().map(|line| (line.seq, line.line)),
+                limit: MANY,
+                ..EntryFilter::default()
+            };
+            let page = self
+                .exchange()
+                .ledger(user, filter)
+                .await
+                .expect("the ledger is told");
+            let is_last = page.len() < MANY;
+            lines.extend(page);
+            if is_last {
+                return lines;
+            }
+        }
+    }
+
+    /// A user's lines sum to the balances, and the user's trades are those of the tape.
+    async fn past_agrees_with_present(&self, trades: &[Trade]) {
+        for user in self.everybody() {
+            let mut sums: BTreeMap<Asset, (i64, i64)> = BTreeMap::new();
+            let lines = self.lines(user).await;
+            let newest_first =
+                |pair: &[LedgerEntry]| (pair[0].seq, pair[0].line) > (pair[1].seq, pair[1].line);
+            assert!(lines.windows(2).all(newest_first), "newest first: {lines:?}");
+            for line in lines {
+                assert_eq!(line.account, EntryAccount::User(user.user_id));
+                let sum = sums.entry(line.asset).or_default();
+                *sum = (sum.0 + line.available, sum.1 + line.reserved);
+            }
+            let balances = self.exchange().balances(user).await.expect("balances are told");
+            let balances: BTreeMap<Asset, (i64, i64)> = balances
+                .iter()
+                .map(|b| (b.asset, (b.available.0.cast_signed(), b.reserved.0.cast_signed())))
+                .collect();
+            assert_eq!(sums, balances, "the lines of the ledger sum to the balances");
+            let filter = TradeFilter {
+                limit: MANY,
+                ..TradeFilter::default()
+            };
+            let own = self.exchange().own_trades(user, filter).await;
+            let of_user = |t: &&Trade| t.buyer.user_id == user.user_id || t.seller.user_id == user.user_id;
+            let expected: Vec<Trade> = trades.iter().filter(of_user).copied().collect();
+            assert_eq!(own, Ok(expected), "a user's trades are those of the tape");
+        }
     }
 }

@@ -8,14 +8,14 @@ use std::task::Poll;
 use std::time::Duration;
 
 use domain::{
-    Amount, Asset, Band, ClientOrderId, FeeRate, Lots, Market, MarketDefinition, MarketEvent, MarketNumber,
-    Order, OrderRef, Price, Quantity, RejectReason, SelfTradePrevention, Side, Size, Symbol, Terms,
-    TimeInForce, Trade, TransferKey, TransferKind, UserId,
+    Amount, Asset, Band, ClientOrderId, FeeRate, Lots, Market, MarketDefinition, MarketNumber, Order,
+    OrderRef, Price, Quantity, RejectReason, SelfTradePrevention, Side, Size, Symbol, Terms, TimeInForce,
+    Trade, TransferKey, TransferKind, UserId,
 };
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use crate::behaviour::Venue;
-use crate::{Caller, EntryError, Feeds, NewOrder, Operations, OrderEntry, Placed, Queries};
+use crate::{Caller, EntryError, Feeds, NewOrder, Operations, OrderEntry, Placed, Queries, Update};
 
 /// How long an event may take; far more than any machine needs.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
@@ -34,7 +34,7 @@ pub(super) struct Stage<'a, V: Venue> {
     pub(super) users: Mutex<Vec<Caller>>,
     /// What came in less what went out, by asset, in units.
     pub(super) inside: Mutex<BTreeMap<Asset, i128>>,
-    events: tokio::sync::Mutex<Receiver<Arc<[MarketEvent]>>>,
+    updates: tokio::sync::Mutex<Receiver<Arc<Update>>>,
 }
 
 pub(super) fn price(ticks: u32) -> Price {
@@ -92,7 +92,7 @@ impl<'a, V: Venue> Stage<'a, V> {
 
     /// A new market whose usual definition is changed first.
     pub async fn with(venue: &'a V, change: impl FnOnce(&mut MarketDefinition)) -> Self {
-        let events = venue.exchange().events();
+        let updates = venue.exchange().updates();
         let mut definition = usual_definition(venue.fresh());
         change(&mut definition);
         let market = Market::new(definition.clone()).expect("a case's market keeps the rules");
@@ -103,7 +103,7 @@ impl<'a, V: Venue> Stage<'a, V> {
             market: Arc::new(market),
             users: Mutex::default(),
             inside: Mutex::default(),
-            events: tokio::sync::Mutex::new(events),
+            updates: tokio::sync::Mutex::new(updates),
         }
     }
 
@@ -277,13 +277,13 @@ impl<'a, V: Venue> Stage<'a, V> {
             .expect("the trades are told")
     }
 
-    /// The next batch of events; none where the case had so many that this receiver fell behind.
-    pub async fn next_events(&self) -> Option<Arc<[MarketEvent]>> {
-        let mut events = self.events.lock().await;
-        let next = tokio::time::timeout(PATIENCE, events.recv()).await;
-        let next = next.expect("events of what was answered arrive");
+    /// The next update; none where the case had so many that this receiver fell behind.
+    pub async fn next_update(&self) -> Option<Arc<Update>> {
+        let mut updates = self.updates.lock().await;
+        let next = tokio::time::timeout(PATIENCE, updates.recv()).await;
+        let next = next.expect("updates of what was answered arrive");
         match next {
-            Ok(batch) => Some(batch),
+            Ok(update) => Some(update),
             Err(RecvError::Lagged(_)) => None,
             Err(RecvError::Closed) => panic!("the exchange stopped"),
         }

@@ -5,13 +5,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::Stamp;
 
-use crate::{Feeds, Operations, OrderEntry, Queries};
+use crate::{Accounts, Feeds, Operations, OrderEntry, Queries};
 
 /// An exchange under test, with a way to let time pass.
 #[async_trait]
 pub trait Venue: Send + Sync {
     /// The exchange.
-    type Exchange: OrderEntry + Queries + Feeds + Operations;
+    type Exchange: OrderEntry + Queries + Feeds + Operations + Accounts;
 
     /// The exchange.
     fn exchange(&self) -> &Self::Exchange;

@@ -73,7 +73,8 @@ impl Rules {
         );
         self.range(
             history.max_lag_orders,
-            100..=100_000_000,
+            // The writer keeps the last 50,000; lists must not miss what neither has.
+            100..=45_000,
             "history.max_lag_orders",
         );
         self.wait(history.max_lag, "history.max_lag");

@@ -1,0 +1,102 @@
+//! Market life for demonstrations: funded users who quote and take, from a seed, through the same doors as everybody.
+
+mod dice;
+mod floor;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::anyhow;
+use domain::{Amount, Tier, TierName, TransferKey, TransferKind, UserId};
+use embedded::Embedded;
+use runtime::Shutdown;
+use runtime::settings::DemoSettings;
+use tokio::time::MissedTickBehavior;
+use trading::{Accounts, Caller, Operations, OrderEntry, Queries};
+
+use self::dice::Dice;
+use self::floor::Floor;
+
+/// The first demonstration user; the others follow.
+const FIRST_USER: u128 = 0x0000_0000_0000_4000_8000_0000_de30_0000;
+/// Their tier, which says what they are.
+const TIER: &str = "DEMO";
+/// What each of them gets of an asset, in units of the asset.
+const FUNDS: &str = "1000000";
+
+/// The users of the demonstration.
+fn users(count: u32) -> Vec<Caller> {
+    let caller = |number: u32| Caller {
+        user_id: UserId::from_u128(FIRST_USER + u128::from(number)),
+        institution_id: None,
+    };
+    (0..count).map(caller).collect()
+}
+
+/// Funds the users, once, and marks them.
+///
+/// # Errors
+/// The exchange refuses.
+pub(crate) async fn prepare(exchange: &Embedded, settings: &DemoSettings) -> anyhow::Result<()> {
+    let name: TierName = TIER.parse()?;
+    let tier = Tier {
+        name: name.clone(),
+        orders_per_second: None,
+        maker_fee: None,
+        taker_fee: None,
+    };
+    let refused = |what: &str, error: trading::EntryError| anyhow!("the demonstration's {what}: {error}");
+    if !exchange.tiers().iter().any(|known| **known == tier) {
+        exchange
+            .define_tier(tier)
+            .await
+            .map_err(|error| refused("tier", error))?;
+    }
+    let markets = exchange.markets();
+    let mut assets: Vec<_> = markets
+        .all()
+        .iter()
+        .flat_map(|view| [view.market.symbol().base, view.market.symbol().quote])
+        .collect();
+    assets.sort_unstable();
+    assets.dedup();
+    for caller in users(settings.users) {
+        let user_id = caller.user_id;
+        // What an earlier run has left would lie in the books for ever.
+        let cleared = exchange.cancel_all(caller, None, None).await;
+        cleared.map_err(|error| refused("earlier orders", error))?;
+        if exchange.tier_of(user_id).is_none() {
+            let marked = exchange.set_account_tier(user_id, Some(name.clone())).await;
+            marked.map_err(|error| refused("user", error))?;
+        }
+        for asset in &assets {
+            let key: TransferKey = format!("demo-{user_id}-{asset}").parse()?;
+            let amount = Amount::parse(FUNDS)?;
+            let funded = exchange
+                .transfer(TransferKind::Deposit, key, user_id, *asset, amount)
+                .await;
+            funded.map_err(|error| refused("deposit", error))?;
+        }
+    }
+    Ok(())
+}
+
+/// Trades until the program stops.
+pub(crate) async fn run(exchange: Arc<Embedded>, settings: DemoSettings, shutdown: Shutdown) {
+    let mut floor = Floor::new(users(settings.users), Dice::new(settings.seed));
+    let pause = Duration::from_secs(1) / settings.orders_per_second.max(1);
+    let mut ticks = tokio::time::interval(pause);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    tracing::info!(
+        users = settings.users,
+        orders_per_second = settings.orders_per_second,
+        seed = settings.seed,
+        "DEMO: made-up users trade in every market"
+    );
+    loop {
+        tokio::select! {
+            () = shutdown.wait() => return,
+            _ = ticks.tick() => floor.step(&exchange).await,
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! One connection as its requests share it: who it is, and the session at whose end orders are cancelled.
+
+use std::cell::Cell;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::SessionId;
+use http::{Authenticated, Bucket, Identity, Problem, Scope};
+use tokio::sync::{Mutex, Semaphore};
+use trading::{Caller, EntryError};
+
+use super::handshake::unauthenticated;
+use crate::caller::caller;
+use crate::streams::Seat;
+use crate::{ApiState, Exchange};
+
+/// How often the end of a session is tried.
+const CLOSE_TRIES: u32 = 30;
+/// The wait between tries.
+const CLOSE_RETRY: Duration = Duration::from_secs(1);
+
+/// One connection. It lives as long as one of its requests does.
+pub(super) struct Connection {
+    pub(super) state: ApiState,
+    pub(super) seat: Seat,
+    pub(super) address: IpAddr,
+    identity: Cell<Option<Identity>>,
+    /// Subscribing and unsubscribing are done one after the other.
+    pub(super) subscribing: Mutex<()>,
+    /// Opening and closing the session too.
+    pub(super) switching: Mutex<()>,
+    /// Places for requests that wait for their answers.
+    pub(super) in_flight: Arc<Semaphore>,
+    session: Cell<Option<SessionId>>,
+}
+
+impl Connection {
+    pub(super) fn new(state: ApiState, seat: Seat, identity: Option<Identity>, address: IpAddr) -> Rc<Self> {
+        Rc::new(Self {
+            in_flight: Arc::new(Semaphore::new(state.ws.in_flight.max(1))),
+            state,
+            seat,
+            address,
+            identity: Cell::new(identity),
+            subscribing: Mutex::new(()),
+            switching: Mutex::new(()),
+            session: Cell::new(None),
+        })
+    }
+
+    /// Who has signed in.
+    pub(super) fn identity(&self) -> Option<Identity> {
+        self.identity.get()
+    }
+
+    /// Takes a fresh identity.
+    pub(super) fn sign_in(&self, identity: Identity) {
+        self.identity.set(Some(identity));
+    }
+
+    /// Whether what was signed in with is not good any more.
+    pub(super) fn time_left(&self) -> Option<Duration> {
+        let expires = self.identity.get()?.expires_secs?;
+        let left = expires
+            .saturating_mul(1_000_000)
+            .saturating_sub(self.state.clock.wall_us());
+        Some(Duration::from_micros(left))
+    }
+
+    /// The caller, if it has one of these rights.
+    ///
+    /// # Errors
+    /// 401 or 403.
+    pub(super) fn with_any(&self, scopes: &[Scope]) -> Result<Identity, Problem> {
+        let identity = self.identity.get().ok_or_else(unauthenticated)?;
+        Authenticated(identity).with_any(scopes)
+    }
+
+    /// Takes so many units of the user's limit.
+    ///
+    /// # Errors
+    /// 429, or 503 where rates cannot be counted.
+    pub(super) async fn charge(&self, identity: Identity, bucket: Bucket, cost: u32) -> Result<(), Problem> {
+        let charged = self.state.limits.charge_user(identity.user_id, bucket, cost);
+        charged.await.map(|_| ())
+    }
+
+    /// Whether orders are cancelled when the connection ends; switches it on or off. One call at a time.
+    ///
+    /// # Errors
+    /// The exchange does not take it.
+    pub(super) async fn cancel_on_disconnect(&self, who: Caller, enabled: bool) -> Result<(), EntryError> {
+        let exchange = &self.state.exchange;
+        match (self.session.get(), enabled) {
+            (None, true) => self.session.set(Some(exchange.open_session(who).await?)),
+            (Some(session), false) => {
+                exchange.close_session(session, false).await?;
+                self.session.set(None);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Connection {
+    /// Ends the session, however the connection has ended: this is after its last request.
+    fn drop(&mut self) {
+        if let Some(session) = self.session.get() {
+            let exchange = Arc::clone(&self.state.exchange);
+            self.seat.outlive(close(exchange, session));
+        }
+    }
+}
+
+/// Cancels the orders of a session that has ended.
+async fn close(exchange: Arc<dyn Exchange>, session: SessionId) {
+    for _ in 0..CLOSE_TRIES {
+        match exchange.close_session(session, true).await {
+            Ok(()) => return,
+            Err(error) => {
+                tracing::warn!(%error, %session, "the orders of a connection are not cancelled yet")
+            }
+        }
+        tokio::time::sleep(CLOSE_RETRY).await;
+    }
+    tracing::error!(%session, "the orders of a connection were not cancelled");
+}
+
+/// The caller that an identity is.
+pub(super) fn who(identity: Identity) -> Caller {
+    caller(identity)
+}

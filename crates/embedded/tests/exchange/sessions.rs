@@ -1,0 +1,58 @@
+//! Sessions that were open when the exchange ended: whoever was connected then is not any more.
+
+use domain::{MarketState, OrderRef, Side};
+use trading::{Caller, Operations, OrderEntry, Queries};
+
+use crate::house::{ALICE, BOB, BTC, House, fund, limit, placed, replayed, user};
+
+const CAROL: Caller = user(3);
+
+#[tokio::test]
+async fn sessions_open_at_a_crash_are_closed_at_the_next_start() {
+    for is_halted in [false, true] {
+        let house = House::new();
+        let (exchange, opened) = house.open();
+        assert_eq!(opened.sessions, 0);
+        fund(&exchange, &[ALICE, BOB, CAROL]).await;
+        let open = [
+            exchange.open_session(ALICE).await.unwrap(),
+            exchange.open_session(ALICE).await.unwrap(),
+        ];
+        let closed = exchange.open_session(BOB).await.unwrap();
+        let mut orders = Vec::new();
+        for (caller, at) in [(ALICE, 90), (ALICE, 91), (BOB, 92), (CAROL, 93)] {
+            orders.push(placed(&exchange, caller, limit(Side::Buy, 5, at)).await);
+        }
+        exchange.close_session(closed, false).await.unwrap();
+        if is_halted {
+            exchange.set_market_state(BTC, MarketState::Halted).await.unwrap();
+        }
+        drop(exchange);
+        let (exchange, opened) = house.open();
+        assert_eq!(opened.sessions, 2);
+        let mut ends = Vec::new();
+        for order in &orders {
+            let caller = Caller {
+                user_id: order.user_id,
+                institution_id: None,
+            };
+            let found = exchange
+                .order(caller, OrderRef::Id(order.order_id))
+                .await
+                .unwrap();
+            ends.push(found.state.reason_code());
+        }
+        let gone = Some("disconnected");
+        assert_eq!(ends, [gone, gone, None, None], "halted: {is_halted}");
+        for session in open {
+            exchange.close_session(session, true).await.unwrap();
+        }
+        let audit = exchange.audit().await.unwrap();
+        assert_eq!(audit.fault, None);
+        drop(exchange);
+        let (exchange, opened) = house.open();
+        assert_eq!(opened.sessions, 0, "they are closed for good");
+        drop(exchange);
+        assert_eq!(replayed(house.path()).event_digest(), audit.digest);
+    }
+}

@@ -209,7 +209,7 @@ async fn a_request_with_a_fault_is_answered_and_changes_nothing() {
         (
             json!({"op": "place", "order": {"symbol": "BTC/USDT", "price": 1}}),
             "invalid_field",
-            None,
+            Some("price"),
         ),
     ] {
         let answer = client.ask(request.clone()).await;

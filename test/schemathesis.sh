@@ -7,6 +7,8 @@
 # GATEWAY is the program to test; without it target/debug/gateway is built. It runs on free ports over a folder of its own,
 # so nothing that exists is touched. Needs python3 with venv, curl, and a network for pip at the first run.
 #
+# The exit code is 3 where the Python packages cannot be had, so that nothing was tested.
+#
 # From the environment:
 #   EXAMPLES  made-up requests for each operation     25
 #   SEED      of the made-up requests                 1
@@ -18,7 +20,7 @@ SCHEMATHESIS=4.32.5
 VALIDATOR=0.9.0
 
 for program in python3 curl; do
-  command -v "$program" >/dev/null || { echo "schemathesis: $program is missing" >&2; exit 2; }
+  command -v "$program" >/dev/null || { echo "schemathesis: $program is missing" >&2; exit 3; }
 done
 gateway=${1:-}
 if [ -z "$gateway" ]; then
@@ -38,9 +40,11 @@ trap 'exit 130' INT TERM
 
 venv=${VENV:-$scratch/venv}
 if ! [ -x "$venv/bin/schemathesis" ]; then
-  python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check \
-    "schemathesis==$SCHEMATHESIS" "openapi-spec-validator==$VALIDATOR"
+  { python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check \
+    "schemathesis==$SCHEMATHESIS" "openapi-spec-validator==$VALIDATOR"; } || {
+    echo "schemathesis: the Python packages cannot be installed" >&2
+    exit 3
+  }
 fi
 
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')

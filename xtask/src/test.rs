@@ -1,12 +1,15 @@
 //! `cargo xtask test`: every test of the workspace.
 
-use anyhow::Result;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
 
 use crate::shell;
 use crate::steps::Steps;
 
 /// Runs unit and integration tests with cargo-nextest when it is installed, else with cargo's own runner, then the
-/// examples in the documentation.
+/// examples in the documentation, and the API against its own description where Python is at hand.
 pub fn run() -> Result<()> {
     let mut steps = Steps::default();
     steps.step("tests", || {
@@ -34,7 +37,31 @@ pub fn run() -> Result<()> {
     steps.step("documentation tests", || {
         cargo(&["test", "--workspace", "--doc", "--no-fail-fast"])
     });
+    steps.step("the API against its description", against_description);
     steps.finish("test")
+}
+
+/// What the script ends with where Python or its packages cannot be had.
+const NOTHING_TESTED: i32 = 3;
+
+/// Makes requests out of `/openapi.json`. The Python packages are kept beside the build.
+fn against_description() -> Result<()> {
+    let target = std::env::var_os("CARGO_TARGET_DIR");
+    let target = target.map_or_else(|| shell::root().join("target"), PathBuf::from);
+    let mut script = Command::new(shell::root().join("test/schemathesis.sh"));
+    script
+        .current_dir(shell::root())
+        .env("VENV", target.join("schemathesis"))
+        .env("EXAMPLES", "10");
+    let status = script.status().context("cannot start test/schemathesis.sh")?;
+    match status.code() {
+        Some(0) => Ok(()),
+        Some(NOTHING_TESTED) => {
+            println!("skipped: Schemathesis needs python3 and pip");
+            Ok(())
+        }
+        _ => bail!("test/schemathesis.sh failed ({status})"),
+    }
 }
 
 fn cargo(arguments: &[&str]) -> Result<()> {

@@ -2,7 +2,8 @@
 //!
 //! A request is parsed once, here, into the exact words of `domain` and `trading`; below this line nobody validates
 //! again. One file per noun: its routes, its bodies, its views. [`configure`] adds the public routes to an actix
-//! application, [`configure_admin`] those of operators, [`configure_docs`] the description of both; all want [`http::Edge`] around the application.
+//! application, [`configure_admin`] those of operators, [`configure_docs`] the description of both; all want
+//! [`http::Edge`] around the application.
 //!
 //! ```
 //! use api::PlaceOrderBody;

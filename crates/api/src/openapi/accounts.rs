@@ -14,6 +14,12 @@ const LOOKING: Access = Access::Operator(&["admin:read"]);
 const EITHER: Access = Access::Operator(&["admin:read", "admin:accounts"]);
 
 pub(super) fn operations() -> Vec<Operation> {
+    let mut all = of_accounts();
+    all.extend(of_keys());
+    all
+}
+
+fn of_accounts() -> Vec<Operation> {
     let of_account = |path, id, summary| get(path, LOOKING, TAG, id, summary);
     vec![
         get("/api/v1/admin/tiers", EITHER, TAG, "listTiers", "Every tier").answers(
@@ -63,6 +69,11 @@ pub(super) fn operations() -> Vec<Operation> {
             "listLedgerOf",
             "A user's ledger, newest first",
         )),
+    ]
+}
+
+fn of_keys() -> Vec<Operation> {
+    vec![
         get(
             "/api/v1/admin/api-keys",
             EITHER,

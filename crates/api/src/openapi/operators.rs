@@ -14,6 +14,12 @@ const MARKETS: Access = Access::Operator(&["admin:markets"]);
 const FUNDS: Access = Access::Operator(&["admin:funds"]);
 
 pub(super) fn operations() -> Vec<Operation> {
+    let mut all = of_money();
+    all.extend(of_markets());
+    all
+}
+
+fn of_money() -> Vec<Operation> {
     vec![
         post(
             "/api/v1/admin/deposits",
@@ -35,6 +41,11 @@ pub(super) fn operations() -> Vec<Operation> {
         .body("Transfer")
         .answers(200, "Receipt", "The first receipt, whenever it is repeated")
         .problems(&[409, 422]),
+    ]
+}
+
+fn of_markets() -> Vec<Operation> {
+    vec![
         post(
             "/api/v1/admin/markets",
             MARKETS,

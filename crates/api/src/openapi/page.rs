@@ -2,10 +2,15 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{self, ContentType};
-use actix_web::web::{Data, ServiceConfig, get, redirect, resource};
+use actix_web::middleware::DefaultHeaders;
+use actix_web::web::{Data, ServiceConfig, get, redirect, resource, scope};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::openapi;
+
+/// What browsers let the page load: nothing from elsewhere.
+const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; \
+    base-uri 'none'; frame-ancestors 'none'";
 
 /// The bytes of the description, made once for each worker.
 struct Description(String);
@@ -20,7 +25,11 @@ pub fn configure_docs(config: &mut ServiceConfig, version: &str) {
         .app_data(Data::new(Description(openapi(version).to_string())))
         .service(resource("/openapi.json").route(get().to(description)))
         .service(redirect("/docs", "/docs/"))
-        .service(SwaggerUi::new("/docs/{file:.*}").config(page));
+        .service(
+            scope("/docs")
+                .wrap(DefaultHeaders::new().add((header::CONTENT_SECURITY_POLICY, POLICY)))
+                .service(SwaggerUi::new("/{file:.*}").config(page)),
+        );
 }
 
 async fn description(description: Data<Description>) -> HttpResponse {

@@ -189,7 +189,7 @@ async fn an_act_that_fails_is_a_line_with_its_code() {
 
 /// Waits until the file has so many lines.
 async fn until_lines(venue: &Venue, count: usize) -> Vec<Value> {
-    for _ in 0..60_000 {
+    for _ in 0..20_000 {
         let lines = venue.audit();
         if lines.len() >= count {
             return lines;

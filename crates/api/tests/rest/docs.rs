@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use actix_web::test::TestRequest;
 use api::openapi;
 use serde_json::{Value, json};
 
-use crate::support::{Signer, Venue};
+use crate::support::{Signer, Venue, by};
 
 /// The names that a schema has.
 fn described(document: &Value, schema: &str) -> BTreeSet<String> {
@@ -53,6 +54,12 @@ async fn what_is_answered_is_what_is_described() {
         ),
     ];
     assert_eq!(names(&order.body), described(&document, "Order"));
+    let ticket = TestRequest::post().uri("/api/v1/ws-ticket");
+    let ticket = venue.send(by("alice", ticket)).await;
+    assert_eq!(
+        (ticket.status, names(&ticket.body)),
+        (201, described(&document, "Ticket"))
+    );
     for (request, path, body, schema) in posted {
         assert!(
             names(&body).is_subset(&described(&document, request)),
@@ -118,6 +125,7 @@ async fn what_is_answered_is_what_is_described() {
     for (path, schema) in [
         ("/api/v1/markets/BTC-USDT", "Market"),
         ("/api/v1/markets/BTC-USDT/depth", "Depth"),
+        ("/api/v1/markets/BTC-USDT/ticker", "Ticker"),
         ("/api/v1/status", "Status"),
         ("/health", "Alive"),
         ("/health/ready", "Readiness"),

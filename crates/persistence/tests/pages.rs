@@ -273,3 +273,78 @@ fn a_markets_trades_are_everybodys_newest_first() {
     );
     assert_eq!(reader.market_trades(MarketNumber(9), None, 100).unwrap(), []);
 }
+
+/// Many assets, each with lines before, between and behind those of others.
+#[test]
+fn lines_of_all_assets_are_one_list_however_they_lie() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("history.db");
+    let mut writer = writer(&path);
+    let owner = user(1);
+    let mut model = Model::default();
+    for seq in 1..=60_u64 {
+        let lines = (0..seq % 5).map(|line| {
+            let line = u32::try_from(line).unwrap();
+            let mut entry = entry(seq, line, EntryAccount::User(owner));
+            // Asset 0 is old, asset 8 new, the others come and go.
+            let number = match seq {
+                ..10 => 0,
+                55.. => 8,
+                _ => 1 + (seq / 4 + u64::from(line)) % 7,
+            };
+            entry.asset = format!("A{number}").parse().unwrap();
+            entry
+        });
+        let entries: Vec<_> = lines.collect();
+        model.entries.extend(entries.clone());
+        let lines = HistoryBatch {
+            entries,
+            ..batch(seq, seq)
+        };
+        writer.write(&[lines]).unwrap();
+    }
+    let reader = HistoryReader::open(&path, 1).unwrap();
+    for limit in [0, 1, 2, 5, 17, 1_000] {
+        let mut query = all_entries(owner, limit);
+        for before in [None, Some((1, 0)), Some((30, 1)), Some((55, 0)), Some((60, 0))] {
+            query.before = before;
+            let page = reader.entries(&query).unwrap();
+            assert_eq!(page, model.entries(&query), "{query:?}");
+        }
+    }
+    assert_eq!(reader.sums(owner).unwrap(), model.sums(owner));
+    assert_eq!(reader.sums(owner).unwrap().len(), 9);
+}
+
+#[test]
+fn a_user_that_history_does_not_know_has_empty_pages() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("history.db");
+    let mut writer = writer(&path);
+    let mut model = Model::default();
+    // Lines of fees among them, which are nobody's.
+    (0..40).for_each(|choice| model.grow(&mut writer, choice));
+    let reader = HistoryReader::open(&path, 1).unwrap();
+    let stranger = user(77);
+    assert_eq!(reader.orders(&all_orders(stranger, 9)).unwrap(), []);
+    assert_eq!(reader.trades(&all_trades(stranger, 9)).unwrap(), []);
+    let of_order = TradeQuery {
+        order_id: Some(model.trades[0].buyer.order_id),
+        ..all_trades(stranger, 9)
+    };
+    assert_eq!(reader.trades(&of_order).unwrap(), []);
+    for asset in [None, Some("BTC".parse().unwrap())] {
+        let query = EntryQuery {
+            asset,
+            ..all_entries(stranger, 9)
+        };
+        assert_eq!(reader.entries(&query).unwrap(), []);
+    }
+    assert_eq!(reader.sums(stranger).unwrap(), []);
+    for name in [
+        domain::OrderRef::Id(model.orders[0].order_id),
+        domain::OrderRef::Client("none".parse().unwrap()),
+    ] {
+        assert_eq!(reader.order(stranger, &name).unwrap(), None);
+    }
+}

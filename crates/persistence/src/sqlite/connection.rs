@@ -10,18 +10,18 @@ use diesel::{Connection, SqliteConnection};
 use super::HistoryError;
 
 /// One writer and readers that do not block it. NORMAL may lose the last transactions at a power loss, never half of one:
-/// they are made again from the log. Pages of 8 KiB, because the cost is that of pages touched: every user's rows stand
-/// elsewhere in an index. A checkpoint every 4,000 pages (32 MB) writes a page once that changed many times.
+/// they are made again from the log. Small pages, because the cost is that of pages touched: every user's rows stand
+/// elsewhere in a table. A checkpoint every 32,000 pages (128 MB) writes a page once that changed many times.
 const WRITER: &str = "
     PRAGMA busy_timeout = 5000;
-    PRAGMA page_size = 8192;
+    PRAGMA page_size = 4096;
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = NORMAL;
     PRAGMA foreign_keys = OFF;
-    PRAGMA cache_size = -65536;
+    PRAGMA cache_size = -131072;
     PRAGMA temp_store = MEMORY;
-    PRAGMA wal_autocheckpoint = 4000;
-    PRAGMA journal_size_limit = 67108864;
+    PRAGMA wal_autocheckpoint = 32000;
+    PRAGMA journal_size_limit = 201326592;
 ";
 
 const READER: &str = "

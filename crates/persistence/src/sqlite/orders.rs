@@ -78,13 +78,7 @@ impl<'a> From<&'a Order> for OrderRow<'a> {
             ended_at,
         } = order;
         let terms = TermsColumns::from(*terms);
-        let (time_code, good_till) = match time_in_force {
-            TimeInForce::Gtc => (0, None),
-            TimeInForce::Ioc => (1, None),
-            TimeInForce::Fok => (2, None),
-            TimeInForce::Day => (3, None),
-            TimeInForce::Gtd(at) => (4, Some(micros(*at))),
-        };
+        let (time_code, good_till) = time_columns(*time_in_force);
         let Progress {
             remaining,
             filled,
@@ -125,6 +119,17 @@ impl<'a> From<&'a Order> for OrderRow<'a> {
             triggered_at: triggered_at.map(micros),
             ended_at: ended_at.map(micros),
         }
+    }
+}
+
+/// The number of a time in force, and the end that it names.
+const fn time_columns(time_in_force: TimeInForce) -> (i64, Option<i64>) {
+    match time_in_force {
+        TimeInForce::Gtc => (0, None),
+        TimeInForce::Ioc => (1, None),
+        TimeInForce::Fok => (2, None),
+        TimeInForce::Day => (3, None),
+        TimeInForce::Gtd(at) => (4, Some(micros(at))),
     }
 }
 

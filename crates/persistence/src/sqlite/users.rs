@@ -86,4 +86,9 @@ impl Users {
         self.known.insert(user_id, number);
         Ok(number)
     }
+
+    #[cfg(test)]
+    pub fn remembered(&self) -> usize {
+        self.known.len()
+    }
 }

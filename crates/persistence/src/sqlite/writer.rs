@@ -222,49 +222,5 @@ fn advance(connection: &mut SqliteConnection, seq: u64, at: Stamp) -> Result<(),
 }
 
 #[cfg(test)]
-mod tests {
-    use domain::{EntryAccount, EntryType, LedgerEntry, Reference};
-
-    use super::*;
-
-    fn batch(first_seq: u64, lines: u32) -> HistoryBatch {
-        let line = |line| LedgerEntry {
-            seq: first_seq,
-            line,
-            account: EntryAccount::External,
-            asset: "BTC".parse().unwrap(),
-            available: 1,
-            reserved: 0,
-            entry_type: EntryType::Deposit,
-            reference: Reference::Transfer("k".repeat(100).parse().unwrap()),
-            at: Stamp::FIRST,
-        };
-        HistoryBatch {
-            first_seq,
-            last_seq: first_seq,
-            at: Stamp::FIRST,
-            orders: Vec::new(),
-            trades: Vec::new(),
-            entries: (0..lines).map(line).collect(),
-        }
-    }
-
-    #[test]
-    fn a_full_disk_is_an_error_and_the_same_batches_can_be_written_later() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("history.db");
-        let mut writer = HistoryWriter::open(&path).unwrap();
-        writer.write(&[batch(1, 1)]).unwrap();
-        // The limit holds for this connection only: the next write opens another.
-        let connection = &mut writer.open.as_mut().unwrap().connection;
-        connection.batch_execute("PRAGMA max_page_count = 1").unwrap();
-        let batches = [batch(2, 5), batch(3, 20_000)];
-        let error = writer.write(&batches).unwrap_err();
-        assert!(error.to_string().contains("full"), "{error}");
-        assert_eq!(writer.seq(), 1);
-        writer.write(&batches).unwrap();
-        assert_eq!(writer.seq(), 3);
-        let mut connection = connection::reader(&path).unwrap();
-        assert_eq!(schema::seq(&mut connection).unwrap(), 3);
-    }
-}
+#[path = "writer_tests.rs"]
+mod tests;

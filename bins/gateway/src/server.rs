@@ -96,6 +96,76 @@ impl Listeners {
             admin: optional(settings.server.metrics_port)?,
         })
     }
+
+    /// A server on each.
+    fn serve(
+        self,
+        settings: &Settings,
+        state: &ApiState,
+        guards: &Guards,
+        metrics: &Metrics,
+    ) -> anyhow::Result<Vec<Server>> {
+        let serve = |listener, faces| server(settings, listener, state, guards, metrics, faces);
+        let public = Faces {
+            public: true,
+            admin: settings.server.admin_on_public,
+            ..Faces::default()
+        };
+        let mut servers = vec![serve(self.public, public)?];
+        if let Some(listener) = self.websocket {
+            let faces = Faces {
+                websocket: true,
+                ..Faces::default()
+            };
+            servers.push(serve(listener, faces)?);
+        }
+        if let Some(listener) = self.admin {
+            let faces = Faces {
+                admin: true,
+                metrics: settings.monitoring.prometheus_enabled,
+                ..Faces::default()
+            };
+            servers.push(serve(listener, faces)?);
+        }
+        Ok(servers)
+    }
+}
+
+/// What the handlers share.
+async fn state(
+    settings: &Settings,
+    source: Option<Source>,
+    exchange: &Arc<Embedded>,
+    guards: &Guards,
+    verifier: Arc<TokenVerifier>,
+) -> anyhow::Result<ApiState> {
+    let audit_file = settings.data_dir.join(AUDIT_FILE);
+    let audit = tokio::task::spawn_blocking(move || AuditLog::open(audit_file)).await?;
+    let audit = audit.with_context(|| format!("{AUDIT_FILE} in {}", settings.data_dir.display()))?;
+    let reloader = Reloader {
+        source,
+        in_force: Mutex::new(settings.clone()),
+        guards: guards.clone(),
+        verifier: Arc::clone(&verifier),
+        exchange: Arc::clone(exchange),
+    };
+    let ids = Ids::new(Clock::System);
+    Ok(ApiState {
+        exchange: Arc::clone(exchange) as Arc<dyn api::Exchange>,
+        verifier,
+        limits: Arc::clone(&guards.rates),
+        audit: Arc::new(audit),
+        secrets: Arc::new(secret_box(settings)?),
+        tickets: Arc::new(Tickets::new(ids.clone())),
+        addresses: Arc::clone(&guards.addresses),
+        origins: Arc::new(guards.origins.clone()),
+        streams: streams(settings, exchange).await?,
+        ws: ws_limits(settings),
+        reload: Arc::new(reloader),
+        ids,
+        clock: Clock::System,
+        version: env!("CARGO_PKG_VERSION"),
+    })
 }
 
 /// Opens the exchange and binds the listeners. `source` says where the settings can be read again.
@@ -109,72 +179,11 @@ pub async fn start(settings: &Settings, source: Option<Source>) -> anyhow::Resul
     let metrics = Metrics::install();
     let exchange = Arc::new(open(settings).await?);
     let guards = Guards::new(settings, &exchange)?;
-    let audit_file = settings.data_dir.join(AUDIT_FILE);
-    let audit = tokio::task::spawn_blocking(move || AuditLog::open(audit_file)).await?;
-    let audit = audit.with_context(|| format!("{AUDIT_FILE} in {}", settings.data_dir.display()))?;
-    let reloader = Reloader {
-        source,
-        in_force: Mutex::new(settings.clone()),
-        guards: guards.clone(),
-        verifier: Arc::clone(&verifier),
-        exchange: Arc::clone(&exchange),
-    };
-    let ids = Ids::new(Clock::System);
-    let state = ApiState {
-        exchange: Arc::clone(&exchange) as Arc<dyn api::Exchange>,
-        verifier,
-        limits: Arc::clone(&guards.rates),
-        audit: Arc::new(audit),
-        secrets: Arc::new(secret_box(settings)?),
-        tickets: Arc::new(Tickets::new(ids.clone())),
-        addresses: Arc::clone(&guards.addresses),
-        origins: Arc::new(guards.origins.clone()),
-        streams: streams(settings, &exchange).await?,
-        ws: ws_limits(settings),
-        reload: Arc::new(reloader),
-        ids,
-        clock: Clock::System,
-        version: env!("CARGO_PKG_VERSION"),
-    };
+    let state = state(settings, source, &exchange, &guards, verifier).await?;
     let public = listeners.public.local_addr()?;
-    let websocket = listeners
-        .websocket
-        .as_ref()
-        .map(TcpListener::local_addr)
-        .transpose()?;
-    let admin = listeners
-        .admin
-        .as_ref()
-        .map(TcpListener::local_addr)
-        .transpose()?;
-    let serve = |listener, faces| server(settings, listener, &state, &guards, &metrics, faces);
-    let faces = Faces {
-        public: true,
-        websocket: true,
-        admin: settings.server.admin_on_public,
-        metrics: false,
-    };
-    let mut servers = vec![serve(listeners.public, faces)?];
-    if let Some(listener) = listeners.websocket {
-        servers.push(serve(
-            listener,
-            Faces {
-                websocket: true,
-                ..Faces::default()
-            },
-        )?);
-    }
-    if let Some(listener) = listeners.admin {
-        let metrics = settings.monitoring.prometheus_enabled;
-        servers.push(serve(
-            listener,
-            Faces {
-                admin: true,
-                metrics,
-                ..Faces::default()
-            },
-        )?);
-    }
+    let address = |listener: &Option<TcpListener>| listener.as_ref().map(TcpListener::local_addr).transpose();
+    let (websocket, admin) = (address(&listeners.websocket)?, address(&listeners.admin)?);
+    let servers = listeners.serve(settings, &state, &guards, &metrics)?;
     tracing::info!(
         %public,
         websocket = websocket.map(tracing::field::display),

@@ -1,5 +1,6 @@
 //! The demonstration's trading floor: one step quotes, takes, amends or cancels in one market.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 
 use domain::{
@@ -80,7 +81,7 @@ impl Floor {
     /// The fair price after its next move; none where the market has no price at all yet.
     async fn fair(&mut self, exchange: &Embedded, market: &Market) -> Option<u64> {
         let number = market.number();
-        if !self.pits.contains_key(&number) {
+        if let Entry::Vacant(vacant) = self.pits.entry(number) {
             let last = exchange
                 .trades(number, 1)
                 .await
@@ -88,11 +89,10 @@ impl Floor {
                 .first()
                 .map(|trade| trade.price);
             let start = last.or(market.definition().initial_price)?;
-            let pit = Pit {
+            vacant.insert(Pit {
                 fair: u64::from(start.ticks()),
                 quotes: VecDeque::new(),
-            };
-            self.pits.insert(number, pit);
+            });
         }
         let pit = self.pits.get_mut(&number)?;
         let most = (pit.fair * DRIFT / 100_000).max(1);

@@ -292,7 +292,7 @@ impl Writer {
         let Gathered {
             records,
             answers,
-            out,
+            mut out,
             before,
             entries,
             register,
@@ -312,6 +312,8 @@ impl Writer {
             .iter()
             .any(changed)
             .then(|| Arc::new(markets(&self.exchange)));
+        // All have one stamp, and then trades are told in the order of their ids.
+        out.events.sort_by_key(|event| event.market);
         let seq = self.exchange.seq();
         let balances = self.balances(&entries);
         let has_records = seq > before;

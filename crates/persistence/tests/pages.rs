@@ -81,13 +81,25 @@ impl Model {
     }
 
     fn trades(&self, query: &TradeQuery) -> Vec<Trade> {
+        // After one of the user's own trades comes what happened later; ids tell apart what happened at one moment.
+        let own = |trade: &&Trade| {
+            Some(trade.trade_id) == query.after
+                && [trade.buyer, trade.seller]
+                    .iter()
+                    .any(|side| side.user_id == query.user_id)
+        };
+        let passed = self.trades.iter().find(own);
+        let is_after = |trade: &Trade, after| match passed {
+            Some(passed) => (trade.executed_at, trade.trade_id) > (passed.executed_at, after),
+            None => trade.trade_id > after,
+        };
         let fits = |trade: &&Trade| {
             [trade.buyer, trade.seller].iter().any(|side| {
                 side.user_id == query.user_id
                     && query.order_id.is_none_or(|order_id| side.order_id == order_id)
             }) && query.market.is_none_or(|market| trade.market == market)
                 && query.before.is_none_or(|before| trade.trade_id < before)
-                && query.after.is_none_or(|after| trade.trade_id > after)
+                && query.after.is_none_or(|after| is_after(trade, after))
         };
         let mut trades: Vec<_> = self.trades.iter().filter(fits).copied().collect();
         trades.sort_by_key(|trade| std::cmp::Reverse(trade.trade_id));

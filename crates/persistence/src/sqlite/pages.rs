@@ -2,7 +2,7 @@
 
 use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use diesel::{OptionalExtension, QueryResult, RunQueryDsl};
-use domain::{MarketNumber, Order, OrderRef, Side, Status, Trade, UserId};
+use domain::{MarketNumber, Order, OrderRef, Side, Stamp, Status, Trade, TradeId, UserId};
 use market_data::Candle;
 
 use super::candles::{CandleRow, seconds};
@@ -12,6 +12,9 @@ use super::trades::TradeRow;
 use super::value::{Bits, above, below, bound, page};
 use super::{HistoryError, HistoryReader};
 use crate::{CandleQuery, OrderQuery, TradeQuery};
+
+/// Where the milliseconds stand in the 128 bits of an id.
+const TIME_SHIFT: u32 = 80;
 
 /// The number of the user ?1; NULL, which nothing is equal to, for a user without one.
 macro_rules! user {
@@ -46,6 +49,7 @@ const TRADES: &str = concat!(
     WHERE own.user_number = ",
     user!(),
     " AND own.trade_id > ?2 AND own.trade_id < ?3 AND (?4 IS NULL OR own.market = ?4)
+    AND (?6 IS NULL OR (trades.executed_at, own.trade_id) > (?6, ?7))
     ORDER BY own.trade_id DESC LIMIT ?5"
 );
 
@@ -54,6 +58,7 @@ const TRADES_OF_ORDER: &str = "SELECT trades.* FROM order_trades AS own
     WHERE own.order_id = ?6 AND own.trade_id > ?2 AND own.trade_id < ?3 AND (?4 IS NULL OR own.market = ?4)
     AND ((trades.buyer_order_id = ?6 AND trades.buyer_user_id = ?1)
     OR (trades.seller_order_id = ?6 AND trades.seller_user_id = ?1))
+    AND (?7 IS NULL OR (trades.executed_at, own.trade_id) > (?7, ?8))
     ORDER BY own.trade_id DESC LIMIT ?5";
 
 const MARKET_TRADES: &str = "SELECT * FROM trades
@@ -128,17 +133,43 @@ impl HistoryReader {
         } else {
             TRADES
         };
+        // Ids are in the order of time to the millisecond only: what happened within the same one is told apart by when.
+        let passed = after
+            .map(|id| self.executed_at(user_id, id).map(|at| (at, id)))
+            .transpose()?;
+        let above_id = passed.map(|(at, id)| match at {
+            Some(_) => (id.as_u128() >> TIME_SHIFT << TIME_SHIFT).saturating_sub(1),
+            None => id.as_u128(),
+        });
         let mut sql = diesel::sql_query(text)
             .into_boxed()
             .bind::<Binary, _>(Bits::from(user_id.as_u128()))
-            .bind::<Binary, _>(above(after.map(domain::TradeId::as_u128)))
-            .bind::<Binary, _>(below(before.map(domain::TradeId::as_u128)))
+            .bind::<Binary, _>(above(above_id))
+            .bind::<Binary, _>(below(before.map(TradeId::as_u128)))
             .bind::<Nullable<BigInt>, _>(market.map(|market| i64::from(market.0)))
             .bind::<BigInt, _>(page(limit));
         if let Some(order_id) = order_id {
             sql = sql.bind::<Binary, _>(Bits::from(order_id.as_u128()));
         }
+        let (at, id) = passed.and_then(|(at, id)| Some((at?, id))).unzip();
+        let sql = sql
+            .bind::<Nullable<BigInt>, _>(at.map(|at| at.micros().cast_signed()))
+            .bind::<Nullable<Binary>, _>(id.map(|id: TradeId| Bits::from(id.as_u128())));
         self.run(|connection| converted::<TradeRow, _>(sql.load(connection)))
+    }
+
+    /// When a trade of a user's happened; none: the user has no such trade.
+    fn executed_at(&self, user_id: UserId, id: TradeId) -> Result<Option<Stamp>, HistoryError> {
+        let sql = diesel::sql_query(TRADES)
+            .bind::<Binary, _>(Bits::from(user_id.as_u128()))
+            .bind::<Binary, _>(above(Some(id.as_u128().saturating_sub(1))))
+            .bind::<Binary, _>(below(Some(id.as_u128().saturating_add(1))))
+            .bind::<Nullable<BigInt>, _>(None::<i64>)
+            .bind::<BigInt, _>(1)
+            .bind::<Nullable<BigInt>, _>(None::<i64>)
+            .bind::<Nullable<Binary>, _>(None::<Bits>);
+        let found: Vec<Trade> = self.run(|connection| converted::<TradeRow, _>(sql.load(connection)))?;
+        Ok(found.first().map(|trade| trade.executed_at))
     }
 
     /// A market's trades, newest first; only those with a lower number, where one is given.

@@ -64,7 +64,7 @@ impl Guards {
         let rates = RateLimits::new(store, settings.limits.orders_per_second).with_rate_of(Arc::new(rate_of));
         Ok(Self {
             edge,
-            api_keys: ApiKeyLayer::new(keys, secrets, Clock::System),
+            api_keys: ApiKeyLayer::new(keys, secrets, Clock::System).with_bodies_of(server.max_batch_bytes),
             origins: Origins::parse(&server.cors_origins)?,
             connections: Connections::new(caps, proxies),
             addresses,

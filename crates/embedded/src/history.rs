@@ -17,6 +17,8 @@ use crate::open::{Embedded, OpenError};
 
 /// The file of history in the exchange's folder.
 const FILE: &str = "history.sqlite";
+/// Its presence says that the file is damaged somewhere.
+const DAMAGED: &str = "history.damaged";
 
 /// How far history may lie behind before placements are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,7 +188,9 @@ fn fault(dir: &Path, writer: &HistoryWriter, last_seq: u64) -> Result<Option<&'s
 /// again from the log.
 pub(crate) fn open(dir: &Path, last_seq: u64) -> Result<(HistoryWriter, PathBuf), OpenError> {
     let path = dir.join(FILE);
+    let damaged = dir.join(DAMAGED);
     let reason = match HistoryWriter::open(&path) {
+        Ok(_) if damaged.exists() => "it was found damaged while it was written".to_owned(),
         Ok(writer) => match fault(dir, &writer, last_seq)? {
             None => return Ok((writer, path)),
             Some(fault) => fault.to_owned(),
@@ -208,7 +212,18 @@ pub(crate) fn open(dir: &Path, last_seq: u64) -> Result<(HistoryWriter, PathBuf)
             std::fs::remove_file(aside)?;
         }
     }
+    if damaged.exists() {
+        std::fs::remove_file(damaged)?;
+    }
     Ok((HistoryWriter::open(&path)?, path))
+}
+
+/// Remembers that the file is damaged somewhere, so that the next start makes it again.
+pub(crate) fn mark_damaged(dir: &Path) {
+    match std::fs::write(dir.join(DAMAGED), b"") {
+        Ok(()) => tracing::error!("history is damaged: it is made again from the log at the next start"),
+        Err(error) => tracing::error!(%error, "history is damaged: delete it, and a start makes it again"),
+    }
 }
 
 /// What a batch of records adds to history.

@@ -229,6 +229,7 @@ impl Embedded {
 
     /// What must be in the log before anybody is let in.
     fn apply_first(&self, commands: Vec<Command>) -> Result<(), OpenError> {
+        let mut waiting = Vec::with_capacity(commands.len());
         for command in commands {
             let (answer, outcome) = tokio::sync::oneshot::channel();
             self.jobs
@@ -237,6 +238,9 @@ impl Embedded {
                     answer,
                 })
                 .map_err(|_| OpenError::Stopped)?;
+            waiting.push((command, outcome));
+        }
+        for (command, outcome) in waiting {
             let outcome = outcome.blocking_recv().map_err(|_| OpenError::Stopped)?;
             let outcome = outcome.map_err(|not_done| match not_done {
                 NotDone::Clock => OpenError::Clock,

@@ -15,11 +15,13 @@ use runtime::Clock;
 use trading::Markets;
 
 use crate::gauge::Gauge;
-use crate::history::{batch_of, is_kept_from};
+use crate::history::{batch_of, is_kept_from, mark_damaged};
 use crate::snapshots::usable;
 
 /// Bytes of batches that are written in one transaction.
 const WRITE_BYTES: usize = 8 << 20;
+/// How much nicer than the others the thread is.
+const NICENESS: i32 = 5;
 /// How long batches gather while nobody waits for them: large transactions cost less for each row, since a page of an
 /// index that many rows touch is written once.
 const GATHER: Duration = Duration::from_millis(250);
@@ -69,6 +71,10 @@ pub(crate) struct Projector {
 impl Projector {
     /// Works until the journal thread has gone and all that it handed over is written.
     pub fn run(mut self) {
+        // Answers come first where both want the processor; how far history may lie behind is limited.
+        if let Err(error) = rustix::process::nice(NICENESS) {
+            tracing::debug!(%error, "the history thread keeps its priority");
+        }
         let caught_up = catch_unwind(AssertUnwindSafe(|| self.catch_up()));
         match caught_up.unwrap_or_else(|_| Err(End::Fault("the replay panicked".to_owned()))) {
             Ok(()) => {}
@@ -142,7 +148,12 @@ impl Projector {
                     self.gauge.history.reached(self.history.seq());
                     return Ok(());
                 }
-                Err(error) => tracing::error!(%error, "history cannot be written; it is tried again"),
+                Err(error) => {
+                    tracing::error!(%error, "history cannot be written; it is tried again");
+                    if matches!(error, HistoryError::Damaged { .. }) {
+                        mark_damaged(&self.dir);
+                    }
+                }
             }
             if self.is_stopped() {
                 last_tries += 1;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform};
-use actix_web::http::Method;
-use actix_web::http::header::{self, HeaderMap};
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::{Error, HttpMessage, HttpResponse};
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -74,6 +74,7 @@ pub trait KeyStore: Send + Sync {
 #[derive(Clone)]
 pub struct ApiKeyLayer {
     gate: Arc<Gate>,
+    body_bytes: usize,
 }
 
 impl ApiKeyLayer {
@@ -90,7 +91,17 @@ impl ApiKeyLayer {
             clock,
             seen: SeenSignatures::new(signatures),
         };
-        Self { gate: Arc::new(gate) }
+        Self {
+            gate: Arc::new(gate),
+            body_bytes: 0,
+        }
+    }
+
+    /// Takes bodies of up to so many bytes, where the edge takes fewer: those of routes that take more.
+    #[must_use]
+    pub fn with_bodies_of(mut self, bytes: usize) -> Self {
+        self.body_bytes = bytes;
+        self
     }
 }
 
@@ -114,6 +125,7 @@ where
     fn new_transform(&self, service: S) -> Self::Future {
         ready(Ok(ApiKeyService {
             gate: Arc::clone(&self.gate),
+            body_bytes: self.body_bytes,
             service: Rc::new(service),
         }))
     }
@@ -122,6 +134,7 @@ where
 /// [`ApiKeyLayer`] around a service.
 pub struct ApiKeyService<S> {
     gate: Arc<Gate>,
+    body_bytes: usize,
     service: Rc<S>,
 }
 
@@ -142,8 +155,9 @@ where
             return async move { Ok(answer.await?.map_into_boxed_body()) }.boxed_local();
         }
         let (gate, service) = (Arc::clone(&self.gate), Rc::clone(&self.service));
+        let body_bytes = self.body_bytes;
         async move {
-            match gate.admit(&mut request).await {
+            match gate.admit(&mut request, body_bytes).await {
                 Ok(identity) => {
                     request.extensions_mut().insert(identity);
                     Ok(service.call(request).await?.map_into_boxed_body())
@@ -168,7 +182,7 @@ struct Gate {
 
 impl Gate {
     /// Who signed the request. Its body is read and given back.
-    async fn admit(&self, request: &mut ServiceRequest) -> Result<Identity, Problem> {
+    async fn admit(&self, request: &mut ServiceRequest, body_bytes: usize) -> Result<Identity, Problem> {
         let shown = Shown::of(request.headers()).ok_or_else(unauthenticated)?;
         let record = self.keys.find(shown.key_id.as_str());
         let record = record
@@ -177,7 +191,7 @@ impl Gate {
             })
             .filter(|_| shown.is_in_time(self.now_ms()))
             .ok_or_else(unauthenticated)?;
-        let body = take_body(request).await?;
+        let body = take_body(request, body_bytes).await?;
         let target = request
             .uri()
             .path_and_query()
@@ -207,6 +221,13 @@ impl Gate {
             Sight::First => {}
             Sight::Again => return Err(unauthenticated()),
             Sight::Full => return Err(Problem::unavailable("too many signed requests at once", 1)),
+            Sight::Share => {
+                return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited")
+                    .detail(
+                        "this key has too many signed requests whose windows have not ended: shorten them",
+                    )
+                    .header(header::RETRY_AFTER, HeaderValue::from_static("1")));
+            }
         }
         if !body.is_empty() {
             request.set_payload(Payload::from(body));
@@ -293,13 +314,15 @@ fn allows(record: &ApiKeyRecord, address: Option<IpAddr>) -> bool {
 }
 
 /// Takes the body out of a request. What follows the head of a WebSocket handshake is none and stays.
-async fn take_body(request: &mut ServiceRequest) -> Result<Bytes, Problem> {
+async fn take_body(request: &mut ServiceRequest, body_bytes: usize) -> Result<Bytes, Problem> {
     let upgrade = request.headers().get(header::UPGRADE);
     let websocket = upgrade.is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"));
     if websocket && *request.method() == Method::GET {
         return Ok(Bytes::new());
     }
     let context = RequestContext::of(request.request());
-    let limits = context.map_or_else(EdgeLimits::default, |context| context.limits);
+    let mut limits = context.map_or_else(EdgeLimits::default, |context| context.limits);
+    // The handler's own limit is looked at when the body is read again.
+    limits.body_bytes = limits.body_bytes.max(body_bytes);
     collect(request.take_payload(), &limits).await
 }

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::Bucket;
 
 /// How many different rates are counted at once.
-const MAX_RATES: usize = 64;
+const MAX_RATES: usize = 1_024;
 
 /// From how many keys on those that are full again are dropped. What is left are the keys of the last moments: at most
 /// the number of requests per second over the rate.

@@ -1,6 +1,6 @@
 //! Signatures that were taken, so that each is taken once: bounded, and never forgetting one that could come again.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -9,6 +9,9 @@ use crate::KeyId;
 
 /// Into how many parts it is split, so that the workers seldom wait for each other.
 const SHARDS: usize = 16;
+
+/// One key may take this part of the room, so that it cannot lock out the others.
+const SHARE: usize = 8;
 
 /// The hash of key id and signature.
 type Seen = [u8; 32];
@@ -22,12 +25,15 @@ pub(crate) enum Sight {
     Again,
     /// It was not seen, and there is no room to remember it.
     Full,
+    /// It was not seen, and its key has as many as one key may have.
+    Share,
 }
 
 #[derive(Default)]
 struct Shard {
     /// By the second in which their windows end. The window is signed too, so a replay falls into the same second.
-    by_end: BTreeMap<u64, HashSet<Seen>>,
+    by_end: BTreeMap<u64, HashMap<Seen, KeyId>>,
+    by_key: HashMap<KeyId, usize>,
     count: usize,
     /// The latest second that was forgotten. Should the clock step back, what may have been seen then is refused.
     forgotten: Option<u64>,
@@ -62,7 +68,7 @@ impl SeenSignatures {
         };
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
         shard.forget_ended(now_ms / 1_000);
-        shard.see(seen, ends_ms / 1_000, self.room)
+        shard.see(seen, key_id, ends_ms / 1_000, self.room)
     }
 }
 
@@ -73,25 +79,39 @@ impl Shard {
                 return;
             }
             self.forgotten = self.forgotten.max(Some(*first.key()));
-            self.count -= first.remove().len();
+            let ended = first.remove();
+            self.count -= ended.len();
+            for key_id in ended.into_values() {
+                if let Some(count) = self.by_key.get_mut(&key_id) {
+                    *count -= 1;
+                    if *count == 0 {
+                        self.by_key.remove(&key_id);
+                    }
+                }
+            }
         }
     }
 
-    fn see(&mut self, seen: Seen, ends_secs: u64, room: usize) -> Sight {
+    fn see(&mut self, seen: Seen, key_id: KeyId, ends_secs: u64, room: usize) -> Sight {
         if self.forgotten.is_some_and(|forgotten| ends_secs <= forgotten) {
             return Sight::Again;
         }
         if self
             .by_end
             .get(&ends_secs)
-            .is_some_and(|same| same.contains(&seen))
+            .is_some_and(|same| same.contains_key(&seen))
         {
             return Sight::Again;
         }
         if self.count >= room {
             return Sight::Full;
         }
-        self.by_end.entry(ends_secs).or_default().insert(seen);
+        let of_key = self.by_key.entry(key_id).or_default();
+        if *of_key >= room.div_ceil(SHARE) {
+            return Sight::Share;
+        }
+        *of_key += 1;
+        self.by_end.entry(ends_secs).or_default().insert(seen, key_id);
         self.count += 1;
         Sight::First
     }

@@ -237,18 +237,19 @@ mod tests {
     }
 
     #[test]
-    fn at_most_64_rates_are_counted_at_once_and_unused_ones_make_room() {
+    fn so_many_rates_are_counted_at_once_and_unused_ones_make_room() {
+        let (last, more) = (MAX_RATES as u32, MAX_RATES as u32 + 1);
         let clock = ManualClock::at(0);
         let rates = Rates::<u32>::new(clock.clone().into());
-        for rate in 1..=64 {
+        for rate in 1..=last {
             rates.take(&1, rate, 50, 1).unwrap();
         }
         assert!(matches!(
-            rates.take(&1, 65, 50, 1),
+            rates.take(&1, more, 50, 1),
             Err(RateStoreError::Unavailable(_))
         ));
-        assert!(rates.take(&1, 64, 50, 1).is_ok());
+        assert!(rates.take(&1, last, 50, 1).is_ok());
         clock.advance(Duration::from_millis(600));
-        assert!(rates.take(&1, 65, 50, 1).is_ok());
+        assert!(rates.take(&1, more, 50, 1).is_ok());
     }
 }

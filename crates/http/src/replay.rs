@@ -148,18 +148,37 @@ mod tests {
         let seen = SeenSignatures::new(SHARDS * 2);
         let numbers = 0..1_000u32;
         let first: Vec<_> = numbers
-            .filter(|n| seen.see(id("a"), &n.to_le_bytes(), 15_999, 10_000) == Sight::First)
+            .filter(|n| seen.see(id(&format!("k{n}")), b"x", 15_999, 10_000) == Sight::First)
             .collect();
         assert_eq!(first.len(), SHARDS * 2);
         assert_eq!(seen.see(id("b"), b"x", 15_999, 15_999), Sight::Full);
         for n in &first {
             assert_eq!(
-                seen.see(id("a"), &n.to_le_bytes(), 15_999, 15_999),
+                seen.see(id(&format!("k{n}")), b"x", 15_999, 15_999),
                 Sight::Again,
                 "{n}"
             );
         }
         assert_eq!(seen.see(id("b"), b"x", 21_000, 16_000), Sight::First);
+    }
+
+    #[test]
+    fn one_key_cannot_take_the_room_of_the_others() {
+        let room = SHARDS * SHARE * 10;
+        let seen = SeenSignatures::new(room);
+        let taken = |key: &str| {
+            let taken = (0..10_000u32)
+                .filter(|n| seen.see(id(key), &n.to_le_bytes(), 15_999, 10_000) == Sight::First);
+            taken.count()
+        };
+        assert_eq!(taken("greedy"), room / SHARE);
+        assert_eq!(taken("modest"), room / SHARE);
+        assert_eq!(seen.see(id("greedy"), b"x", 15_999, 10_000), Sight::Share);
+        assert_eq!(
+            seen.see(id("greedy"), b"x", 21_000, 16_000),
+            Sight::First,
+            "its windows have ended"
+        );
     }
 
     #[test]

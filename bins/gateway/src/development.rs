@@ -97,9 +97,16 @@ pub(crate) fn greet(
     let data_dir = std::path::absolute(&settings.data_dir)?;
     let order =
         r#"{"symbol":"BTC/USDT","side":"BUY","order_type":"LIMIT","price":"60000.00","quantity":"0.01"}"#;
+    let demo = &settings.demo;
+    let demo = if demo.enabled {
+        let (users, rate) = (demo.users, demo.orders_per_second);
+        format!("\n  DEMO: made-up users trade: {users} of them, {rate} orders a second")
+    } else {
+        String::new()
+    };
     say(&format!(
         "
-  Trade engine, embedded, in development.
+  Trade engine, embedded, in development.{demo}
   API        http://{public}/api/v1   (operators: {operators})
   Data       {}
   Users      alice and bob are funded; more tokens: cargo run --release -- token bob (or operator, or any UUID)

@@ -50,10 +50,6 @@ impl Guards {
             .limiting_addresses(Arc::clone(&addresses));
         let secrets = secret_box(settings)?;
         let keys = Arc::new(ApiKeys(Arc::clone(exchange)));
-        let caps = ConnectionCaps {
-            per_address: settings.limits.connections_per_address,
-            total: settings.limits.connections,
-        };
         let store = Arc::new(LocalRates::new(Clock::System));
         let accounts = Arc::clone(exchange);
         // 0 stands for the rate of the settings.
@@ -66,7 +62,7 @@ impl Guards {
             edge,
             api_keys: ApiKeyLayer::new(keys, secrets, Clock::System).with_bodies_of(server.max_batch_bytes),
             origins: Origins::parse(&server.cors_origins)?,
-            connections: Connections::new(caps, proxies),
+            connections: Connections::new(connection_caps(&settings.limits), proxies),
             addresses,
             rates: Arc::new(rates),
         })
@@ -76,6 +72,14 @@ impl Guards {
     pub(crate) fn set_limits(&self, limits: &LimitsSettings) {
         self.addresses.set(address_rates(limits));
         self.rates.set_default_rate(limits.orders_per_second);
+        self.connections.set(connection_caps(limits));
+    }
+}
+
+fn connection_caps(limits: &LimitsSettings) -> ConnectionCaps {
+    ConnectionCaps {
+        per_address: limits.connections_per_address,
+        total: limits.connections,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reading the settings again while the gateway runs: on SIGHUP, and when an operator asks.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use api::{Reload, Reloaded};
 use async_trait::async_trait;
@@ -11,7 +11,8 @@ use http::TokenVerifier;
 use runtime::settings::{Market, ReloadPlan, SettingsError, Variables, reloadable};
 use runtime::telemetry::LevelHandle;
 use runtime::{Settings, Shutdown};
-use trading::{Operations, Queries};
+use tokio::sync::Mutex;
+use trading::Queries;
 
 use crate::edge::Guards;
 use crate::markets;
@@ -29,11 +30,20 @@ pub struct Source {
 
 /// Reads the settings again and applies what can be applied.
 pub(crate) struct Reloader {
-    pub(crate) source: Option<Source>,
-    pub(crate) in_force: Mutex<Settings>,
-    pub(crate) guards: Guards,
-    pub(crate) verifier: Arc<TokenVerifier>,
-    pub(crate) exchange: Arc<Embedded>,
+    source: Option<Source>,
+    /// One reload after the other.
+    known: Mutex<Known>,
+    guards: Guards,
+    verifier: Arc<TokenVerifier>,
+    exchange: Arc<Embedded>,
+}
+
+/// The settings that a reload compares the new ones with.
+struct Known {
+    /// Those of the start: what differs from them and was not applied needs a restart, however often it is read.
+    at_start: Settings,
+    /// Those of the last reload.
+    in_force: Settings,
 }
 
 #[async_trait]
@@ -44,49 +54,25 @@ impl Reload for Reloader {
                 "this gateway was started without a file of settings".to_owned(),
             ]);
         };
+        let mut known = self.known.lock().await;
         let new = Settings::load(source.file.as_deref(), &source.variables).map_err(|error| match error {
             SettingsError::Invalid(problems) => problems.iter().map(ToString::to_string).collect(),
             other => vec![other.to_string()],
         })?;
         let definitions = markets::definitions(&new).map_err(|error| vec![error.to_string()])?;
-        let plan = {
-            let in_force = self.in_force.lock().unwrap_or_else(PoisonError::into_inner);
-            reloadable(&in_force, &new)
-        };
-        let ReloadPlan {
-            log_level,
-            limits,
-            markets,
-            dropped_markets,
-            auth_keys: _,
-            at_once,
-            mut needs_restart,
-        } = plan;
-        // First what may fail, so that a refusal leaves all as it was.
-        self.read_keys().await?;
-        if let (Some(level), Some(handle)) = (&log_level, &source.level) {
-            handle
-                .set(level)
-                .map_err(|error| vec![format!("logging.level: {error}")])?;
-        }
-        if let Some(limits) = &limits {
+        let plan = reloadable(&known.in_force, &new);
+        // First what may be refused, so that a refusal leaves as much as it can as it was.
+        let changed = self.change_markets(&plan.markets, &definitions).await?;
+        known.in_force.matching = new.matching.clone();
+        let done = self.read_keys().await;
+        done.and_then(|()| self.set_level(source, plan.log_level.as_deref()))
+            .map_err(|error| refusal(error, &changed))?;
+        if let Some(limits) = &plan.limits {
             self.guards.set_limits(limits);
         }
-        let mut applied = Vec::new();
-        for path in at_once {
-            if path.starts_with("auth.") && !path.ends_with("jwks_file") {
-                needs_restart.push(path);
-            } else {
-                applied.push(path);
-            }
-        }
-        needs_restart.extend(
-            dropped_markets
-                .into_iter()
-                .map(|symbol| format!("matching: {symbol} is no longer named")),
-        );
-        self.change_markets(&markets, &definitions).await?;
-        *self.in_force.lock().unwrap_or_else(PoisonError::into_inner) = new;
+        let needs_restart = needs_restart(&known.at_start, &plan, &new);
+        known.in_force = new;
+        let applied = plan.at_once;
         tracing::info!(?applied, ?needs_restart, "read the settings again");
         Ok(Reloaded {
             applied,
@@ -95,24 +81,77 @@ impl Reload for Reloader {
     }
 }
 
+/// What the program still runs without: all that differs from its start, and the markets that are named no more.
+fn needs_restart(at_start: &Settings, plan: &ReloadPlan, new: &Settings) -> Vec<String> {
+    let since_start = reloadable(at_start, new);
+    let mut dropped = since_start.dropped_markets;
+    for symbol in &plan.dropped_markets {
+        if !dropped.contains(symbol) {
+            dropped.push(symbol.clone());
+        }
+    }
+    let dropped = dropped
+        .into_iter()
+        .map(|symbol| format!("matching: {symbol} is no longer named"));
+    since_start.needs_restart.into_iter().chain(dropped).collect()
+}
+
+/// What went wrong, and what was changed before it did.
+fn refusal(error: String, changed: &[&str]) -> Vec<String> {
+    let mut errors = vec![error];
+    if !changed.is_empty() {
+        errors.push(format!("matching: changed already: {}", changed.join(", ")));
+    }
+    errors
+}
+
 impl Reloader {
+    /// For a program that starts with these settings.
+    pub(crate) fn new(
+        settings: &Settings,
+        source: Option<Source>,
+        guards: &Guards,
+        verifier: &Arc<TokenVerifier>,
+        exchange: &Arc<Embedded>,
+    ) -> Self {
+        Self {
+            source,
+            known: Mutex::new(Known {
+                at_start: settings.clone(),
+                in_force: settings.clone(),
+            }),
+            guards: guards.clone(),
+            verifier: Arc::clone(verifier),
+            exchange: Arc::clone(exchange),
+        }
+    }
+
     /// Sets of keys in files are read again; keys that stand in the settings themselves need a restart.
-    async fn read_keys(&self) -> Result<(), Vec<String>> {
+    async fn read_keys(&self) -> Result<(), String> {
         let verifier = Arc::clone(&self.verifier);
         let keys = tokio::task::spawn_blocking(move || verifier.reload()).await;
         match keys {
             Ok(Ok(())) => Ok(()),
-            _ => Err(vec![
-                "auth.jwks_file: cannot be used; the keys stay as they were".to_owned(),
-            ]),
+            _ => Err("auth.jwks_file: cannot be used; the keys stay as they were".to_owned()),
         }
     }
 
-    async fn change_markets(
+    fn set_level(&self, source: &Source, level: Option<&str>) -> Result<(), String> {
+        match (level, &source.level) {
+            (Some(level), Some(handle)) => handle
+                .set(level)
+                .map_err(|error| format!("logging.level: {error}")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Changes markets; their symbols.
+    async fn change_markets<'a>(
         &self,
-        markets: &[Market],
+        markets: &'a [Market],
         definitions: &[MarketDefinition],
-    ) -> Result<(), Vec<String>> {
+    ) -> Result<Vec<&'a str>, Vec<String>> {
+        let mut changed = Vec::new();
         for market in markets {
             let Some(mut definition) = definitions
                 .iter()
@@ -122,12 +161,11 @@ impl Reloader {
                 continue;
             };
             definition.number = markets::number(&self.exchange.markets(), definition.symbol);
-            self.exchange
-                .define_market(definition)
-                .await
-                .map_err(|error| vec![format!("matching: {}: {error}", market.symbol)])?;
+            let done = self.exchange.define_as_said(definition).await;
+            done.map_err(|error| refusal(format!("matching: {}: {error}", market.symbol), &changed))?;
+            changed.push(market.symbol.as_str());
         }
-        Ok(())
+        Ok(changed)
     }
 }
 
@@ -155,7 +193,10 @@ pub(crate) fn listen(reloader: Arc<dyn Reload>, shutdown: Shutdown) -> std::io::
                     }
                 }
                 if let Err(errors) = reloader.reload().await {
-                    tracing::error!(?errors, "the settings cannot be used; everything is as it was");
+                    tracing::error!(
+                        ?errors,
+                        "the settings cannot be used; what is not named as changed is as it was"
+                    );
                 }
             }
         });

@@ -1,7 +1,7 @@
 //! Opening the exchange, binding the listeners, and stopping in order.
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
@@ -142,13 +142,7 @@ async fn state(
     let audit_file = settings.data_dir.join(AUDIT_FILE);
     let audit = tokio::task::spawn_blocking(move || AuditLog::open(audit_file)).await?;
     let audit = audit.with_context(|| format!("{AUDIT_FILE} in {}", settings.data_dir.display()))?;
-    let reloader = Reloader {
-        source,
-        in_force: Mutex::new(settings.clone()),
-        guards: guards.clone(),
-        verifier: Arc::clone(&verifier),
-        exchange: Arc::clone(exchange),
-    };
+    let reloader = Reloader::new(settings, source, guards, &verifier, exchange);
     let ids = Ids::new(Clock::System);
     Ok(ApiState {
         exchange: Arc::clone(exchange) as Arc<dyn api::Exchange>,
@@ -160,7 +154,9 @@ async fn state(
         addresses: Arc::clone(&guards.addresses),
         origins: Arc::new(guards.origins.clone()),
         streams: streams(settings, exchange).await?,
+        batch_bytes: settings.server.max_batch_bytes,
         ws: ws_limits(settings),
+        demo: settings.demo.enabled,
         reload: Arc::new(reloader),
         ids,
         clock: Clock::System,
@@ -270,7 +266,8 @@ fn ws_limits(settings: &Settings) -> WsLimits {
         max_frame: of.max_frame_bytes,
         subscriptions: of.subscriptions,
         connections_per_user: of.connections_per_user,
-        connections: settings.limits.connections,
+        // Each is a connection of a listener, and those are counted together.
+        connections: usize::MAX,
         messages_per_second: of.messages_per_second,
         in_flight: of.requests_in_flight,
         ..WsLimits::default()

@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Stdio;
 
-use program::{Program, answer, free_ports, gateway, output, settings};
+use program::{Program, answer, free_ports, gateway, handshake, output, settings, until};
 use serde_json::Value;
 
 /// A secret as an operator would set one.
@@ -215,7 +215,7 @@ fn the_journal_of_a_stopped_gateway_is_sound_and_readable() {
 fn a_damaged_journal_is_told_of_and_refused() {
     let dir = tempfile::tempdir().unwrap();
     let served = Program::start(dir.path());
-    let ports = [served.public, served.admin];
+    let ports = [served.public, served.websocket, served.admin];
     drop(served);
     let segments = std::fs::read_dir(dir.path().join("data/journal")).unwrap();
     let segment = segments
@@ -259,8 +259,8 @@ fn a_taken_port_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let held = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let taken = held.local_addr().unwrap().port();
-    let [free, _] = free_ports();
-    for ports in [[taken, free], [free, taken]] {
+    let [one, two, _] = free_ports();
+    for ports in [[taken, one, two], [one, taken, two], [one, two, taken]] {
         let told = refusal(dir.path(), &settings(dir.path(), ports));
         assert!(
             told.contains(&format!("cannot listen on 127.0.0.1:{taken}")),
@@ -286,10 +286,10 @@ fn production_wants_its_own_secret() {
 #[test]
 fn operators_routes_can_be_off() {
     let dir = tempfile::tempdir().unwrap();
-    let [public, _] = free_ports();
+    let [public, websocket, _] = free_ports();
     let file = dir.path().join("off.yaml");
-    std::fs::write(&file, settings(dir.path(), [public, 0])).unwrap();
-    let served = Program::start_with(dir.path(), &file, [public, 0]).expect("no port stays free");
+    std::fs::write(&file, settings(dir.path(), [public, websocket, 0])).unwrap();
+    let served = Program::start_with(dir.path(), &file, [public, websocket, 0]).expect("no port stays free");
     assert!(served.out().contains("operators: nowhere"), "{}", served.out());
     assert!(!served.log().contains("\"admin\":"), "{}", served.log());
     assert!(
@@ -316,6 +316,64 @@ fn a_mode_that_is_not_contained_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let yaml = settings(dir.path(), free_ports()) + "mode: distributed\n";
     assert!(refusal(dir.path(), &yaml).contains("mode"));
+}
+
+#[test]
+fn the_port_for_websocket_has_ws_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let served = Program::start(dir.path());
+    for port in [served.websocket, served.public] {
+        let (_open, head) = handshake(port);
+        assert!(head.starts_with("HTTP/1.1 101"), "{port}: {head}");
+    }
+    for path in [
+        "/api/v1/orders",
+        "/api/v1/status",
+        "/api/v1/admin/deposits",
+        "/metrics",
+        "/openapi.json",
+    ] {
+        let told = answer(served.websocket, path).unwrap();
+        assert!(told.starts_with("HTTP/1.1 404"), "{path}: {told}");
+    }
+    let (_refused, head) = handshake(served.admin);
+    assert!(head.starts_with("HTTP/1.1 404"), "{head}");
+}
+
+#[test]
+fn a_demonstration_trades_and_says_that_it_is_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let served = Program::start_as(dir.path(), &["--demo"]);
+    let told = |path| answer(served.public, path).unwrap();
+    until("the greeting is there", || served.out().contains("curl"));
+    let demo = "DEMO: made-up users trade: 20 of them, 20 orders a second";
+    assert!(served.out().contains(demo), "{}", served.out());
+    let status = told("/api/v1/status");
+    assert!(status.contains("\"demo\":true"), "{status}");
+    until("somebody quotes", || {
+        let depth = told("/api/v1/markets/BTC-USDT/depth");
+        depth.starts_with("HTTP/1.1 200") && depth.contains("[[\"")
+    });
+    assert!(served.stop());
+    let plain = Program::start(dir.path());
+    assert!(!plain.out().contains("DEMO"), "{}", plain.out());
+    let status = answer(plain.public, "/api/v1/status").unwrap();
+    assert!(!status.contains("demo"), "{status}");
+}
+
+#[test]
+fn a_demonstration_in_production_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let yaml = settings(dir.path(), free_ports()).replace("development", "production");
+    let yaml = yaml + &format!("auth: {{ secret: {SECRET}, api_key_secret: {API_KEY_SECRET} }}\n");
+    let file = dir.path().join("production.yaml");
+    std::fs::write(&file, &yaml).unwrap();
+    let config = ["--config", file.to_str().unwrap()];
+    let (succeeded, _, errors) = output(gateway(&["--demo"]).args(config));
+    assert!(!succeeded && errors.contains("--demo"), "{errors}");
+    let told = refusal(dir.path(), &(yaml + "demo: { enabled: true }\n"));
+    assert!(told.contains("demo.enabled"), "{told}");
+    assert!(!dir.path().join("data").exists(), "a refused start left files");
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod program;
 
 use std::path::Path;
 
-use program::{Program, ask, gateway, output, until};
+use program::{Program, answer, ask, gateway, handshake, output, until};
 use serde_json::Value;
 
 /// A user whom nobody has put into a tier.
@@ -113,6 +113,9 @@ fn an_operator_is_told_what_was_applied_and_what_needs_a_restart() {
         serde_json::json!(["server.answer_timeout"])
     );
     assert_eq!(limit(&served, &user), "63");
+    let (_, again) = reload(&served, &operator);
+    let still: Value = serde_json::json!({ "applied": [], "needs_restart": ["server.answer_timeout"] });
+    assert_eq!(again, still, "what needs a restart needs it until there is one");
     change(&served, "orders_per_second: 63", "orders_per_minute: 63");
     let (status, told) = reload(&served, &operator);
     assert_eq!(
@@ -121,6 +124,68 @@ fn an_operator_is_told_what_was_applied_and_what_needs_a_restart() {
     );
     assert!(told["errors"].to_string().contains("orders_per_minute"), "{told}");
     assert_eq!(limit(&served, &user), "63");
+}
+
+#[test]
+fn a_market_that_is_refused_leaves_limits_as_they_were_and_what_was_changed_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let served = Program::start(dir.path());
+    let operator = token(&served, &["operator"]);
+    let user = token(&served, &[USER]);
+    let before = limit(&served, &user);
+    let markets =
+        "{ symbol: BTC/USDT, taker_fee: '0.002' }, { symbol: ETH/USDT, tick: '0.1' }, { symbol: XRP/USDT }";
+    change(
+        &served,
+        "limits: { ",
+        &format!("matching: {{ markets: [{markets}] }}\nlimits: {{ orders_per_second: 77, "),
+    );
+    let (status, told) = reload(&served, &operator);
+    let errors = told["errors"].to_string();
+    assert_eq!(
+        (status.as_str(), &told["code"]),
+        ("422", &"settings_refused".into())
+    );
+    assert!(
+        errors.contains("matching: ETH/USDT") && errors.contains("changed already: BTC/USDT\""),
+        "{told}"
+    );
+    assert_eq!(limit(&served, &user), before);
+    let btc = body(&answer(served.public, "/api/v1/markets/BTC-USDT").unwrap());
+    assert_eq!(btc["taker_fee"], "0.002");
+
+    change(&served, "tick: '0.1'", "maker_fee: '0'");
+    let (status, told) = reload(&served, &operator);
+    assert_eq!(
+        (status.as_str(), limit(&served, &user).as_str()),
+        ("200", "77"),
+        "{told}"
+    );
+    let eth = body(&answer(served.public, "/api/v1/markets/ETH-USDT").unwrap());
+    assert_eq!(eth["maker_fee"], "0");
+    change(&served, ", { symbol: XRP/USDT }", "");
+    for _ in 0..2 {
+        let (_, told) = reload(&served, &operator);
+        let dropped = serde_json::json!(["matching: XRP/USDT is no longer named"]);
+        assert_eq!(told["needs_restart"], dropped, "{told}");
+    }
+}
+
+#[test]
+fn fewer_connections_are_taken_from_the_next_reload_on_and_websockets_count() {
+    let dir = tempfile::tempdir().unwrap();
+    let served = Program::start(dir.path());
+    let (open, head) = handshake(served.websocket);
+    assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+    assert!(served.is_ready());
+    change(&served, "limits: { ", "limits: { connections_per_address: 1, ");
+    served.signal("HUP");
+    until("a second connection is refused", || {
+        answer(served.public, "/health/live").is_some_and(|answer| answer.contains("too_many_connections"))
+    });
+    drop(open);
+    until("there is room again", || served.is_ready());
+    assert!(served.stop());
 }
 
 fn verify(arguments: &[&str]) -> (bool, String, String) {

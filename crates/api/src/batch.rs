@@ -21,11 +21,9 @@ use crate::wire::DecimalText;
 
 /// The most items.
 pub(crate) const ITEMS: usize = 50;
-/// The largest body, in bytes.
-pub(crate) const BODY_BYTES: usize = 64 * 1024;
 
-pub(crate) fn routes(config: &mut ServiceConfig) {
-    let batches = resource("/api/v1/orders/batch").app_data(BodyLimit(BODY_BYTES));
+pub(crate) fn routes(config: &mut ServiceConfig, state: &ApiState) {
+    let batches = resource("/api/v1/orders/batch").app_data(BodyLimit(state.batch_bytes));
     config.service(batches.route(post().to(batch)));
 }
 

@@ -49,7 +49,7 @@ use actix_web::web::{self, ServiceConfig};
 pub fn configure(config: &mut ServiceConfig, state: &ApiState) {
     share(config, state);
     // Before the orders, whose path by id would take the word for an id.
-    batch::routes(config);
+    batch::routes(config, state);
     orders::routes(config);
     switch::routes(config);
     own_trades::routes(config);

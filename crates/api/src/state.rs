@@ -32,7 +32,7 @@ pub trait Reload: Send + Sync {
     /// Reads them and applies what can be applied.
     ///
     /// # Errors
-    /// Everything that is wrong with them; nothing has changed then.
+    /// Everything that is wrong with them; nothing has changed then but the markets that are named as changed already.
     async fn reload(&self) -> Result<Reloaded, Vec<String>>;
 }
 
@@ -57,6 +57,8 @@ pub struct ApiState {
     pub origins: Arc<Origins>,
     /// Market data and users' news.
     pub streams: Arc<Streams>,
+    /// The largest body of a batch of orders, in bytes. Over WebSocket only the limit of a frame holds.
+    pub batch_bytes: usize,
     /// What WebSocket connections may do.
     pub ws: WsLimits,
     /// Reads the settings again.
@@ -65,6 +67,8 @@ pub struct ApiState {
     pub ids: Ids,
     /// Where time comes from.
     pub clock: Clock,
+    /// Whether made-up users trade, as `/api/v1/status` tells.
+    pub demo: bool,
     /// The version of the program.
     pub version: &'static str,
 }

@@ -17,12 +17,16 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
 }
 
 async fn status(state: Data<ApiState>) -> impl Responder {
-    Json(json!({
+    let mut status = json!({
         "service": "trade-engine",
         "version": state.version,
         "status": "running",
         "time": time(state.now()),
-    }))
+    });
+    if state.demo {
+        status["demo"] = true.into();
+    }
+    Json(status)
 }
 
 async fn live() -> impl Responder {

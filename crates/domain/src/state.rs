@@ -100,7 +100,7 @@ impl OrderState {
         Ok(next)
     }
 
-    /// The plan's status.
+    /// The status that is shown.
     pub const fn status(self) -> Status {
         match self {
             Self::Pending => Status::Pending,

@@ -58,7 +58,7 @@ pub enum Terms {
 }
 
 impl Terms {
-    /// The plan's name of the type.
+    /// The name of the type.
     pub const fn order_type(&self) -> OrderType {
         match self {
             Self::Limit { .. } => OrderType::Limit,

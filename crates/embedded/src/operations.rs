@@ -13,8 +13,25 @@ use trading::{Accounts, EntryError, Operations};
 use crate::ask::Weight;
 use crate::entry::refused;
 use crate::open::Embedded;
+use crate::said;
 
 impl Embedded {
+    /// Defines or changes a market because the settings say so now: the next start with the same settings leaves it as
+    /// operators change it from here on. One call at a time.
+    ///
+    /// # Errors
+    /// Those of [`Operations::define_market`].
+    pub async fn define_as_said(&self, definition: MarketDefinition) -> Result<(), EntryError> {
+        self.define_market(definition.clone()).await?;
+        let dir = self.options.dir.clone();
+        let remembered = tokio::task::spawn_blocking(move || said::remember_too(&dir, definition)).await;
+        if !matches!(remembered, Ok(Ok(()))) {
+            // The market is changed. Only a later change of it by an operator is at stake.
+            tracing::error!(?remembered, "what the settings say of a market is not remembered");
+        }
+        Ok(())
+    }
+
     async fn operate(&self, command: Command) -> Result<(), EntryError> {
         match self.command(command, Weight::Urgent).await? {
             Outcome::Done => Ok(()),

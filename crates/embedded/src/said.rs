@@ -1,4 +1,4 @@
-//! What the settings said of the markets at the last start, so that a start carries out only what is new in them.
+//! What the settings said of the markets at the last start and since, so that a start carries out only what is new in them.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -8,7 +8,7 @@ use domain::MarketDefinition;
 
 const FILE: &str = "markets.json";
 
-/// The definitions of the last start; none where there was no start, or its file cannot be read any more.
+/// The definitions of the last start and since; none where there was no start, or its file cannot be read any more.
 ///
 /// # Errors
 /// The disk's.
@@ -19,6 +19,17 @@ pub(crate) fn last(dir: &Path) -> io::Result<Vec<MarketDefinition>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error),
     }
+}
+
+/// Remembers what the settings say now of one market, durably, with what they said of the others.
+///
+/// # Errors
+/// The disk's.
+pub(crate) fn remember_too(dir: &Path, definition: MarketDefinition) -> io::Result<()> {
+    let mut definitions = last(dir)?;
+    definitions.retain(|other| other.symbol != definition.symbol);
+    definitions.push(definition);
+    remember(dir, &definitions)
 }
 
 /// Remembers what the settings say, durably.

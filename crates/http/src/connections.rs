@@ -38,7 +38,8 @@ pub struct Connections(Arc<Counts>);
 
 #[derive(Debug)]
 struct Counts {
-    caps: ConnectionCaps,
+    per_address_cap: AtomicUsize,
+    total_cap: AtomicUsize,
     proxies: TrustedProxies,
     open: AtomicUsize,
     counted: AtomicUsize,
@@ -49,12 +50,19 @@ impl Connections {
     /// None open yet.
     pub fn new(caps: ConnectionCaps, proxies: TrustedProxies) -> Self {
         Self(Arc::new(Counts {
-            caps,
+            per_address_cap: AtomicUsize::new(caps.per_address),
+            total_cap: AtomicUsize::new(caps.total),
             proxies,
             open: AtomicUsize::new(0),
             counted: AtomicUsize::new(0),
             by_address: Mutex::default(),
         }))
+    }
+
+    /// Takes new caps for connections that are opened from now on; those that are open stay.
+    pub fn set(&self, caps: ConnectionCaps) {
+        self.0.per_address_cap.store(caps.per_address, Ordering::Relaxed);
+        self.0.total_cap.store(caps.total, Ordering::Relaxed);
     }
 
     /// How many are open now, those above a cap with them.
@@ -95,12 +103,12 @@ impl Connection {
         let mut by_address = counts.by_address.lock().unwrap_or_else(PoisonError::into_inner);
         let of_address = by_address.entry(address).or_default();
         *of_address += 1;
-        let above_address_cap =
-            *of_address > counts.caps.per_address && !counts.proxies.trusts(peer.to_canonical());
+        let above_address_cap = *of_address > counts.per_address_cap.load(Ordering::Relaxed)
+            && !counts.proxies.trusts(peer.to_canonical());
         drop(by_address);
         counts.open.fetch_add(1, Ordering::Relaxed);
-        let above_total =
-            !above_address_cap && counts.counted.fetch_add(1, Ordering::Relaxed) >= counts.caps.total;
+        let above_total = !above_address_cap
+            && counts.counted.fetch_add(1, Ordering::Relaxed) >= counts.total_cap.load(Ordering::Relaxed);
         Self {
             counts: Arc::clone(counts),
             address,

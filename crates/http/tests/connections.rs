@@ -136,3 +136,27 @@ async fn a_trusted_proxy_has_no_cap_of_its_own() {
     }
     assert_refused(&mut connect("127.0.0.9", server).await).await;
 }
+
+#[actix_web::test]
+async fn new_caps_hold_for_whoever_connects_from_then_on() {
+    let (server, connections) = start(1, 2, &[]);
+    let mut first = connect("127.0.0.1", server).await;
+    assert_served(&mut first).await;
+    assert_refused(&mut connect("127.0.0.1", server).await).await;
+    until_open(&connections, 1).await;
+    connections.set(ConnectionCaps {
+        per_address: 2,
+        total: 2,
+    });
+    let mut second = connect("127.0.0.1", server).await;
+    assert_served(&mut second).await;
+    assert_refused(&mut connect("127.0.0.2", server).await).await;
+    connections.set(ConnectionCaps {
+        per_address: 1,
+        total: 3,
+    });
+    assert_served(&mut connect("127.0.0.2", server).await).await;
+    for stream in [&mut first, &mut second] {
+        assert_served(stream).await;
+    }
+}

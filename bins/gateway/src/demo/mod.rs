@@ -100,3 +100,69 @@ pub(crate) async fn run(exchange: Arc<Embedded>, settings: DemoSettings, shutdow
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use domain::MarketNumber;
+    use embedded::Options;
+    use runtime::Settings;
+    use trading::CandleFilter;
+
+    use super::*;
+
+    /// What everybody sees of the first market after so many steps: bids, asks and trades.
+    async fn seen(seed: u64, steps: usize) -> (Vec<String>, Vec<String>, Vec<String>) {
+        let dir = tempfile::tempdir().unwrap();
+        let definitions = crate::markets::definitions(&Settings::default()).unwrap();
+        let options = Options {
+            min_free_bytes: 0,
+            answer_timeout: Duration::from_secs(60),
+            ..Options::new(dir.path().to_path_buf())
+        };
+        let (exchange, _) = Embedded::open(options, definitions).unwrap();
+        let settings = DemoSettings {
+            enabled: true,
+            seed,
+            ..DemoSettings::default()
+        };
+        prepare(&exchange, &settings).await.unwrap();
+        prepare(&exchange, &settings).await.unwrap();
+        let mut floor = Floor::new(users(settings.users), Dice::new(seed));
+        for _ in 0..steps {
+            floor.step(&exchange).await;
+        }
+        let market = MarketNumber(1);
+        let depth = exchange.depth(market, 100).await.unwrap();
+        let levels =
+            |levels: &[trading::LevelView]| levels.iter().map(|level| format!("{level:?}")).collect();
+        let trades = exchange.trades(market, 1_000).await.unwrap();
+        let filter = CandleFilter {
+            interval: serde_json::from_str("\"1m\"").unwrap(),
+            from: None,
+            to: None,
+            limit: 10,
+        };
+        let candles = exchange.candles(market, filter).await.unwrap();
+        assert_eq!(candles.is_empty(), trades.is_empty());
+        let trades = trades
+            .iter()
+            .map(|trade| format!("{:?} {:?}", trade.price, trade.quantity))
+            .collect();
+        (levels(&depth.bids), levels(&depth.asks), trades)
+    }
+
+    #[tokio::test]
+    async fn the_floor_fills_books_and_trades_the_same_from_the_same_seed() {
+        let (bids, asks, trades) = seen(7, 400).await;
+        assert!(!bids.is_empty() && !asks.is_empty() && !trades.is_empty());
+        assert_eq!(seen(7, 400).await, (bids, asks, trades.clone()));
+        assert_ne!(seen(8, 400).await.2, trades);
+        assert_eq!(
+            seen(7, 0).await.2,
+            Vec::<String>::new(),
+            "who does nothing trades nothing"
+        );
+    }
+}

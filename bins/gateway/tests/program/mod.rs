@@ -35,18 +35,18 @@ pub fn output(command: &mut Command) -> (bool, String, String) {
     (status.success(), text(stdout), text(stderr))
 }
 
-/// Two ports that are free now.
-pub fn free_ports() -> [u16; 2] {
-    let listeners = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+/// Three ports that are free now: for the public API, for `/ws` besides, for operators.
+pub fn free_ports() -> [u16; 3] {
+    let listeners = [(); 3].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
     listeners.map(|listener| listener.local_addr().unwrap().port())
 }
 
 /// Settings for a gateway in this directory: small disk, logs on standard error.
-pub fn settings(dir: &Path, [public, admin]: [u16; 2]) -> String {
+pub fn settings(dir: &Path, [public, websocket, admin]: [u16; 3]) -> String {
     format!(
         "environment: development
 data_dir: {}
-server: {{ http_port: {public}, websocket_port: 0, metrics_port: {admin}, answer_timeout: 30s }}
+server: {{ http_port: {public}, websocket_port: {websocket}, metrics_port: {admin}, answer_timeout: 30s }}
 embedded: {{ min_free_bytes: 16777216 }}
 limits: {{ address_requests_per_second: 100000, address_burst: 100000, failed_logins_per_minute: 100000 }}
 logging: {{ level: info, format: json, output: stderr }}
@@ -59,6 +59,7 @@ logging: {{ level: info, format: json, output: stderr }}
 pub struct Program {
     pub dir: PathBuf,
     pub public: u16,
+    pub websocket: u16,
     pub admin: u16,
     child: Child,
 }
@@ -66,11 +67,16 @@ pub struct Program {
 impl Program {
     /// Starts a gateway in this directory and waits until it is ready.
     pub fn start(dir: &Path) -> Self {
+        Self::start_as(dir, &[])
+    }
+
+    /// With these arguments besides.
+    pub fn start_as(dir: &Path, arguments: &[&str]) -> Self {
         for _ in 0..TRIES {
             let ports = free_ports();
             let file = dir.join("settings.yaml");
             std::fs::write(&file, settings(dir, ports)).unwrap();
-            if let Some(program) = Self::start_with(dir, &file, ports) {
+            if let Some(program) = Self::launch(dir, &file, ports, arguments) {
                 return program;
             }
         }
@@ -78,8 +84,14 @@ impl Program {
     }
 
     /// Starts a gateway with these settings, which name these ports; none where a port was taken meanwhile.
-    pub fn start_with(dir: &Path, file: &Path, [public, admin]: [u16; 2]) -> Option<Self> {
+    pub fn start_with(dir: &Path, file: &Path, ports: [u16; 3]) -> Option<Self> {
+        Self::launch(dir, file, ports, &[])
+    }
+
+    fn launch(dir: &Path, file: &Path, ports: [u16; 3], arguments: &[&str]) -> Option<Self> {
+        let [public, websocket, admin] = ports;
         let child = gateway(&["--config", file.to_str().unwrap()])
+            .args(arguments)
             .stdout(File::create(dir.join("out")).unwrap())
             .stderr(File::create(dir.join("log")).unwrap())
             .spawn()
@@ -87,6 +99,7 @@ impl Program {
         let mut program = Self {
             dir: dir.to_owned(),
             public,
+            websocket,
             admin,
             child,
         };
@@ -180,6 +193,23 @@ pub fn ask(port: u16, method: &str, path: &str, headers: &str) -> Option<String>
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     Some(answer)
+}
+
+/// A handshake at `/ws`: the connection, open as long as it is kept, and the head of the answer.
+pub fn handshake(port: u16) -> (TcpStream, String) {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(
+        stream,
+        "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x3JJHMbDL1EzLkh9GBhXDw==\r\n\r\n"
+    )
+    .unwrap();
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() == 1 {
+        head.push(byte[0]);
+    }
+    (stream, String::from_utf8(head).unwrap())
 }
 
 /// Waits until it holds; a minute at most.

@@ -26,7 +26,7 @@ async fn reload_and_note(state: ApiState, operator: Operator) -> Result<Reloaded
             actix_web::http::StatusCode::UNPROCESSABLE_ENTITY,
             "settings_refused",
         )
-        .detail("the settings cannot be used; everything is as it was")
+        .detail("the settings cannot be used; what is not named as changed is as it was")
         .with("errors", errors)
     });
     let act = Act::new("settings.reload", &"settings").after(outcome.as_ref().ok());

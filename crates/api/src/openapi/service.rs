@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::operation::{Access, Operation, get, post};
-use super::schema::{one_of_words, text, time, view};
+use super::schema::{about, one_of_words, text, time, view};
 
 const TAG: &str = "service";
 
@@ -42,16 +42,16 @@ pub(super) fn operations() -> Vec<Operation> {
 
 pub(super) fn schemas() -> Vec<(&'static str, Value)> {
     let dependencies = json!({ "type": "object", "additionalProperties": { "type": "string" } });
+    let mut status = view(vec![
+        ("service", text()),
+        ("version", text()),
+        ("status", one_of_words(&["running"])),
+        ("time", time()),
+    ]);
+    let demo = json!({ "type": "boolean", "const": true });
+    status["properties"]["demo"] = about(demo, "There only where made-up users trade");
     vec![
-        (
-            "Status",
-            view(vec![
-                ("service", text()),
-                ("version", text()),
-                ("status", one_of_words(&["running"])),
-                ("time", time()),
-            ]),
-        ),
+        ("Status", status),
         ("Alive", view(vec![("status", one_of_words(&["alive"]))])),
         (
             "Readiness",

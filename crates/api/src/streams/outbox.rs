@@ -26,6 +26,8 @@ pub(crate) enum Close {
     Silent,
     /// The token has expired.
     Expired,
+    /// The API key was revoked.
+    Revoked,
     /// The client reads too slowly.
     Slow,
     /// No sign of life.
@@ -62,6 +64,7 @@ impl Close {
             Self::BadToken => (4001, "the token is not valid"),
             Self::Silent => (4002, "nothing was asked for"),
             Self::Expired => (4004, "the token has expired"),
+            Self::Revoked => (4004, "the API key was revoked"),
             Self::Slow => (4008, "too slow a reader"),
             Self::Lost => (4010, "no sign of life"),
             Self::Behind => (4011, "the server fell behind; connect again"),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::SessionId;
-use http::{Authenticated, Bucket, Identity, Problem, Scope};
+use http::{Authenticated, Bucket, Credential, Identity, Problem, Scope};
 use tokio::sync::{Mutex, Semaphore};
 use trading::{Caller, EntryError};
 
@@ -69,6 +69,18 @@ impl Connection {
         Some(Duration::from_micros(left))
     }
 
+    /// Whether an API key was signed in with.
+    pub(super) fn has_key(&self) -> bool {
+        let identity = self.identity.get();
+        identity.is_some_and(|identity| identity.credential != Credential::Token)
+    }
+
+    /// Whether what was signed in with is an API key that was revoked since.
+    pub(super) fn is_revoked(&self) -> bool {
+        let identity = self.identity.get();
+        identity.is_some_and(|identity| is_revoked(&*self.state.exchange, identity))
+    }
+
     /// The caller, if it has one of these rights.
     ///
     /// # Errors
@@ -127,6 +139,16 @@ async fn close(exchange: Arc<dyn Exchange>, session: SessionId) {
         tokio::time::sleep(CLOSE_RETRY).await;
     }
     tracing::error!(%session, "the orders of a connection were not cancelled");
+}
+
+/// Whether an identity comes from an API key that is good no more.
+pub(super) fn is_revoked(exchange: &dyn Exchange, identity: Identity) -> bool {
+    match identity.credential {
+        Credential::Token => false,
+        Credential::ApiKey(id) => exchange
+            .api_key(id.as_str())
+            .is_none_or(|key| key.revoked_at.is_some()),
+    }
 }
 
 /// The caller that an identity is.

@@ -7,7 +7,7 @@ use http::{Authenticated, Identity, Problem, QueryParams, StatusCode, client_add
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::connection::Connection;
+use super::connection::{Connection, is_revoked};
 use super::session;
 use crate::ApiState;
 use crate::caller::user;
@@ -65,6 +65,7 @@ fn identify(request: &HttpRequest, state: &ApiState, shown: Shown) -> Result<Opt
             state
                 .tickets
                 .redeem(ticket.expose_secret(), state.clock.monotonic())
+                .filter(|identity| !is_revoked(&*state.exchange, *identity))
         }),
         _ => Err(Problem::of_status(StatusCode::BAD_REQUEST).detail("sign in in one way only")),
     }

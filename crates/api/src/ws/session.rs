@@ -131,7 +131,7 @@ impl Reader {
                 _ = Inbox::ended(&mut self.cut) => return,
                 message = stream.recv() => message,
                 () = tokio::time::sleep_until(deadline) => {
-                    if reason != Close::Expired || self.has_expired() {
+                    if self.is_due(reason) {
                         self.connection.seat.outbox.cut(reason);
                     }
                     continue;
@@ -155,11 +155,19 @@ impl Reader {
         if let Some(left) = self.connection.time_left() {
             next = sooner(next, (Instant::now() + left.min(LOOK), Close::Expired));
         }
+        if self.connection.has_key() {
+            next = sooner(next, (Instant::now() + self.limits.heartbeat, Close::Revoked));
+        }
         next
     }
 
-    fn has_expired(&self) -> bool {
-        self.connection.time_left().is_some_and(|left| left.is_zero())
+    /// Whether the reason to end the connection holds once its deadline has come.
+    fn is_due(&self, reason: Close) -> bool {
+        match reason {
+            Close::Expired => self.connection.time_left().is_some_and(|left| left.is_zero()),
+            Close::Revoked => self.connection.is_revoked(),
+            _ => true,
+        }
     }
 
     async fn take(&mut self, message: Option<Result<Message, ProtocolError>>) -> Result<(), Close> {
@@ -173,6 +181,9 @@ impl Reader {
             Some(Ok(message)) => message,
         };
         self.count()?;
+        if self.connection.is_revoked() {
+            return Err(Close::Revoked);
+        }
         match message {
             Message::Text(_) if self.pieces.is_some() => Err(Close::NoRequest),
             Message::Text(text) => self.request(&text).await,
@@ -251,6 +262,10 @@ impl Reader {
             _ = Inbox::ended(&mut self.cut) => return Ok(()),
             place = places.acquire_owned() => place.map_err(|_| Close::Gone)?,
         };
+        // It may have waited long.
+        if self.connection.is_revoked() {
+            return Err(Close::Revoked);
+        }
         let admitted = match admit(&self.connection, &request).await {
             Ok(admitted) => admitted,
             Err(problem) => {

@@ -198,15 +198,18 @@ async fn placements_and_cancels_cost_their_own_buckets() {
 }
 
 #[actix_web::test]
-async fn a_body_up_to_64_kb_is_read() {
-    let venue = Venue::open().await;
+async fn a_body_up_to_the_limit_of_the_settings_is_read() {
+    let mut venue = Venue::open().await;
     let padded = |bytes: usize| {
         let mut text = batch([place("50000")]).to_string();
         text.push_str(&" ".repeat(bytes - text.len()));
         text
     };
-    for (bytes, status) in [(64 * 1024, 200), (64 * 1024 + 1, 413)] {
-        let request = crate::support::post("alice", BATCH, &Value::Null).set_payload(padded(bytes));
-        assert_eq!(venue.send(request).await.status, status, "{bytes}");
+    for limit in [64 * 1024, 20 * 1024, 100 * 1024] {
+        venue.state.batch_bytes = limit;
+        for (bytes, status) in [(limit, 200), (limit + 1, 413)] {
+            let request = crate::support::post("alice", BATCH, &Value::Null).set_payload(padded(bytes));
+            assert_eq!(venue.send(request).await.status, status, "{bytes}");
+        }
     }
 }

@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use api::WsLimits;
+use domain::{ApiKey, KeyMaterial, Side, Stamp, UserId};
 use futures_util::SinkExt;
-use http::Scope;
+use http::{Credential, Identity, KeyId, Scope, Scopes};
 use reqwest::Method;
+use runtime::Clock;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
+use trading::Operations;
+use uuid::Uuid;
 
 use crate::client::Client;
 use crate::house::{ALICE, BOB, House, Plan, token, token_for};
@@ -100,6 +104,97 @@ async fn a_connection_ends_with_its_token_unless_a_fresh_one_comes() {
     renewed.ok(json!({"op": "auth", "token": token(ALICE)})).await;
     assert_eq!(ending.closed().await, 4004);
     renewed.subscribe(&["orders"]).await;
+}
+
+/// Where a ticket of alice's API key leads.
+fn with_key(house: &House, key_id: &str) -> String {
+    let identity = Identity {
+        user_id: Uuid::from_u128(ALICE),
+        institution_id: None,
+        scopes: Scopes::of(&[Scope::Trade]),
+        expires_secs: None,
+        credential: Credential::ApiKey(KeyId::new(key_id).unwrap()),
+    };
+    let ticket = house.tickets.issue(identity, Clock::System.monotonic());
+    format!("/ws?ticket={}", ticket.unwrap())
+}
+
+async fn add_key(house: &House, key_id: &str) {
+    let key = ApiKey {
+        key_id: key_id.parse().unwrap(),
+        user_id: UserId::from_u128(ALICE),
+        institution_id: None,
+        label: String::new(),
+        material: KeyMaterial::Ed25519([7; 32]),
+        scope: "trade".to_owned(),
+        addresses: Vec::new(),
+        created_at: Stamp::FIRST,
+        revoked_at: None,
+    };
+    house.exchange.add_api_key(key).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_ends_when_its_api_key_is_revoked() {
+    // Only a request finds it out: no heartbeat comes.
+    let limits = WsLimits {
+        heartbeat: Duration::from_secs(3_600),
+        idle: Duration::from_secs(3_600),
+        ..Plan::default().limits
+    };
+    let house = House::with(Plan {
+        limits,
+        ..Plan::default()
+    })
+    .await;
+    house.fund(&[ALICE]).await;
+    for key in ["one", "two"] {
+        add_key(&house, key).await;
+    }
+    let open = async |key| Client::open(&house, &with_key(&house, key), &[]).await;
+    let mut revoked = open("one").await.unwrap();
+    let mut good = open("two").await.unwrap();
+    revoked.subscribe(&["orders"]).await;
+    let late = with_key(&house, "one");
+    let order = house.place(ALICE, Side::Buy, 1, 10_000).await;
+    house
+        .exchange
+        .revoke_api_key("one".parse().unwrap())
+        .await
+        .unwrap();
+    let cancel = json!({"op": "cancel", "order_id": order.order_id.to_string()});
+    revoked.send(cancel.to_string()).await;
+    assert_eq!(revoked.closed().await, 4004);
+    assert_eq!(
+        Client::open(&house, &late, &[]).await.err(),
+        Some(401),
+        "a ticket of it"
+    );
+    // The order is as it was: what came too late was not run.
+    good.ok(cancel).await;
+}
+
+#[tokio::test]
+async fn a_heartbeat_finds_a_revoked_api_key_too() {
+    let limits = WsLimits {
+        heartbeat: Duration::from_millis(20),
+        ..Plan::default().limits
+    };
+    let house = House::with(Plan {
+        limits,
+        ..Plan::default()
+    })
+    .await;
+    add_key(&house, "one").await;
+    let path = with_key(&house, "one");
+    let mut listening = Client::open(&house, &path, &[]).await.unwrap();
+    listening.subscribe(&["orders"]).await;
+    house
+        .exchange
+        .revoke_api_key("one".parse().unwrap())
+        .await
+        .unwrap();
+    assert_eq!(listening.closed().await, 4004);
 }
 
 #[tokio::test]

@@ -74,6 +74,7 @@ pub struct House {
     pub address: SocketAddr,
     pub exchange: Arc<Embedded>,
     pub streams: Arc<Streams>,
+    pub tickets: Arc<Tickets>,
     server: ServerHandle,
     following: Option<tokio::task::JoinHandle<()>>,
 }
@@ -121,6 +122,7 @@ impl House {
             .unwrap();
         let following = plan.follows.then(|| tokio::spawn(Arc::clone(&streams).run()));
         let ids = Ids::new(Clock::System);
+        let tickets = Arc::new(Tickets::new(ids.clone()));
         let state = ApiState {
             exchange: shared,
             verifier: Arc::new(verifier()),
@@ -130,11 +132,13 @@ impl House {
             )),
             audit: Arc::new(AuditLog::open(dir.path().join("audit.jsonl")).unwrap()),
             secrets: Arc::new(SecretBox::derive(&SecretString::from(SECRET)).unwrap()),
-            tickets: Arc::new(Tickets::new(ids.clone())),
+            tickets: Arc::clone(&tickets),
             addresses: Arc::new(AddressLimits::new(AddressRates::default(), Clock::System)),
             origins: Arc::new(Origins::parse(&plan.origins).unwrap()),
             streams: Arc::clone(&streams),
+            batch_bytes: 64 * 1024,
             ws: plan.limits,
+            demo: false,
             reload: Arc::new(NoReload),
             ids,
             clock: Clock::System,
@@ -160,6 +164,7 @@ impl House {
             address,
             exchange,
             streams,
+            tickets,
             server: handle,
             following,
         }

@@ -1,4 +1,4 @@
-//! The plan's markets, and short ways to say prices and quantities.
+//! The default markets, and short ways to say prices and quantities.
 #![allow(dead_code, reason = "each test file uses its own part of it")]
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 

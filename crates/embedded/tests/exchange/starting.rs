@@ -306,6 +306,43 @@ async fn a_transfer_key_stands_for_ever_also_over_starts() {
 }
 
 #[tokio::test]
+async fn what_an_operator_changed_after_the_settings_were_read_again_stays_too() {
+    let house = House::new();
+    let open = |definitions| Embedded::open(house.options(), definitions).unwrap().0;
+    let with_fee = |symbol, fee| domain::MarketDefinition {
+        taker_fee: FeeRate(fee),
+        ..market(symbol)
+    };
+    let fee = |exchange: &Embedded, number| {
+        let markets = exchange.markets();
+        markets
+            .by_number(MarketNumber(number))
+            .unwrap()
+            .market
+            .definition()
+            .taker_fee
+    };
+    let exchange = open(vec![with_fee("BTC/USDT", 100_000)]);
+    let reread = [with_fee("BTC/USDT", 200_000), with_fee("ETH/USDT", 200_000)];
+    for (number, definition) in (1..).zip(&reread) {
+        let mut definition = definition.clone();
+        definition.number = MarketNumber(number);
+        exchange.define_as_said(definition.clone()).await.unwrap();
+        definition.taker_fee = FeeRate(300_000);
+        exchange.define_market(definition).await.unwrap();
+    }
+    drop(exchange);
+    let exchange = open(reread.to_vec());
+    for number in [1, 2] {
+        assert_eq!(
+            fee(&exchange, number),
+            FeeRate(300_000),
+            "the settings say nothing new"
+        );
+    }
+}
+
+#[tokio::test]
 async fn what_an_operator_changed_stays_until_the_settings_say_something_new() {
     let house = House::new();
     let open = |definition| Embedded::open(house.options(), vec![definition]).unwrap().0;

@@ -62,7 +62,7 @@ impl MatchingSettings {
             ("min_order_sizes", &self.min_order_sizes),
         ] {
             for symbol in sizes.keys() {
-                // The plan's own symbols stand in the defaults and may stay there unused.
+                // The default markets' symbols stand in the defaults and may stay there unused.
                 if !self.symbols.contains(symbol) && preset(symbol).is_none() {
                     let path = format!("matching.{name}.{symbol}");
                     problems.push(Problem::new(path, "is not among matching.symbols"));
@@ -212,7 +212,7 @@ struct Preset {
     initial_price: &'static str,
 }
 
-/// The plan's markets. Prices stay below 2^32 ticks, price x quantity below 2^63 units of 1e-8.
+/// The default markets. Prices stay below 2^32 ticks, price x quantity below 2^63 units of 1e-8.
 const PRESETS: [Preset; 3] = [
     Preset {
         symbol: "BTC/USDT",

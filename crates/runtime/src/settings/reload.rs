@@ -8,7 +8,7 @@ use super::{LimitsSettings, Market, Settings, secret};
 /// How to get from the settings in force to new ones. Paths only: values that may be secret never stand here.
 ///
 /// Files with sets of keys (`jwks_file`) are worth reading again at each reload: the settings cannot see what changed
-/// in them.
+/// in them. Another path, and all else of `auth`, needs a restart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReloadPlan {
     /// The new `logging.level`, when it changes.
@@ -19,8 +19,6 @@ pub struct ReloadPlan {
     pub markets: Vec<Market>,
     /// Markets that the settings no longer name. They stay: only an operator closes a market.
     pub dropped_markets: Vec<String>,
-    /// Whether the keys of tokens change, so that they are to be read anew from the new settings.
-    pub auth_keys: bool,
     /// Every path that takes effect at once, sorted.
     pub at_once: Vec<String>,
     /// Every other path that differs, sorted: it needs a restart.
@@ -38,18 +36,10 @@ impl ReloadPlan {
 /// keep the rules.
 pub fn reloadable(old: &Settings, new: &Settings) -> ReloadPlan {
     let mut paths = differences(old, new);
-    // Tokens are checked with the fields of `auth` together: a previous key is nothing without the key it precedes.
-    let auth_at_once = paths
-        .iter()
-        .filter(|path| path.starts_with("auth."))
-        .all(|path| is_key_path(path));
     let (old_markets, new_markets) = (old.matching.markets(), new.matching.markets());
     paths.retain(|path| !path.starts_with("matching.") || old_markets != new_markets);
     let (at_once, needs_restart): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| {
-        path == "logging.level"
-            || path.starts_with("limits.")
-            || path.starts_with("matching.")
-            || (path.starts_with("auth.") && auth_at_once)
+        path == "logging.level" || path.starts_with("limits.") || path.starts_with("matching.")
     });
     let touches = |prefix: &str| at_once.iter().any(|path| path.starts_with(prefix));
     ReloadPlan {
@@ -62,7 +52,6 @@ pub fn reloadable(old: &Settings, new: &Settings) -> ReloadPlan {
         .into_iter()
         .map(|market| market.symbol)
         .collect(),
-        auth_keys: touches("auth."),
         at_once,
         needs_restart,
     }
@@ -70,13 +59,6 @@ pub fn reloadable(old: &Settings, new: &Settings) -> ReloadPlan {
 
 fn not_among(markets: &[Market], known: impl Fn(&Market) -> bool) -> Vec<Market> {
     markets.iter().filter(|market| !known(market)).cloned().collect()
-}
-
-/// Whether a path of `auth` only says which earlier keys or which file of keys are good. A file in the place of another
-/// key source changes the path of that one too.
-fn is_key_path(path: &str) -> bool {
-    let of_issuer = path.starts_with("auth.issuers[") && path.ends_with("].jwks_file");
-    path.starts_with("auth.previous_") || path == "auth.jwks_file" || of_issuer
 }
 
 /// Every path whose value differs, sorted.

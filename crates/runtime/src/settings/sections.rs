@@ -39,7 +39,7 @@ pub struct ServerSettings {
     pub cors_origins: Vec<String>,
     /// The largest body of a request, in bytes.
     pub max_body_bytes: usize,
-    /// The largest body of a request that carries many orders, in bytes.
+    /// The largest body of a batch of orders, in bytes. Over WebSocket the limit of a frame holds.
     pub max_batch_bytes: usize,
     /// Whether the public port shows the API's description and the page that explains it.
     pub docs_enabled: bool,
@@ -101,9 +101,9 @@ impl Default for EmbeddedSettings {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HistorySettings {
-    /// Journal bytes that may wait to be stored.
+    /// Bytes of batches that may wait in memory to be written.
     pub max_lag_bytes: u64,
-    /// Changed orders that may wait to be stored.
+    /// Ended orders that may wait to be written.
     pub max_lag_orders: u64,
     /// How long the oldest change may wait to be stored.
     #[serde(with = "duration")]

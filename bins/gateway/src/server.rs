@@ -259,7 +259,7 @@ async fn streams(settings: &Settings, exchange: &Arc<Embedded>) -> anyhow::Resul
         queue_frames: settings.websocket.queue_frames,
     };
     let exchange = Arc::clone(exchange) as Arc<dyn api::Exchange>;
-    Ok(Streams::start(exchange, options, Clock::System).await?)
+    Ok(Streams::start(exchange, options, Clock::System).await)
 }
 
 fn ws_limits(settings: &Settings) -> WsLimits {

@@ -20,7 +20,7 @@ use runtime::Clock;
 use tokio::runtime::Handle;
 use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
 use tokio::time::MissedTickBehavior;
-use trading::{QueryError, Update};
+use trading::Update;
 
 use crate::Exchange;
 use hub::{Hub, OutOfStep};
@@ -53,11 +53,6 @@ impl Default for StreamOptions {
     }
 }
 
-/// The streams cannot begin: the exchange does not answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the streams cannot begin: {0}")]
-pub struct StreamsError(#[from] QueryError);
-
 type Updates = broadcast::Receiver<Arc<Update>>;
 
 /// Market data and users' news for all connections.
@@ -85,20 +80,16 @@ impl fmt::Debug for Streams {
 
 impl Streams {
     /// Asks the exchange for the books and the past, and follows it from there on. Then [`Streams::run`] has to run.
-    ///
-    /// # Errors
-    /// The exchange does not answer.
-    pub async fn start(
-        exchange: Arc<dyn Exchange>,
-        options: StreamOptions,
-        clock: Clock,
-    ) -> Result<Arc<Self>, StreamsError> {
+    /// Where the exchange cannot answer yet, it is asked again there; nobody can follow anything until then.
+    pub async fn start(exchange: Arc<dyn Exchange>, options: StreamOptions, clock: Clock) -> Arc<Self> {
         let updates = exchange.updates();
         let now = Stamp::from_micros(clock.wall_us());
-        let markets = prime::prime(&*exchange, now).await?;
         let mut hub = Hub::default();
-        hub.begin(markets);
-        Ok(Arc::new(Self {
+        match prime::prime(&*exchange, now).await {
+            Ok(markets) => hub.begin(markets),
+            Err(error) => tracing::warn!(%error, "the streams cannot begin yet"),
+        }
+        Arc::new(Self {
             exchange,
             options,
             clock,
@@ -107,13 +98,16 @@ impl Streams {
             slow: Arc::default(),
             unfinished: AtomicUsize::new(0),
             updates: Mutex::new(Some(updates)),
-        }))
+        })
     }
 
     /// Follows the exchange until it has gone. Dropping this stops it; it runs once.
     pub async fn run(self: Arc<Self>) {
         let updates = self.updates.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(mut updates) = updates else { return };
+        if !self.is_ready() {
+            updates = self.begin_again().await;
+        }
         loop {
             match self.follow(&mut updates).await {
                 Broken::Closed => return,
@@ -124,6 +118,10 @@ impl Streams {
             self.hub().lose();
             updates = self.begin_again().await;
         }
+    }
+
+    fn is_ready(&self) -> bool {
+        self.hub().is_ready()
     }
 
     async fn follow(&self, updates: &mut Updates) -> Broken {

@@ -41,14 +41,17 @@ pub struct StreamOptions {
     pub depth_interval: Duration,
     /// Frames that may wait for one connection.
     pub queue_frames: usize,
+    /// A connection behind more bytes than this takes no further frame: it is cut.
+    pub queue_bytes: usize,
 }
 
 impl Default for StreamOptions {
-    /// 100 ms, 1,024 frames.
+    /// 100 ms, 1,024 frames, 4 MiB.
     fn default() -> Self {
         Self {
             depth_interval: Duration::from_millis(100),
             queue_frames: 1_024,
+            queue_bytes: 4 * 1024 * 1024,
         }
     }
 }

@@ -33,7 +33,11 @@ impl Seat {
         if hub.is_stopping() || hub.members() >= most {
             return None;
         }
-        let (outbox, inbox) = Outbox::new(streams.options.queue_frames, Arc::clone(&streams.slow));
+        let (outbox, inbox) = Outbox::new(
+            streams.options.queue_frames,
+            streams.options.queue_bytes,
+            Arc::clone(&streams.slow),
+        );
         let id = hub.join(outbox.clone());
         metrics::gauge!("ws_connections").set(hub.members() as f64);
         drop(hub);

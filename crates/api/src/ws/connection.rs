@@ -24,7 +24,7 @@ const CLOSE_RETRY: Duration = Duration::from_secs(1);
 /// One connection. It lives as long as one of its requests does.
 pub(super) struct Connection {
     pub(super) state: ApiState,
-    pub(super) seat: Seat,
+    pub(super) seat: Rc<Seat>,
     pub(super) address: IpAddr,
     identity: Cell<Option<Identity>>,
     /// Subscribing and unsubscribing are done one after the other.
@@ -41,7 +41,7 @@ impl Connection {
         Rc::new(Self {
             in_flight: Arc::new(Semaphore::new(state.ws.in_flight.max(1))),
             state,
-            seat,
+            seat: Rc::new(seat),
             address,
             identity: Cell::new(identity),
             subscribing: Mutex::new(()),

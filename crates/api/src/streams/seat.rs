@@ -100,7 +100,7 @@ impl Seat {
     /// Follows the caller's own channels, from a snapshot on. One call at a time.
     ///
     /// # Errors
-    /// The exchange does not answer; nothing is followed then.
+    /// The exchange does not answer; what was followed before still is.
     pub(crate) async fn subscribe_own(
         &self,
         caller: Caller,

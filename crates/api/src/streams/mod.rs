@@ -19,6 +19,7 @@ use domain::{MarketNumber, Stamp};
 use runtime::Clock;
 use tokio::runtime::Handle;
 use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
+use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use trading::Update;
 
@@ -69,6 +70,8 @@ pub struct Streams {
     slow: Arc<AtomicU64>,
     /// What is still done for connections that have gone.
     unfinished: AtomicUsize,
+    /// Whether nobody waits for that any more.
+    over: watch::Sender<bool>,
     /// Until somebody runs the streams.
     updates: Mutex<Option<Updates>>,
 }
@@ -100,6 +103,7 @@ impl Streams {
             hub: Mutex::new(hub),
             slow: Arc::default(),
             unfinished: AtomicUsize::new(0),
+            over: watch::Sender::default(),
             updates: Mutex::new(Some(updates)),
         })
     }
@@ -211,6 +215,7 @@ impl Streams {
                 "some connections did not end in time"
             );
         }
+        self.over.send_replace(true);
     }
 
     fn now(&self) -> Stamp {

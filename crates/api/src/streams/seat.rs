@@ -45,11 +45,16 @@ impl Seat {
         Some((Self { streams, id, outbox }, inbox))
     }
 
-    /// Does something that must not end with the connection.
+    /// Does something that must not end with the connection; it ends when the streams have stopped.
     pub(crate) fn outlive(&self, work: impl Future<Output = ()> + Send + 'static) {
         let unfinished = Unfinished::new(&self.streams);
+        let mut over = self.streams.over.subscribe();
         self.streams.runtime.spawn(async move {
-            work.await;
+            tokio::select! {
+                biased;
+                () = work => {}
+                _ = over.wait_for(|over| *over) => tracing::error!("what a connection left was not done"),
+            }
             drop(unfinished);
         });
     }

@@ -1,7 +1,6 @@
 //! The real exchange, except that it does not always do what the server asks.
 
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use domain::{
@@ -57,10 +56,6 @@ impl Mood {
             .await
             .unwrap()
             .unwrap();
-    }
-
-    pub fn asked(&self) -> u32 {
-        *self.asked.borrow()
     }
 
     async fn check<E>(&self, error: E) -> Result<(), E> {

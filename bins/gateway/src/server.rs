@@ -253,9 +253,10 @@ async fn streams(settings: &Settings, exchange: &Arc<Embedded>) -> anyhow::Resul
     let options = StreamOptions {
         depth_interval: settings.websocket.depth_interval,
         queue_frames: settings.websocket.queue_frames,
+        ..StreamOptions::default()
     };
     let exchange = Arc::clone(exchange) as Arc<dyn api::Exchange>;
-    Ok(Streams::start(exchange, options, Clock::System).await?)
+    Ok(Streams::start(exchange, options, Clock::System).await)
 }
 
 fn ws_limits(settings: &Settings) -> WsLimits {

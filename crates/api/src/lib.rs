@@ -40,7 +40,7 @@ pub use key_store::ApiKeys;
 pub use openapi::{Access, Route, configure_docs, openapi, routes};
 pub use placement::{BodyError, PlaceOrderBody};
 pub use state::{ApiState, Exchange, Reload, Reloaded};
-pub use streams::{StreamOptions, Streams, StreamsError};
+pub use streams::{StreamOptions, Streams};
 pub use ws::WsLimits;
 
 use actix_web::web::{self, ServiceConfig};

@@ -146,7 +146,7 @@ impl Hub {
         true
     }
 
-    /// Begins to collect a connection's own news.
+    /// Begins to collect a connection's own news; what it follows stays until [`Hub::finish_own`].
     pub(crate) fn begin_own(&mut self, id: u64, topics: BTreeSet<OwnTopic>, most: usize) {
         let Some(member) = self.members.get_mut(&id) else {
             return;
@@ -156,13 +156,10 @@ impl Hub {
         let own = member
             .own
             .get_or_insert_with(|| Own::new(user_id, outbox.clone()));
-        topics.iter().for_each(|topic| {
-            member.own_topics.remove(topic);
-        });
         own.begin(topics, most);
     }
 
-    /// Sends a connection's own snapshot and the news since.
+    /// Sends a connection's own snapshot and the news since; without one, it goes on as before.
     pub(crate) fn finish_own(
         &mut self,
         id: u64,

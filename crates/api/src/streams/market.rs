@@ -91,6 +91,10 @@ pub(crate) struct MarketStreams {
     trades_to: Listeners,
     ticker_to: Listeners,
     candles_to: [Listeners; Interval::ALL.len()],
+    /// The trades as a frame, made once.
+    trades_snapshot: Option<Frame>,
+    /// The candles as frames, made once between two updates: the next update has what they miss.
+    candles_snapshots: [Option<Frame>; Interval::ALL.len()],
 }
 
 impl MarketStreams {
@@ -116,6 +120,8 @@ impl MarketStreams {
             trades_to: Listeners::new(),
             ticker_to: Listeners::new(),
             candles_to: Default::default(),
+            trades_snapshot: None,
+            candles_snapshots: Default::default(),
             market,
         }
     }
@@ -150,6 +156,7 @@ impl MarketStreams {
         {
             self.last_trade = trade.number;
             let view = trade_view(&self.market, trade, Some(event.seq));
+            self.trades_snapshot = None;
             self.trades.push_back(view.clone());
             if self.trades.len() > TRADES {
                 self.trades.pop_front();
@@ -201,6 +208,7 @@ impl MarketStreams {
         let Some(from) = self.candles_from.take() else {
             return;
         };
+        self.candles_snapshots = Default::default();
         for (interval, from) in Interval::ALL.into_iter().zip(from) {
             if !self.candles_to[interval as usize].is_empty() {
                 let message = self.candles_frame("update", interval, from);
@@ -216,17 +224,21 @@ impl MarketStreams {
                 let channel = self.name(topic);
                 self.book.snapshot(&channel, &self.symbol, &self.market)
             }
-            Topic::Trades(_) => {
-                let trades: Vec<TradeView> = self.trades.iter().cloned().collect();
-                frame(&TradesFrame {
-                    channel: &self.name(topic),
-                    r#type: "snapshot",
-                    symbol: &self.symbol,
-                    trades: &trades,
-                })
-            }
+            Topic::Trades(_) => match &self.trades_snapshot {
+                Some(made) => made.clone(),
+                None => {
+                    let made = self.trades_frame(topic);
+                    self.trades_snapshot.insert(made).clone()
+                }
+            },
             Topic::Ticker(_) => self.ticker_frame("snapshot", &self.ticker(now)),
-            Topic::Candles(_, interval) => self.candles_frame("snapshot", interval, 0),
+            Topic::Candles(_, interval) => match &self.candles_snapshots[interval as usize] {
+                Some(made) => made.clone(),
+                None => {
+                    let made = self.candles_frame("snapshot", interval, 0);
+                    self.candles_snapshots[interval as usize].insert(made).clone()
+                }
+            },
         };
         if outbox.send(message) {
             self.listeners(topic).insert(id, outbox.clone());
@@ -267,6 +279,17 @@ impl MarketStreams {
             .series(interval)
             .next_back()
             .map_or(0, |candle| candle.number)
+    }
+
+    /// The last trades.
+    fn trades_frame(&self, topic: Topic) -> Frame {
+        let trades: Vec<TradeView> = self.trades.iter().cloned().collect();
+        frame(&TradesFrame {
+            channel: &self.name(topic),
+            r#type: "snapshot",
+            symbol: &self.symbol,
+            trades: &trades,
+        })
     }
 
     fn ticker_frame(&self, r#type: &'static str, ticker: &TickerView) -> Frame {

@@ -19,8 +19,9 @@ use domain::{MarketNumber, Stamp};
 use runtime::Clock;
 use tokio::runtime::Handle;
 use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
+use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
-use trading::{QueryError, Update};
+use trading::Update;
 
 use crate::Exchange;
 use hub::{Hub, OutOfStep};
@@ -41,22 +42,20 @@ pub struct StreamOptions {
     pub depth_interval: Duration,
     /// Frames that may wait for one connection.
     pub queue_frames: usize,
+    /// A connection behind more bytes than this takes no further frame: it is cut.
+    pub queue_bytes: usize,
 }
 
 impl Default for StreamOptions {
-    /// 100 ms, 1,024 frames.
+    /// 100 ms, 1,024 frames, 4 MiB.
     fn default() -> Self {
         Self {
             depth_interval: Duration::from_millis(100),
             queue_frames: 1_024,
+            queue_bytes: 4 * 1024 * 1024,
         }
     }
 }
-
-/// The streams cannot begin: the exchange does not answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the streams cannot begin: {0}")]
-pub struct StreamsError(#[from] QueryError);
 
 type Updates = broadcast::Receiver<Arc<Update>>;
 
@@ -71,6 +70,8 @@ pub struct Streams {
     slow: Arc<AtomicU64>,
     /// What is still done for connections that have gone.
     unfinished: AtomicUsize,
+    /// Whether nobody waits for that any more.
+    over: watch::Sender<bool>,
     /// Until somebody runs the streams.
     updates: Mutex<Option<Updates>>,
 }
@@ -85,20 +86,16 @@ impl fmt::Debug for Streams {
 
 impl Streams {
     /// Asks the exchange for the books and the past, and follows it from there on. Then [`Streams::run`] has to run.
-    ///
-    /// # Errors
-    /// The exchange does not answer.
-    pub async fn start(
-        exchange: Arc<dyn Exchange>,
-        options: StreamOptions,
-        clock: Clock,
-    ) -> Result<Arc<Self>, StreamsError> {
+    /// Where the exchange cannot answer yet, it is asked again there; nobody can follow anything until then.
+    pub async fn start(exchange: Arc<dyn Exchange>, options: StreamOptions, clock: Clock) -> Arc<Self> {
         let updates = exchange.updates();
         let now = Stamp::from_micros(clock.wall_us());
-        let markets = prime::prime(&*exchange, now).await?;
         let mut hub = Hub::default();
-        hub.begin(markets);
-        Ok(Arc::new(Self {
+        match prime::prime(&*exchange, now).await {
+            Ok(markets) => hub.begin(markets),
+            Err(error) => tracing::warn!(%error, "the streams cannot begin yet"),
+        }
+        Arc::new(Self {
             exchange,
             options,
             clock,
@@ -106,14 +103,18 @@ impl Streams {
             hub: Mutex::new(hub),
             slow: Arc::default(),
             unfinished: AtomicUsize::new(0),
+            over: watch::Sender::default(),
             updates: Mutex::new(Some(updates)),
-        }))
+        })
     }
 
     /// Follows the exchange until it has gone. Dropping this stops it; it runs once.
     pub async fn run(self: Arc<Self>) {
         let updates = self.updates.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(mut updates) = updates else { return };
+        if !self.is_ready() {
+            updates = self.begin_again().await;
+        }
         loop {
             match self.follow(&mut updates).await {
                 Broken::Closed => return,
@@ -124,6 +125,10 @@ impl Streams {
             self.hub().lose();
             updates = self.begin_again().await;
         }
+    }
+
+    fn is_ready(&self) -> bool {
+        self.hub().is_ready()
     }
 
     async fn follow(&self, updates: &mut Updates) -> Broken {
@@ -210,6 +215,7 @@ impl Streams {
                 "some connections did not end in time"
             );
         }
+        self.over.send_replace(true);
     }
 
     fn now(&self) -> Stamp {

@@ -1,7 +1,7 @@
 //! The way to one connection: a bounded queue of frames, and the one word that ends it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use actix_web::web::Bytes;
 use actix_ws::{CloseCode, CloseReason};
@@ -87,10 +87,42 @@ pub(crate) enum Frame {
     Pong(Bytes),
 }
 
+impl Frame {
+    fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Pong(bytes) => bytes.len(),
+        }
+    }
+}
+
+/// A frame that waits; its bytes count until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Queued {
+    frame: Frame,
+    bytes: Arc<AtomicUsize>,
+}
+
+impl Queued {
+    /// What is sent.
+    pub(crate) fn frame(&self) -> &Frame {
+        &self.frame
+    }
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        self.bytes.fetch_sub(self.frame.len(), Ordering::Relaxed);
+    }
+}
+
 /// The way to one connection. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Outbox {
-    frames: mpsc::Sender<Frame>,
+    frames: mpsc::Sender<Queued>,
+    /// Bytes that wait.
+    bytes: Arc<AtomicUsize>,
+    most_bytes: usize,
     cut: Arc<watch::Sender<Option<Close>>>,
     /// Counts connections that were cut because they read too slowly.
     slow: Arc<AtomicU64>,
@@ -99,17 +131,19 @@ pub(crate) struct Outbox {
 /// The other end of an [`Outbox`].
 #[derive(Debug)]
 pub(crate) struct Inbox {
-    pub(crate) frames: mpsc::Receiver<Frame>,
+    pub(crate) frames: mpsc::Receiver<Queued>,
     pub(crate) cut: watch::Receiver<Option<Close>>,
 }
 
 impl Outbox {
-    /// A queue of at most so many frames.
-    pub(crate) fn new(frames: usize, slow: Arc<AtomicU64>) -> (Self, Inbox) {
+    /// A queue of at most so many frames, in which no frame comes behind more than so many bytes.
+    pub(crate) fn new(frames: usize, most_bytes: usize, slow: Arc<AtomicU64>) -> (Self, Inbox) {
         let (sender, receiver) = mpsc::channel(frames.max(1));
         let (cut, was_cut) = watch::channel(None);
         let outbox = Self {
             frames: sender,
+            bytes: Arc::default(),
+            most_bytes,
             cut: Arc::new(cut),
             slow,
         };
@@ -125,7 +159,16 @@ impl Outbox {
         if self.is_cut() {
             return false;
         }
-        match self.frames.try_send(frame) {
+        if self.bytes.load(Ordering::Relaxed) > self.most_bytes {
+            self.cut(Close::Slow);
+            return false;
+        }
+        self.bytes.fetch_add(frame.len(), Ordering::Relaxed);
+        let queued = Queued {
+            frame,
+            bytes: Arc::clone(&self.bytes),
+        };
+        match self.frames.try_send(queued) {
             Ok(()) => {
                 metrics::counter!("ws_frames_sent_total").increment(1);
                 true

@@ -115,9 +115,8 @@ impl Own {
         }
     }
 
-    /// Collects news, at most so many, until a snapshot of these channels is there.
+    /// Collects news, at most so many, until a snapshot of these channels is there. What is followed already stays so.
     pub(crate) fn begin(&mut self, topics: BTreeSet<OwnTopic>, most: usize) {
-        topics.iter().for_each(|topic| self.forget(*topic));
         self.waiting = Some(Waiting {
             topics,
             events: Vec::new(),
@@ -126,9 +125,21 @@ impl Own {
         });
     }
 
-    /// There will be no snapshot.
+    /// There will be no snapshot: sends the news that waited for it of what was followed before.
     pub(crate) fn give_up(&mut self) {
-        self.waiting = None;
+        if let Some(waiting) = self.waiting.take() {
+            self.catch_up(&waiting);
+        }
+    }
+
+    /// Sends the news that have waited.
+    fn catch_up(&mut self, waiting: &Waiting) {
+        for (event, market) in &waiting.events {
+            self.follow(event, market, |topic| waiting.topics.contains(&topic));
+        }
+        if waiting.topics.contains(&OwnTopic::Balances) {
+            self.follow_balances(&waiting.balances);
+        }
     }
 
     /// Stops following a channel.
@@ -195,41 +206,41 @@ impl Own {
             };
             self.send(topic.name(), "snapshot", contents);
         }
-        for (event, market) in &waiting.events {
-            self.follow(event, market, |topic| waiting.topics.contains(&topic));
-        }
-        if waiting.topics.contains(&OwnTopic::Balances) {
-            self.follow_balances(&waiting.balances);
-        }
+        self.catch_up(&waiting);
         whole
     }
 
     /// Takes an event that concerns the user. False: too many wait.
     pub(crate) fn take(&mut self, event: &MarketEvent, market: &std::sync::Arc<Market>) -> bool {
-        let mut room = true;
-        if let Some(waiting) = &mut self.waiting {
-            room = waiting.events.len() < waiting.most;
-            if room {
-                waiting
-                    .events
-                    .push((event.clone(), std::sync::Arc::clone(market)));
-            }
+        let Some(mut waiting) = self.waiting.take() else {
+            self.follow(event, market, |_| true);
+            return true;
+        };
+        self.follow(event, market, |topic| !waiting.topics.contains(&topic));
+        let room = waiting.events.len() < waiting.most;
+        if room {
+            let market = std::sync::Arc::clone(market);
+            waiting.events.push((event.clone(), market));
         }
-        self.follow(event, market, |_| true);
+        self.waiting = Some(waiting);
         room
     }
 
     /// Takes changed balances of the user. False: too many wait.
     pub(crate) fn take_balances(&mut self, balances: &[AccountBalance]) -> bool {
-        let mut room = true;
-        if let Some(waiting) = &mut self.waiting {
-            room = waiting.balances.len() + balances.len() <= waiting.most;
-            if room {
-                waiting.balances.extend_from_slice(balances);
+        match &mut self.waiting {
+            Some(waiting) if waiting.topics.contains(&OwnTopic::Balances) => {
+                let room = waiting.balances.len() + balances.len() <= waiting.most;
+                if room {
+                    waiting.balances.extend_from_slice(balances);
+                }
+                room
+            }
+            _ => {
+                self.follow_balances(balances);
+                true
             }
         }
-        self.follow_balances(balances);
-        room
     }
 
     fn follow(&mut self, event: &MarketEvent, market: &Market, wanted: impl Fn(OwnTopic) -> bool) {

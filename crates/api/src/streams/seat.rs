@@ -33,7 +33,11 @@ impl Seat {
         if hub.is_stopping() || hub.members() >= most {
             return None;
         }
-        let (outbox, inbox) = Outbox::new(streams.options.queue_frames, Arc::clone(&streams.slow));
+        let (outbox, inbox) = Outbox::new(
+            streams.options.queue_frames,
+            streams.options.queue_bytes,
+            Arc::clone(&streams.slow),
+        );
         let id = hub.join(outbox.clone());
         metrics::gauge!("ws_connections").set(hub.members() as f64);
         drop(hub);
@@ -41,11 +45,16 @@ impl Seat {
         Some((Self { streams, id, outbox }, inbox))
     }
 
-    /// Does something that must not end with the connection.
+    /// Does something that must not end with the connection; it ends when the streams have stopped.
     pub(crate) fn outlive(&self, work: impl Future<Output = ()> + Send + 'static) {
         let unfinished = Unfinished::new(&self.streams);
+        let mut over = self.streams.over.subscribe();
         self.streams.runtime.spawn(async move {
-            work.await;
+            tokio::select! {
+                biased;
+                () = work => {}
+                _ = over.wait_for(|over| *over) => tracing::error!("what a connection left was not done"),
+            }
             drop(unfinished);
         });
     }
@@ -96,7 +105,7 @@ impl Seat {
     /// Follows the caller's own channels, from a snapshot on. One call at a time.
     ///
     /// # Errors
-    /// The exchange does not answer; nothing is followed then.
+    /// The exchange does not answer; what was followed before still is.
     pub(crate) async fn subscribe_own(
         &self,
         caller: Caller,

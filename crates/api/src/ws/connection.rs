@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use domain::SessionId;
 use http::{Authenticated, Bucket, Credential, Identity, Problem, Scope};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, Semaphore, oneshot};
 use trading::{Caller, EntryError};
 
 use super::handshake::unauthenticated;
@@ -16,15 +16,15 @@ use crate::caller::caller;
 use crate::streams::Seat;
 use crate::{ApiState, Exchange};
 
-/// How often the end of a session is tried.
-const CLOSE_TRIES: u32 = 30;
-/// The wait between tries.
-const CLOSE_RETRY: Duration = Duration::from_secs(1);
+/// The first wait between tries to end a session; each is twice the one before.
+const CLOSE_RETRY: Duration = Duration::from_millis(100);
+/// The longest.
+const CLOSE_RETRY_MOST: Duration = Duration::from_secs(5);
 
 /// One connection. It lives as long as one of its requests does.
 pub(super) struct Connection {
     pub(super) state: ApiState,
-    pub(super) seat: Seat,
+    pub(super) seat: Rc<Seat>,
     pub(super) address: IpAddr,
     identity: Cell<Option<Identity>>,
     /// Subscribing and unsubscribing are done one after the other.
@@ -41,7 +41,7 @@ impl Connection {
         Rc::new(Self {
             in_flight: Arc::new(Semaphore::new(state.ws.in_flight.max(1))),
             state,
-            seat,
+            seat: Rc::new(seat),
             address,
             identity: Cell::new(identity),
             subscribing: Mutex::new(()),
@@ -106,7 +106,7 @@ impl Connection {
     pub(super) async fn cancel_on_disconnect(&self, who: Caller, enabled: bool) -> Result<(), EntryError> {
         let exchange = &self.state.exchange;
         match (self.session.get(), enabled) {
-            (None, true) => self.session.set(Some(exchange.open_session(who).await?)),
+            (None, true) => self.session.set(Some(self.open_session(who).await?)),
             (Some(session), false) => {
                 exchange.close_session(session, false).await?;
                 self.session.set(None);
@@ -115,6 +115,19 @@ impl Connection {
         }
         Ok(())
     }
+
+    /// Opens a session; one that nobody waits for any more when it is open is ended again.
+    async fn open_session(&self, who: Caller) -> Result<SessionId, EntryError> {
+        let exchange = Arc::clone(&self.state.exchange);
+        let (tell, told) = oneshot::channel();
+        self.seat.outlive(async move {
+            let opened = exchange.open_session(who).await;
+            if let Err(Ok(session)) = tell.send(opened) {
+                close(exchange, session, false).await;
+            }
+        });
+        told.await.unwrap_or(Err(EntryError::OutcomeUnknown))
+    }
 }
 
 impl Drop for Connection {
@@ -122,23 +135,19 @@ impl Drop for Connection {
     fn drop(&mut self) {
         if let Some(session) = self.session.get() {
             let exchange = Arc::clone(&self.state.exchange);
-            self.seat.outlive(close(exchange, session));
+            self.seat.outlive(close(exchange, session, true));
         }
     }
 }
 
-/// Cancels the orders of a session that has ended.
-async fn close(exchange: Arc<dyn Exchange>, session: SessionId) {
-    for _ in 0..CLOSE_TRIES {
-        match exchange.close_session(session, true).await {
-            Ok(()) => return,
-            Err(error) => {
-                tracing::warn!(%error, %session, "the orders of a connection are not cancelled yet")
-            }
-        }
-        tokio::time::sleep(CLOSE_RETRY).await;
+/// Ends a session, however long it takes; with `cancel`, its user's orders are cancelled.
+async fn close(exchange: Arc<dyn Exchange>, session: SessionId, cancel: bool) {
+    let mut pause = CLOSE_RETRY;
+    while let Err(error) = exchange.close_session(session, cancel).await {
+        tracing::warn!(%error, %session, cancel, "the session of a connection is not ended yet");
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(CLOSE_RETRY_MOST);
     }
-    tracing::error!(%session, "the orders of a connection were not cancelled");
 }
 
 /// Whether an identity comes from an API key that is good no more.

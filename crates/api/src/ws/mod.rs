@@ -38,7 +38,8 @@ pub struct WsLimits {
     pub connections_per_user: usize,
     /// Connections in all.
     pub connections: usize,
-    /// Frames of one connection in a second.
+    /// Frames of one connection in a second. So many channels, or `subscriptions` where that is more, may be subscribed to
+    /// in a second.
     pub messages_per_second: u32,
     /// Requests of one connection that wait for an answer; further ones wait unread.
     pub in_flight: usize,

@@ -22,7 +22,8 @@ use super::orders;
 use super::request::{Head, Outcome, Refused, Request, ok, read};
 use super::subscriptions;
 use crate::caller::user;
-use crate::streams::outbox::{Close, Frame, Inbox};
+use crate::streams::Seat;
+use crate::streams::outbox::{Close, Frame, Inbox, Queued};
 use crate::wire::time;
 
 /// How long the last frames of a connection may take to leave.
@@ -34,13 +35,16 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// Serves a connection until it ends.
 pub(super) async fn run(connection: Rc<Connection>, inbox: Inbox, session: Session, stream: MessageStream) {
-    let writing = write(inbox, session, connection.state.ws.heartbeat);
-    let reading = Reader::new(Rc::clone(&connection)).run(stream);
+    let seat = Rc::clone(&connection.seat);
+    let writing = write(seat, inbox, session, connection.state.ws.heartbeat);
+    // With the reader the connection ends, and with it the orders that were to be cancelled then; its seat stays taken
+    // until the farewell is said.
+    let reading = Reader::new(connection).run(stream);
     join(writing, reading).await;
 }
 
 /// Sends what is queued, and pings; at the end the close frame.
-async fn write(inbox: Inbox, mut session: Session, heartbeat: Duration) {
+async fn write(seat: Rc<Seat>, inbox: Inbox, mut session: Session, heartbeat: Duration) {
     let Inbox { mut frames, mut cut } = inbox;
     let mut ping = tokio::time::interval(heartbeat);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -66,6 +70,7 @@ async fn write(inbox: Inbox, mut session: Session, heartbeat: Duration) {
             }
         }
     };
+    seat.outbox.cut(close);
     tracing::debug!(?close, "a connection ends");
     metrics::counter!("ws_closed_total", "code" => close.code().to_string()).increment(1);
     let farewell = async {
@@ -83,10 +88,10 @@ async fn write(inbox: Inbox, mut session: Session, heartbeat: Duration) {
 }
 
 /// Sends a frame, or a ping. False: the connection is gone.
-async fn send(session: &mut Session, frame: Option<Frame>) -> bool {
-    let sent = match frame {
-        Some(Frame::Text(text)) => session.text(text).await,
-        Some(Frame::Pong(bytes)) => session.pong(&bytes).await,
+async fn send(session: &mut Session, queued: Option<Queued>) -> bool {
+    let sent = match queued.as_ref().map(Queued::frame) {
+        Some(Frame::Text(text)) => session.text(text.clone()).await,
+        Some(Frame::Pong(bytes)) => session.pong(bytes).await,
         None => session.ping(b"").await,
     };
     sent.is_ok()
@@ -102,6 +107,8 @@ struct Reader {
     has_asked: bool,
     window: Instant,
     in_window: u32,
+    /// Channels that were subscribed to in the window.
+    channels_in_window: usize,
     /// What came of a text in pieces.
     pieces: Option<Vec<u8>>,
 }
@@ -117,6 +124,7 @@ impl Reader {
             has_asked: false,
             window: now,
             in_window: 0,
+            channels_in_window: 0,
             pieces: None,
             connection,
         }
@@ -230,10 +238,21 @@ impl Reader {
         if self.last_sign - self.window >= SECOND {
             self.window = self.last_sign;
             self.in_window = 0;
+            self.channels_in_window = 0;
         }
         self.in_window += 1;
         if self.in_window > self.limits.messages_per_second {
             return Err(Close::TooMany("too many messages"));
+        }
+        Ok(())
+    }
+
+    /// Counts channels that are subscribed to: each makes a snapshot.
+    fn count_channels(&mut self, channels: usize) -> Result<(), Close> {
+        self.channels_in_window = self.channels_in_window.saturating_add(channels);
+        let frames = usize::try_from(self.limits.messages_per_second).unwrap_or(usize::MAX);
+        if self.channels_in_window > frames.max(self.limits.subscriptions) {
+            return Err(Close::TooMany("too many subscriptions"));
         }
         Ok(())
     }
@@ -256,6 +275,9 @@ impl Reader {
             return Ok(());
         }
         self.has_asked = true;
+        if let Request::Subscribe { channels, .. } = &request {
+            self.count_channels(channels.len())?;
+        }
         let places = std::sync::Arc::clone(&self.connection.in_flight);
         let place = tokio::select! {
             biased;

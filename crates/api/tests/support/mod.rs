@@ -170,7 +170,7 @@ pub async fn state(
         tickets: Arc::new(Tickets::new(ids.clone())),
         addresses: Arc::new(AddressLimits::new(AddressRates::default(), clock.clone())),
         origins: Arc::new(Origins::default()),
-        streams: streams.await.unwrap(),
+        streams: streams.await,
         batch_bytes: 64 * 1024,
         ws: WsLimits::default(),
         demo: false,

@@ -25,6 +25,8 @@ use tempfile::TempDir;
 use trading::{Caller, NewOrder, Operations, OrderEntry, Placed};
 use uuid::Uuid;
 
+use crate::moody::{Moods, Moody};
+
 /// A condition that a test waits for may take this long; far more than any machine needs.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 const SECRET: &str = "a secret that is long enough for HS256";
@@ -40,6 +42,8 @@ pub struct Plan {
     pub origins: Vec<&'static str>,
     /// Whether the streams follow the exchange from the beginning.
     pub follows: bool,
+    /// What the exchange does not do for the server; it does everything for the test.
+    pub moods: Arc<Moods>,
 }
 
 impl Default for Plan {
@@ -56,6 +60,7 @@ impl Default for Plan {
             rate: 1_000_000,
             origins: Vec::new(),
             follows: true,
+            moods: Arc::default(),
         }
     }
 }
@@ -75,6 +80,7 @@ pub struct House {
     pub exchange: Arc<Embedded>,
     pub streams: Arc<Streams>,
     pub tickets: Arc<Tickets>,
+    pub moods: Arc<Moods>,
     server: ServerHandle,
     following: Option<tokio::task::JoinHandle<()>>,
 }
@@ -116,10 +122,11 @@ impl House {
         let markets = vec![market("BTC/USDT"), market("ETH/USDT")];
         let opened = tokio::task::spawn_blocking(move || Embedded::open(options, markets)).await;
         let exchange = Arc::new(opened.unwrap().unwrap().0);
-        let shared: Arc<dyn api::Exchange> = exchange.clone();
-        let streams = Streams::start(Arc::clone(&shared), plan.streams, Clock::System)
-            .await
-            .unwrap();
+        let shared: Arc<dyn api::Exchange> = Arc::new(Moody {
+            inner: Arc::clone(&exchange),
+            moods: Arc::clone(&plan.moods),
+        });
+        let streams = Streams::start(Arc::clone(&shared), plan.streams, Clock::System).await;
         let following = plan.follows.then(|| tokio::spawn(Arc::clone(&streams).run()));
         let ids = Ids::new(Clock::System);
         let tickets = Arc::new(Tickets::new(ids.clone()));
@@ -165,6 +172,7 @@ impl House {
             exchange,
             streams,
             tickets,
+            moods: plan.moods,
             server: handle,
             following,
         }

@@ -269,3 +269,52 @@ async fn a_client_that_does_not_read_is_cut_and_nobody_waits_for_it() {
     }
     assert_eq!(code, 4008);
 }
+
+#[tokio::test]
+async fn a_client_that_does_not_read_has_so_many_bytes_waiting() {
+    let streams = StreamOptions {
+        queue_frames: 1_000_000,
+        queue_bytes: 100_000,
+        ..Plan::default().streams
+    };
+    let house = House::with(Plan {
+        streams,
+        ..Plan::default()
+    })
+    .await;
+    house.fund(&[ALICE]).await;
+    for level in 0..100 {
+        house.place(ALICE, Side::Buy, 1, 9_000 + level).await;
+    }
+    let mut reader = Client::connect(&house).await;
+    let mut slow = Client::narrow(&house).await;
+    let subscribe = json!({"op": "subscribe", "channels": ["depth:BTC-USDT"]}).to_string();
+    until("the slow one is cut", async || {
+        let _ = slow.socket.feed(Message::text(subscribe.clone())).await;
+        let _ = slow.socket.flush().await;
+        reader.subscribe(&["depth:BTC-USDT"]).await;
+        house.streams.cut_as_slow() > 0
+    })
+    .await;
+    assert_eq!(slow.closed().await, 4008);
+    reader.ok(json!({"op": "ping"})).await;
+}
+
+#[tokio::test]
+async fn a_connection_may_subscribe_so_often() {
+    let few = |limits: &mut WsLimits| {
+        limits.messages_per_second = 20;
+        limits.subscriptions = 10;
+    };
+    let house = House::with(plan(few)).await;
+    let mut client = Client::connect(&house).await;
+    let ten = ["depth:BTC-USDT"; 10];
+    client.subscribe(&ten).await;
+    for _ in 0..9 {
+        let again = json!({"op": "subscribe", "channels": ten}).to_string();
+        if client.socket.send(Message::text(again)).await.is_err() {
+            break;
+        }
+    }
+    assert_eq!(client.closed().await, 4029);
+}

@@ -6,5 +6,7 @@ mod client;
 mod connecting;
 mod house;
 mod limits;
+mod moody;
 mod orders;
 mod own;
+mod troubles;

@@ -29,18 +29,10 @@ pub enum Answers {
 }
 
 /// How one kind of question is answered, and how often it was asked.
+#[derive(Default)]
 pub struct Mood {
     answers: watch::Sender<Answers>,
     asked: watch::Sender<u32>,
-}
-
-impl Default for Mood {
-    fn default() -> Self {
-        Self {
-            answers: watch::Sender::default(),
-            asked: watch::Sender::default(),
-        }
-    }
 }
 
 impl Mood {

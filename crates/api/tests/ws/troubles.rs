@@ -160,7 +160,8 @@ async fn a_session_that_opens_after_its_connection_has_gone_is_ended() {
 #[tokio::test]
 async fn orders_do_not_wait_for_the_farewell_of_their_connection() {
     let streams = StreamOptions {
-        queue_frames: 16,
+        // More than come at once: it fills only when nothing leaves any more.
+        queue_frames: 512,
         ..Plan::default().streams
     };
     let house = House::with(Plan {
@@ -177,7 +178,9 @@ async fn orders_do_not_wait_for_the_farewell_of_their_connection() {
     }
     let subscribe = json!({"op": "subscribe", "channels": ["depth:BTC-USDT"]}).to_string();
     until("the slow one is cut", async || {
-        let _ = slow.socket.feed(Message::text(subscribe.clone())).await;
+        for _ in 0..20 {
+            let _ = slow.socket.feed(Message::text(subscribe.clone())).await;
+        }
         let _ = slow.socket.flush().await;
         house.streams.cut_as_slow() > 0
     })

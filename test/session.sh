@@ -7,12 +7,19 @@
 # It trades in markets and with users of its own, so it can run again and again against the same exchange. It prints a
 # line per step and ends with the counts; the exit code is 0 only if every step was as expected.
 #
+# Some codes no script can provoke; docs/errors.md names the tests that show them.
+#
 # From the environment:
 #   PUBLIC   where the API listens              http://localhost:8080
 #   ADMIN    where operators' calls are taken   http://localhost:9090
 #   GATEWAY  the program, which makes tokens    target/release/gateway, else target/debug/gateway
 #            It reads the same settings as the server: TRADE_ENGINE_CONFIG and the other variables are passed on.
 #   DATA     the gateway's data directory, to read its audit file; left out where it is not given
+#   SETTINGS the gateway's settings file, to change it, reload and change it back; left out where it is not given
+#   PRIVATE  a file that gets the session's tokens, secrets and tickets, for looking whether a log holds one
+#   WS       the client for WebSockets: `cargo build --release --example ws` makes it. Without WS it is looked for beside
+#            GATEWAY; where it is not there, what needs it is left out, and said to be, or with CI=true the session fails
+#   WS_URL   where WebSockets are taken         PUBLIC with ws for http, and /ws
 #   PARTS    which parts to run                 all of them; definition, money and conservation always run
 set -u
 export LC_ALL=C
@@ -23,16 +30,24 @@ ADMIN=${ADMIN:-http://localhost:9090}
 GATEWAY=${GATEWAY:-$root/target/release/gateway}
 [ -x "$GATEWAY" ] || GATEWAY=$root/target/debug/gateway
 PARTS=${PARTS:-limit market stop special prevention amend cancel clientid states numbers bodies rights public
-  batch switch past accounts keys limits operators stream}
+  batch switch past accounts keys limits operators settings stream resume connections}
+WS=${WS:-$(dirname "$GATEWAY")/examples/ws}
+WS_URL=${WS_URL:-ws${PUBLIC#http}/ws}
 
 for program in curl od date base64; do
   command -v "$program" >/dev/null || { echo "session: $program is missing" >&2; exit 2; }
 done
 [ -x "$GATEWAY" ] || { echo "session: build the gateway first, or name it in GATEWAY" >&2; exit 2; }
+if ! [ -x "$WS" ] && [ "${CI-}" = true ]; then
+  echo "session: there is no client $WS: cargo build --example ws" >&2
+  exit 2
+fi
 scratch=$(mktemp -d) || exit 2
 
 # shellcheck source=session/words.sh
 . "$parts/words.sh"
+# shellcheck source=session/sockets.sh
+. "$parts/sockets.sh"
 
 leave() { # The markets of this session are left empty and halted, whatever happened.
   local market
@@ -57,5 +72,6 @@ for part in definition money $PARTS conservation; do
   . "$parts/$part.sh"
 done
 
+[ -z "$left_out" ] || echo "LEFT OUT: $left_out"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

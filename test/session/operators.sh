@@ -8,6 +8,14 @@ send nobody GET "$PUBLIC/metrics"
 asked='public: metrics'
 [ "$ADMIN" = "$PUBLIC" ] || expect 404 code=not_found
 
+ask nobody GET /openapi.json
+expect 200 '^content-type: application/json' '+"openapi":"3.' '+"/api/v1/orders"'
+body=''
+ask nobody GET /docs/
+expect 200 '^content-type: text/html' "^content-security-policy: default-src 'self'" '+swagger'
+ask nobody GET /docs/nothing.js
+expect 404
+
 admin operator POST /reload
 expect 200 '+"applied":[' '+"needs_restart":['
 admin alice POST /reload

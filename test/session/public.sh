@@ -26,3 +26,10 @@ ask bob GET "/api/v1/orders?status=open&symbol=${base}%2FUSDT"
 expect 200 '+"status":"OPEN"' '-"status":"FILLED"'
 ask bob GET "/api/v1/orders?status=closed&symbol=$other"
 expect 200 '-"status":"OPEN"'
+ask nobody GET "/api/v1/markets/$dashed/ticker"
+expect 200 "symbol=$symbol" last_price=97 best_bid!=null best_ask=103 volume!=0 trades!=0 '-user_id'
+place bob BUY LIMIT quantity=0.5 price=103
+ask nobody GET "/api/v1/markets/$dashed/ticker"
+expect 200 last_price=103 high_price!=null best_ask_quantity=0.5
+ask nobody GET /api/v1/markets/NO-SUCH/ticker
+expect 404 code=unknown_symbol

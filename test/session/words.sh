@@ -3,7 +3,8 @@
 
 passed=0
 failed=0
-opened='' # markets of this session
+opened=''   # markets of this session
+left_out='' # what was not tried, and why
 
 # --- users and ids ------------------------------------------------------------------------------------------------
 
@@ -20,6 +21,7 @@ plain_user() { # plain_user NAME [SCOPE]: a fresh user with a token; then NAME c
   id=$(uuid)
   token=$("$GATEWAY" token "$id" ${2+--scope "$2"}) || { echo 'session: no token could be made' >&2; exit 2; }
   eval "id_$1=\$id token_$1=\$token"
+  private "$token"
 }
 tier=session # of whoever may ask as often as the session does
 user() { # user NAME [SCOPE]: a plain user in the session's tier
@@ -168,6 +170,15 @@ verdict() { # verdict WRONG TOLD
     failed=$((failed + 1))
     printf 'FAILED  %-90s %s:%s %s\n' "$asked" "$2" "$1" "$body"
   fi
+}
+
+private() { # private TEXT: something that neither logs nor metrics may hold; noted where whoever looks can read it
+  [ -z "${PRIVATE-}" ] || printf '%s\n' "$1" >>"$PRIVATE"
+}
+
+skip() { # skip WHAT WHY: a whole piece of the session cannot be done here
+  echo "skipped $1: $2"
+  left_out="$left_out${left_out:+; }$1 ($2)"
 }
 
 # --- money --------------------------------------------------------------------------------------------------------

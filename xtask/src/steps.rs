@@ -9,6 +9,7 @@ use anyhow::{Error, Result, bail};
 pub struct Steps {
     done: usize,
     failed: Vec<String>,
+    skipped: Vec<String>,
 }
 
 impl Steps {
@@ -22,13 +23,23 @@ impl Steps {
         }
     }
 
+    /// Runs one step that may find that it cannot be done here: it says whether it was done.
+    pub fn step_if_possible(&mut self, name: &str, outcome: impl FnOnce() -> Result<bool>) {
+        let mut was_done = true;
+        self.step(name, || outcome().map(|done| was_done = done));
+        if !was_done {
+            println!("{name} SKIPPED");
+            self.skipped.push(format!("{name}: skipped"));
+        }
+    }
+
     /// Prints the outcome of all steps.
     ///
     /// # Errors
     /// When any step failed.
     pub fn finish(self, chore: &str) -> Result<()> {
         if self.failed.is_empty() {
-            println!("\n{chore}: all {} steps passed", self.done);
+            println!("\n{}", self.summary(chore));
             return Ok(());
         }
         bail!(
@@ -36,6 +47,19 @@ impl Steps {
             self.failed.len(),
             self.done,
             self.failed.join(", ")
+        )
+    }
+
+    /// The line for steps of which none failed.
+    fn summary(&self, chore: &str) -> String {
+        if self.skipped.is_empty() {
+            return format!("{chore}: all {} steps passed", self.done);
+        }
+        format!(
+            "{chore}: {} of {} steps passed; {}",
+            self.done - self.skipped.len(),
+            self.done,
+            self.skipped.join(", ")
         )
     }
 }
@@ -66,5 +90,20 @@ mod tests {
             "lint: 2 of 3 steps failed: one, three"
         );
         assert!(Steps::default().finish("lint").is_ok());
+    }
+
+    #[test]
+    fn what_could_not_be_done_is_no_failure_and_is_not_said_to_have_passed() {
+        let mut steps = Steps::default();
+        steps.step("tests", || Ok(()));
+        steps.step_if_possible("coverage", || Ok(true));
+        assert_eq!(steps.summary("test"), "test: all 2 steps passed");
+        steps.step_if_possible("schemathesis", || Ok(false));
+        assert_eq!(
+            steps.summary("test"),
+            "test: 2 of 3 steps passed; schemathesis: skipped"
+        );
+        steps.step_if_possible("another", || bail!("no"));
+        assert!(steps.finish("test").is_err());
     }
 }

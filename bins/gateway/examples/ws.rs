@@ -1,5 +1,5 @@
 //! A WebSocket client for a terminal or a script: sends each line of standard input as a frame, prints each frame as a
-//! line, and ends with `closed CODE REASON`.
+//! line, and ends with `closed CODE REASON`. The line `!binary` sends a binary frame.
 //!
 //! `cargo run --example ws -- ws://127.0.0.1:8081/ws [TOKEN]`
 #![allow(clippy::print_stdout, reason = "that is what it is for")]
@@ -35,11 +35,21 @@ async fn main() -> Result<(), Box<dyn Error>> {
     loop {
         tokio::select! {
             line = lines.next_line(), if reads => match line? {
-                Some(line) => socket.send(Message::text(line)).await?,
+                Some(line) => {
+                    let frame = if line == "!binary" {
+                        Message::binary(vec![0])
+                    } else {
+                        Message::text(line)
+                    };
+                    // Where the other side has closed already, its close frame is still to be read.
+                    if socket.send(frame).await.is_err() {
+                        reads = false;
+                    }
+                }
                 // The end of the input is the end of the session.
                 None => {
                     reads = false;
-                    socket.close(None).await?;
+                    let _ = socket.close(None).await;
                 }
             },
             frame = socket.next() => match frame {

@@ -25,7 +25,13 @@ const NEVER_LOGGED: [&str; 7] = [
 ];
 
 /// The fewest steps of the script; fewer would mean that a part of it ended early.
-const STEPS: usize = 800;
+const STEPS: usize = 880;
+/// What shows that the parts about WebSockets ran to their ends.
+const SOCKET_STEPS: [&str; 3] = [
+    "carol: ws fills go on behind it",
+    "nobody: ws asks for nothing for 5 s",
+    "carol: ws {\"id\":10,\"op\":\"cancel_all_after\"",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -34,18 +40,32 @@ fn root() -> PathBuf {
         .unwrap()
 }
 
-/// Whether bash and curl are there. Where they must be, in continuous integration, their absence is a failure.
+/// Whether bash, curl and openssl are there. Where they must be, in continuous integration, their absence is a failure.
 fn has_tools() -> bool {
-    let found = Command::new("bash").args(["-c", "command -v curl"]).output();
+    let found = Command::new("bash")
+        .args(["-c", "command -v curl && command -v openssl"])
+        .output();
     let found = found.is_ok_and(|output| output.status.success());
     if !found {
         assert!(
             std::env::var("CI").as_deref() != Ok("true"),
-            "bash or curl is missing"
+            "bash, curl or openssl is missing"
         );
-        println!("LEFT OUT: bash or curl is missing, so no session was held");
+        println!("LEFT OUT: bash, curl or openssl is missing, so no session was held");
     }
     found
+}
+
+/// The client for WebSockets, which `cargo test` builds beside the gateway.
+fn client() -> PathBuf {
+    let beside = Path::new(env!("CARGO_BIN_EXE_gateway")).parent().unwrap();
+    let client = beside.join("examples/ws");
+    assert!(
+        client.exists(),
+        "{} is missing: cargo build --example ws",
+        client.display()
+    );
+    client
 }
 
 #[test]
@@ -56,13 +76,17 @@ fn every_step_of_the_session_is_as_expected_and_nothing_private_is_logged() {
     let dir = tempfile::tempdir().unwrap();
     let served = Program::start(dir.path());
     let script = root().join("test/session.sh");
+    let private_file = dir.path().join("private");
     let (succeeded, steps, errors) = output(
         Command::new("bash")
             .arg(script)
             .env("PUBLIC", format!("http://localhost:{}", served.public))
             .env("ADMIN", format!("http://localhost:{}", served.admin))
             .env("GATEWAY", env!("CARGO_BIN_EXE_gateway"))
+            .env("WS", client())
             .env("DATA", dir.path().join("data"))
+            .env("SETTINGS", served.settings_file())
+            .env("PRIVATE", &private_file)
             .env("TRADE_ENGINE_CONFIG", served.settings_file()),
     );
     let unexpected: Vec<_> = steps.lines().filter(|line| line.starts_with("FAILED")).collect();
@@ -77,6 +101,9 @@ fn every_step_of_the_session_is_as_expected_and_nothing_private_is_logged() {
         passed >= STEPS && end == format!("{passed} passed, 0 failed"),
         "{end}"
     );
+    for step in SOCKET_STEPS {
+        assert!(steps.contains(&format!("ok      {step}")), "{step} was left out");
+    }
     let not_public = "operator: POST /api/v1/admin/deposits {}";
     let not_public = steps.lines().find(|line| line.contains(not_public)).unwrap();
     assert!(not_public.ends_with("404 not_found"), "{not_public}");
@@ -93,6 +120,29 @@ fn every_step_of_the_session_is_as_expected_and_nothing_private_is_logged() {
         "the session gives its orders other names now"
     );
     check_log(&served.log(), &private, passed);
+    check_secrets(&served, &std::fs::read_to_string(private_file).unwrap());
+}
+
+/// Neither the log nor the metrics hold a token, a secret or a ticket of the session.
+fn check_secrets(served: &Program, secrets: &str) {
+    let metrics = program::answer(served.admin, "/metrics").unwrap();
+    assert!(
+        metrics.starts_with("HTTP/1.1 200") && metrics.contains("ws_closed_total"),
+        "{metrics}"
+    );
+    let secrets: Vec<_> = secrets.lines().collect();
+    assert!(secrets.len() > 10, "the session notes {} secrets", secrets.len());
+    for (name, text) in [("the log", served.log()), ("the metrics", metrics)] {
+        for secret in &secrets {
+            assert!(
+                secret.len() > 20 && !text.contains(secret),
+                "{name}: {secret} is in {text}"
+            );
+        }
+        for word in ["everybody-knows", "token=", "ticket=", "eyJ"] {
+            assert!(!text.contains(word), "{name}: {word} is in {text}");
+        }
+    }
 }
 
 fn check_log(log: &str, private: &[&str], requests: usize) {
@@ -169,14 +219,24 @@ fn examples(page: &str) -> Vec<Example> {
 
 #[test]
 fn the_page_for_newcomers_does_what_it_says() {
+    page_does_what_it_says("docs/session.md", 11);
+}
+
+#[test]
+fn the_page_about_errors_signs_as_it_says() {
+    page_does_what_it_says("docs/errors.md", 2);
+}
+
+/// Runs the examples of a page, which has so many at least, and looks for the answers that it shows.
+fn page_does_what_it_says(page: &str, least: usize) {
     if !has_tools() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
     let served = Program::start(dir.path());
-    let page = std::fs::read_to_string(root().join("docs/session.md")).unwrap();
+    let page = std::fs::read_to_string(root().join(page)).unwrap();
     let examples = examples(&page);
-    assert!(examples.len() > 10, "the page has lost its examples");
+    assert!(examples.len() >= least, "the page has lost its examples");
     // One shell for all, so that what one example learns, the next can use.
     let mut script = String::from("set -eu\n");
     for (number, example) in examples.iter().enumerate() {

@@ -11,6 +11,9 @@ use tokio::net::{TcpSocket, TcpStream};
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
+/// How long a client may take to send its headers.
+const HEADERS_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Starts a server on a free port. It ends with the test's runtime.
 fn start(per_address: usize, total: usize, proxies: &[&str]) -> (SocketAddr, Connections) {
     let caps = ConnectionCaps { per_address, total };
@@ -22,6 +25,7 @@ fn start(per_address: usize, total: usize, proxies: &[&str]) -> (SocketAddr, Con
     };
     let server = HttpServer::new(app)
         .workers(1)
+        .client_request_timeout(HEADERS_TIMEOUT)
         .on_connect(connections.on_connect())
         .bind(("127.0.0.1", 0))
         .unwrap();
@@ -159,4 +163,46 @@ async fn new_caps_hold_for_whoever_connects_from_then_on() {
     for stream in [&mut first, &mut second] {
         assert_served(stream).await;
     }
+}
+
+/// Opens so many connections that say nothing; others are served meanwhile, and the silent ones are closed.
+async fn flood_with_silence(many: usize) {
+    let (server, connections) = start(many, many + 1, &[]);
+    let mut silent = Vec::new();
+    for _ in 0..many {
+        silent.push(connect("127.0.0.1", server).await);
+    }
+    assert_served(&mut connect("127.0.0.2", server).await).await;
+    assert!(connections.open() > many / 2, "{} are open", connections.open());
+    for stream in &mut silent {
+        let mut answer = Vec::new();
+        let end = tokio::time::timeout(Duration::from_secs(60), stream.read_to_end(&mut answer)).await;
+        assert!(end.is_ok(), "a connection that says nothing stays open");
+        assert!(
+            answer.is_empty() || answer.starts_with(b"HTTP/1.1 408"),
+            "{}",
+            String::from_utf8_lossy(&answer)
+        );
+    }
+    drop(silent);
+    until_open(&connections, 0).await;
+    assert_served(&mut connect("127.0.0.1", server).await).await;
+}
+
+#[actix_web::test]
+async fn a_thousand_silent_connections_keep_nobody_out_and_are_closed() {
+    // Both ends are in this process; a shell may allow no more than 1,024 files.
+    flood_with_silence(if may_open(2_200) { 1_000 } else { 400 }).await;
+}
+
+#[actix_web::test]
+#[ignore = "needs 10,000 open files: ulimit -n 20000"]
+async fn five_thousand_silent_connections_keep_nobody_out_and_are_closed() {
+    flood_with_silence(5_000).await;
+}
+
+/// Whether this process may have so many files open.
+fn may_open(files: usize) -> bool {
+    let kept: Result<Vec<_>, _> = (0..files).map(|_| std::fs::File::open("/dev/null")).collect();
+    kept.is_ok()
 }

@@ -9,6 +9,7 @@ mod api_keys;
 mod audit;
 mod batch;
 mod docs;
+mod errors;
 mod limits;
 mod paging;
 mod router;

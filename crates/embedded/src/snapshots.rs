@@ -16,7 +16,7 @@ use crate::gauge::Gauge;
 /// How often it looks whether a snapshot is due.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// After a failure it waits for so many looks before it tries again.
-const LOOKS_AFTER_FAILURE: u32 = 60;
+const LOOKS_AFTER_FAILURE: u32 = 5;
 /// How many snapshots are kept: the newest, and one to fall back on.
 const SNAPSHOTS_KEPT: usize = 2;
 /// How much nicer than the others the thread is.

@@ -80,6 +80,16 @@ impl Embedded {
 
     /// Has a command applied, and waits until what it came to is durable.
     pub(crate) async fn command(&self, command: Command, weight: Weight) -> Result<Outcome, EntryError> {
+        self.command_or_undo(command, weight, |_| None).await
+    }
+
+    /// The same; where nobody waits any more when the outcome comes, what undoes it follows.
+    pub(crate) async fn command_or_undo(
+        &self,
+        command: Command,
+        weight: Weight,
+        undo: fn(Outcome) -> Option<Command>,
+    ) -> Result<Outcome, EntryError> {
         let places = matches!(command, Command::Place(_) | Command::Amend(_));
         if places && !self.gauge.disk_has_room.load(Ordering::Acquire) {
             return Err(unavailable("the disk is nearly full"));
@@ -90,13 +100,26 @@ impl Embedded {
         if !self.gauge.clock_is_sane.load(Ordering::Acquire) {
             return Err(unavailable(NotDone::Clock.reason()));
         }
-        let (answer, outcome) = oneshot::channel();
+        let (answer, mut outcome) = oneshot::channel();
         self.queue(Job::Command { command, answer }, weight)
             .map_err(unavailable)?;
-        match tokio::time::timeout(self.options.answer_timeout, outcome).await {
+        match tokio::time::timeout(self.options.answer_timeout, &mut outcome).await {
             Ok(Ok(Ok(outcome))) => Ok(outcome),
             Ok(Ok(Err(not_done))) => Err(unavailable(not_done.reason())),
-            Ok(Err(_)) | Err(_) => Err(EntryError::OutcomeUnknown),
+            Ok(Err(_)) => Err(EntryError::OutcomeUnknown),
+            Err(_) => {
+                let jobs = self.jobs.clone();
+                tokio::spawn(async move {
+                    if let Ok(Ok(outcome)) = outcome.await
+                        && let Some(command) = undo(outcome)
+                    {
+                        // Nobody waits for this one. Where it cannot be queued, the next start does the like.
+                        let (answer, _) = oneshot::channel();
+                        let _ = jobs.try_send(Job::Command { command, answer });
+                    }
+                });
+                Err(EntryError::OutcomeUnknown)
+            }
         }
     }
 

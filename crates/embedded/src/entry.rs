@@ -144,7 +144,18 @@ impl OrderEntry for Embedded {
             session_id: SessionId::from_u128(TO_BE_MADE),
             user_id: caller.user_id,
         };
-        match self.command(Command::OpenSession(open), Weight::Ordinary).await? {
+        // Who did not wait for the id would never end the session: it is ended for him.
+        let late = |outcome| match outcome {
+            Outcome::SessionOpened(session_id) => Some(Command::CloseSession(CloseSession {
+                session_id,
+                cancel: false,
+            })),
+            _ => None,
+        };
+        match self
+            .command_or_undo(Command::OpenSession(open), Weight::Ordinary, late)
+            .await?
+        {
             Outcome::SessionOpened(session) => Ok(session),
             Outcome::Refused(refusal) => Err(refused(refusal)),
             _ => Err(EntryError::OutcomeUnknown),

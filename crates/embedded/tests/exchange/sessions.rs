@@ -3,7 +3,7 @@
 use domain::{MarketState, OrderRef, Side};
 use trading::{Caller, Operations, OrderEntry, Queries};
 
-use crate::house::{ALICE, BOB, BTC, House, fund, limit, placed, replayed, user};
+use crate::house::{ALICE, BOB, BTC, House, fund, limit, placed, replayed, until, user};
 
 const CAROL: Caller = user(3);
 
@@ -55,4 +55,50 @@ async fn sessions_open_at_a_crash_are_closed_at_the_next_start() {
         drop(exchange);
         assert_eq!(replayed(house.path()).event_digest(), audit.digest);
     }
+}
+
+#[tokio::test]
+async fn a_session_that_nobody_waited_for_is_ended_without_harm() {
+    let house = House::new();
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let held = std::sync::Mutex::new(held);
+    let (exchange, _) = house.open_with(|options| {
+        options.answer_timeout = std::time::Duration::from_millis(300);
+        options.probe = embedded::Probe::new(move |command| {
+            if matches!(command, domain::Command::OpenSession(_)) {
+                held.lock().unwrap().recv().unwrap();
+            }
+        });
+    });
+    fund(&exchange, &[ALICE]).await;
+    let order = placed(&exchange, ALICE, limit(Side::Buy, 5, 90)).await;
+    let answer = exchange.open_session(ALICE).await;
+    assert_eq!(answer, Err(trading::EntryError::OutcomeUnknown));
+    release.send(()).unwrap();
+    until("the session is ended", || {
+        let log = replayed_commands(house.path());
+        log.iter()
+            .any(|command| matches!(command, domain::Command::CloseSession(close) if !close.cancel))
+    })
+    .await;
+    drop(exchange);
+    let (exchange, opened) = house.open();
+    assert_eq!(opened.sessions, 0);
+    let found = exchange.order(ALICE, OrderRef::Id(order.order_id)).await.unwrap();
+    assert!(
+        !found.state.is_final(),
+        "the order was not put at risk: {found:?}"
+    );
+}
+
+/// The commands in the log of an exchange that runs.
+fn replayed_commands(dir: &std::path::Path) -> Vec<domain::Command> {
+    let mut reader = journal::Reader::open(dir, 1, journal::ReadOptions::default()).unwrap();
+    let mut commands = Vec::new();
+    while let Ok(Some((_, bytes))) = reader.next_entry() {
+        if let exchange::LogBody::Command(command) = exchange::LogEntry::decode(bytes).unwrap().body {
+            commands.push(command);
+        }
+    }
+    commands
 }

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -30,7 +30,7 @@ impl Socket {
             let value = HeaderValue::from_str(&format!("Bearer {token}"))?;
             request.headers_mut().insert("authorization", value);
         }
-        let connected = tokio::time::timeout(CONNECT, connect_async(request)).await;
+        let connected = tokio::time::timeout(CONNECT, connect_async_with_config(request, None, true)).await;
         let (stream, _) = connected
             .with_context(|| format!("{url} does not answer"))?
             .with_context(|| format!("cannot connect to {url}"))?;

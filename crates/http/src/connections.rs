@@ -81,6 +81,10 @@ impl Connections {
         let counts = Arc::clone(&self.0);
         move |stream, extensions| {
             let stream = stream.downcast_ref::<TcpStream>();
+            // A small frame behind another must not wait for the first one's acknowledgement. An error costs time only.
+            if let Some(stream) = stream {
+                let _ = stream.set_nodelay(true);
+            }
             if let Some(peer) = stream.and_then(|stream| stream.peer_addr().ok()) {
                 extensions.insert(Connection::opened(&counts, peer.ip()));
             }

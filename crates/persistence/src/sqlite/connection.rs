@@ -9,14 +9,14 @@ use diesel::{Connection, SqliteConnection};
 
 use super::HistoryError;
 
-/// One writer and readers that do not block it. NORMAL may lose the last transactions at a power loss, never half of one:
-/// they are made again from the log. Small pages, because the cost is that of pages touched: every user's rows stand
+/// One writer and readers that do not block it. FULL, because pages that lie about unwritten until the system writes them
+/// all at once hold up the syncs of the log: here the thread that nobody waits for writes them in small portions. Small pages, because the cost is that of pages touched: every user's rows stand
 /// elsewhere in a table. A checkpoint every 32,000 pages (128 MB) writes a page once that changed many times.
 const WRITER: &str = "
     PRAGMA busy_timeout = 5000;
     PRAGMA page_size = 4096;
     PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = NORMAL;
+    PRAGMA synchronous = FULL;
     PRAGMA foreign_keys = OFF;
     PRAGMA cache_size = -131072;
     PRAGMA temp_store = MEMORY;

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use actix_web::http::StatusCode;
-use domain::{Order, OrderRef, OrderState};
+use domain::{CancelAllAfter, Order, OrderRef, OrderState};
 use http::Problem;
 use serde::{Deserialize, Serialize};
 use trading::{Caller, Markets, Placed};
@@ -15,11 +15,6 @@ use crate::order_view::OrderView;
 use crate::orders::market_of;
 use crate::placement::PlaceOrderBody;
 use crate::wire::{self, time};
-
-/// The longest time that a dead man's switch can be armed for, in milliseconds: a day.
-const LONGEST_SWITCH_MS: u64 = 86_400_000;
-/// The shortest.
-const SHORTEST_SWITCH_MS: u64 = 1_000;
 
 /// Runs it to its end even if the caller goes away meanwhile: a reset connection never cuts an order in half.
 pub(crate) async fn whole<T, F>(state: &ApiState, work: impl FnOnce(ApiState) -> F) -> Result<T, Problem>
@@ -135,12 +130,15 @@ pub(crate) async fn cancel_all_after(
     caller: Caller,
     body: CancelAllAfterBody,
 ) -> Result<Armed, Problem> {
-    let timeout = body.timeout_ms;
-    if timeout != 0 && !(SHORTEST_SWITCH_MS..=LONGEST_SWITCH_MS).contains(&timeout) {
-        let rule = format!("must be 0 or {SHORTEST_SWITCH_MS} to {LONGEST_SWITCH_MS}");
-        return Err(Problem::invalid_field("timeout_ms", rule));
-    }
-    let armed = state.exchange.cancel_all_after(caller, timeout * 1_000).await;
+    let after = CancelAllAfter {
+        user_id: caller.user_id,
+        timeout_micros: body.timeout_ms.saturating_mul(1_000),
+    };
+    after.check().map_err(error::field)?;
+    let armed = state
+        .exchange
+        .cancel_all_after(caller, after.timeout_micros)
+        .await;
     Ok(Armed {
         cancel_at: armed.map_err(error::entry)?.map(time),
     })

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Amount, ApiKey, ApiKeyId, Asset, ClientOrderId, InstitutionId, MarketDefinition, MarketNumber,
-    MarketState, OrderId, Price, Quantity, RequestId, SelfTradePrevention, SessionId, Side, Stamp, Terms,
-    Tier, TierName, TimeInForce, TransferKey, UserId,
+    Amount, ApiKey, ApiKeyId, Asset, ClientOrderId, FieldError, InstitutionId, MarketDefinition,
+    MarketNumber, MarketState, OrderId, Price, Quantity, RequestId, SelfTradePrevention, SessionId, Side,
+    Stamp, Terms, Tier, TierName, TimeInForce, TransferKey, UserId,
 };
 
 /// Place an order.
@@ -162,6 +162,19 @@ pub struct CancelAllAfter {
     pub timeout_micros: u64,
 }
 
+impl CancelAllAfter {
+    /// Whether the time is one that a switch may be armed for: a second to a day, or 0.
+    ///
+    /// # Errors
+    /// It is not; the field is the one of the API.
+    pub fn check(&self) -> Result<(), FieldError> {
+        match self.timeout_micros {
+            0 | 1_000_000..=86_400_000_000 => Ok(()),
+            _ => Err(FieldError::new("timeout_ms", "must be 0 or 1000 to 86400000")),
+        }
+    }
+}
+
 /// A connection has come at whose end all orders of its user are to be cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenSession {
@@ -208,6 +221,28 @@ pub struct AddApiKey {
 pub struct RevokeApiKey {
     /// The key.
     pub key_id: ApiKeyId,
+}
+
+impl Command {
+    /// Whether it changes the register (tiers and API keys) and nothing else.
+    pub const fn is_registers(&self) -> bool {
+        match self {
+            Self::DefineTier(_) | Self::SetAccountTier(_) | Self::AddApiKey(_) | Self::RevokeApiKey(_) => {
+                true
+            }
+            Self::DefineMarket(_)
+            | Self::SetMarketState(_)
+            | Self::Place(_)
+            | Self::Cancel(_)
+            | Self::Amend(_)
+            | Self::CancelAll(_)
+            | Self::Transfer(_)
+            | Self::Tick
+            | Self::CancelAllAfter(_)
+            | Self::OpenSession(_)
+            | Self::CloseSession(_) => false,
+        }
+    }
 }
 
 /// A command.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Amount;
+use crate::{Amount, FieldError};
 
 /// Units of 1e-8 in one.
 const ONE: u64 = 100_000_000;
@@ -12,6 +12,19 @@ const ONE: u64 = 100_000_000;
 pub struct FeeRate(pub u32);
 
 impl FeeRate {
+    /// The rate that a decimal fraction is: `0.001` is 0.1 %. Whether it is below 1 is for the market or tier to check.
+    ///
+    /// # Errors
+    /// The field is no decimal of at most 8 places, or far too large.
+    pub fn parse(field: &'static str, text: &str) -> Result<Self, FieldError> {
+        let units = Amount::parse(text)
+            .map_err(|error| FieldError::new(field, error.to_string()))?
+            .0;
+        u32::try_from(units)
+            .map(Self)
+            .map_err(|_| FieldError::new(field, "must be below 1"))
+    }
+
     /// The fee on what a party receives, rounded up to one unit; never more than what is received.
     pub const fn of(self, received: Amount) -> Amount {
         let parts = received.0 as u128 * self.0 as u128;

@@ -69,8 +69,8 @@ impl MarketText<'_> {
                 .initial_price
                 .map(|text| price("initial_price", text))
                 .transpose()?,
-            maker_fee: fee("maker_fee", self.maker_fee)?,
-            taker_fee: fee("taker_fee", self.taker_fee)?,
+            maker_fee: FeeRate::parse("maker_fee", self.maker_fee)?,
+            taker_fee: FeeRate::parse("taker_fee", self.taker_fee)?,
             max_open_orders: self.max_open_orders,
         })
     }
@@ -108,11 +108,4 @@ fn band(field: &'static str, text: &str) -> Result<Band, FieldError> {
         Ok(_) => Err(FieldError::new(field, "must have at most 4 decimal places")),
         Err(_) => Err(FieldError::new(field, "is too large")),
     }
-}
-
-fn fee(field: &'static str, text: &str) -> Result<FeeRate, FieldError> {
-    let units = amount(field, text)?.0;
-    u32::try_from(units)
-        .map(FeeRate)
-        .map_err(|_| FieldError::new(field, "must be below 1"))
 }

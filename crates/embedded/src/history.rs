@@ -104,6 +104,8 @@ impl HistoryGauge {
         let oldest = self.oldest.load(Ordering::Acquire);
         let millis = match oldest {
             0 => 0,
+            // Nothing waits, whatever the thread that writes has not said yet.
+            _ if durable <= seq => 0,
             oldest => u64::try_from(clock.monotonic().as_millis())
                 .unwrap_or(u64::MAX)
                 .saturating_sub(oldest / 1_000),

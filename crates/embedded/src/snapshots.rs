@@ -141,7 +141,7 @@ pub(crate) fn newest(dir: &Path, hash_seed: u64) -> Result<Newest, JournalError>
     for seq in snapshots.list()?.into_iter().rev() {
         match usable(dir, seq, hash_seed) {
             Ok(exchange) => return Ok((Some(seq), exchange, skipped)),
-            Err(reason) => skipped.push((dir.join(format!("snapshots/snapshot-{seq:020}.snap")), reason)),
+            Err(reason) => skipped.push((snapshots.path(seq), reason)),
         }
     }
     Ok((None, Exchange::new(hash_seed), skipped))

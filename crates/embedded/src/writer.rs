@@ -238,7 +238,7 @@ impl Writer {
             gather_entries(seq, at, postings, &mut gathered.entries);
             postings.clear();
         }
-        if is_registers(&command) {
+        if command.is_registers() {
             gathered.register.push((at, command.clone()));
         }
         self.record(at, LogBody::Command(command), gathered)?;
@@ -354,17 +354,6 @@ impl Writer {
         };
         touched.into_iter().filter_map(balance).collect()
     }
-}
-
-/// Whether a command changes the register.
-const fn is_registers(command: &Command) -> bool {
-    matches!(
-        command,
-        Command::DefineTier(_)
-            | Command::SetAccountTier(_)
-            | Command::AddApiKey(_)
-            | Command::RevokeApiKey(_)
-    )
 }
 
 /// The markets as callers see them.

@@ -123,11 +123,8 @@ impl Engine {
                 turn.work(CHUNK);
                 return Answer::Done;
             }
-            Command::Transfer(_)
-            | Command::DefineTier(_)
-            | Command::SetAccountTier(_)
-            | Command::AddApiKey(_)
-            | Command::RevokeApiKey(_) => return Answer::NotMine,
+            Command::Transfer(_) => return Answer::NotMine,
+            other if other.is_registers() => return Answer::NotMine,
             _ => {}
         }
         while turn.engine.is_due(at) {

@@ -10,10 +10,6 @@ use crate::turn::Turn;
 
 /// The most switches that are armed at a time.
 const MOST: usize = 1_000_000;
-/// The shortest time that a switch may be armed for.
-const SHORTEST_MICROS: u64 = 1_000_000;
-/// The longest.
-const LONGEST_MICROS: u64 = 24 * 60 * 60 * 1_000_000;
 
 /// All switches that are armed, by user and by moment.
 #[derive(Debug, Default)]
@@ -73,15 +69,15 @@ impl<F: Funds> Turn<'_, F> {
             switches.disarm(after.user_id);
             return Answer::Armed(None);
         }
-        let shape = |rule| Answer::Refused(Refusal::Shape(FieldError::new("timeout_ms", rule)));
-        if !(SHORTEST_MICROS..=LONGEST_MICROS).contains(&after.timeout_micros) {
-            return shape("must be 0 or 1000 to 86400000");
+        if let Err(error) = after.check() {
+            return Answer::Refused(Refusal::Shape(error));
         }
         let end = self.at.plus_micros(after.timeout_micros);
         if switches.arm(after.user_id, end) {
             Answer::Armed(Some(end))
         } else {
-            shape("cannot be set: too many users have one")
+            let rule = "cannot be set: too many users have one";
+            Answer::Refused(Refusal::Shape(FieldError::new("timeout_ms", rule)))
         }
     }
 

@@ -12,8 +12,6 @@ use uuid::Uuid;
 
 use crate::Identity;
 
-/// How long a ticket is good.
-const LIFE: Duration = Duration::from_secs(30);
 /// The most tickets that wait to be redeemed.
 const OUTSTANDING: usize = 10_000;
 /// The most of them for one user.
@@ -48,6 +46,9 @@ pub struct Tickets {
 }
 
 impl Tickets {
+    /// How long a ticket is good.
+    pub const LIFE: Duration = Duration::from_secs(30);
+
     /// No ticket yet; their randomness comes from `ids`.
     pub fn new(ids: Ids) -> Self {
         Self {
@@ -77,7 +78,7 @@ impl Tickets {
             return None;
         }
         waiting.issued += 1;
-        let place = (now.saturating_add(LIFE), waiting.issued);
+        let place = (now.saturating_add(Self::LIFE), waiting.issued);
         waiting.order.insert(place, key);
         waiting
             .of_user
@@ -219,7 +220,7 @@ mod tests {
         assert!(tickets.redeem(&first, START).is_some());
         assert!(tickets.issue(user(OUTSTANDING), START).is_some());
         assert_eq!(tickets.issue(user(OUTSTANDING + 1), START), None);
-        let later = START + LIFE;
+        let later = START + Tickets::LIFE;
         assert!(tickets.issue(user(1), later).is_some());
         let waiting = tickets.waiting.lock().unwrap();
         let counts = (waiting.tickets.len(), waiting.order.len(), waiting.of_user.len());

@@ -114,6 +114,11 @@ impl Snapshots {
         sync_dir(dir)
     }
 
+    /// Where the snapshot of this sequence lies, if there is one.
+    pub fn path(&self, seq: u64) -> PathBuf {
+        self.layout.snapshot(seq)
+    }
+
     /// Sequences of the snapshot files, oldest first, valid or not.
     ///
     /// # Errors

@@ -14,9 +14,6 @@ use crate::caller::{AccountsOperator, AccountsOrReadingOperator, ReadingOperator
 use crate::wire::{DecimalText, id};
 use crate::{balances, error, ledger, orders, own_trades};
 
-/// Units of 1e-8 in the whole.
-const ONE: u64 = 100_000_000;
-
 pub(crate) fn routes(config: &mut ServiceConfig) {
     config
         .service(
@@ -55,23 +52,16 @@ impl TierBody {
         let tier = Tier {
             name: id("name", &name)?,
             orders_per_second,
-            maker_fee: maker_fee.map(|fee| fee_rate("maker_fee", &fee)).transpose()?,
-            taker_fee: taker_fee.map(|fee| fee_rate("taker_fee", &fee)).transpose()?,
+            maker_fee: maker_fee
+                .map(|fee| FeeRate::parse("maker_fee", fee.as_str()))
+                .transpose()?,
+            taker_fee: taker_fee
+                .map(|fee| FeeRate::parse("taker_fee", fee.as_str()))
+                .transpose()?,
         };
         tier.check()?;
         Ok(tier)
     }
-}
-
-/// A fee as a fraction: `0.001` is 0.1 %.
-pub(super) fn fee_rate(field: &'static str, text: &DecimalText) -> Result<FeeRate, FieldError> {
-    let units = text.amount(field)?.0;
-    if units >= ONE {
-        return Err(FieldError::new(field, "must be below 1"));
-    }
-    u32::try_from(units)
-        .map(FeeRate)
-        .map_err(|_| FieldError::new(field, "must be below 1"))
 }
 
 /// A tier as operators see it.

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Json, Path, ServiceConfig, post, put, resource};
 use actix_web::{HttpResponse, Responder};
-use domain::{FieldError, Market, MarketDefinition, MarketNumber, MarketState, Selection, Symbol};
+use domain::{FeeRate, FieldError, Market, MarketDefinition, MarketNumber, MarketState, Selection, Symbol};
 use http::{JsonBody, Problem};
 use serde::Deserialize;
 use serde_json::json;
 use trading::{MarketView, Markets};
 
-use super::accounts::fee_rate;
 use super::audit::Act;
 use super::market_definition::DefineMarketBody;
 use crate::ApiState;
@@ -122,8 +121,8 @@ async fn set_fees(
 ) -> Result<impl Responder, Problem> {
     let view = in_path(&state, &symbol)?;
     let definition = MarketDefinition {
-        maker_fee: fee_rate("maker_fee", &body.maker_fee).map_err(error::field)?,
-        taker_fee: fee_rate("taker_fee", &body.taker_fee).map_err(error::field)?,
+        maker_fee: FeeRate::parse("maker_fee", body.maker_fee.as_str()).map_err(error::field)?,
+        taker_fee: FeeRate::parse("taker_fee", body.taker_fee.as_str()).map_err(error::field)?,
         ..view.market.definition().clone()
     };
     let market = Market::new(definition.clone()).map_err(all_of)?;

@@ -217,8 +217,12 @@ impl Own {
             return true;
         };
         self.follow(event, market, |topic| !waiting.topics.contains(&topic));
-        let room = waiting.events.len() < waiting.most;
-        if room {
+        // Balances have news of their own: events are nothing to them.
+        let wanted = [OwnTopic::Orders, OwnTopic::Fills]
+            .iter()
+            .any(|topic| waiting.topics.contains(topic));
+        let room = !wanted || waiting.events.len() < waiting.most;
+        if wanted && room {
             let market = std::sync::Arc::clone(market);
             waiting.events.push((event.clone(), market));
         }

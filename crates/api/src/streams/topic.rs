@@ -47,6 +47,14 @@ pub(crate) enum OwnTopic {
 }
 
 impl OwnTopic {
+    /// All of them.
+    const ALL: [Self; 3] = [Self::Orders, Self::Fills, Self::Balances];
+
+    /// The one of a name.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|topic| topic.name() == name)
+    }
+
     /// Its name.
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -76,13 +84,7 @@ impl Channel {
         if parts.next().is_some() {
             return Err(unknown());
         }
-        let own = match kind {
-            "orders" => Some(OwnTopic::Orders),
-            "fills" => Some(OwnTopic::Fills),
-            "balances" => Some(OwnTopic::Balances),
-            _ => None,
-        };
-        if let (Some(own), None, None) = (own, symbol, interval) {
+        if let (Some(own), None, None) = (OwnTopic::from_name(kind), symbol, interval) {
             return Ok(Self::Own(own));
         }
         let symbol = symbol.ok_or_else(unknown)?;

@@ -12,14 +12,11 @@ use std::time::Duration;
 use actix_web::Responder;
 use actix_web::web::{Data, Json, ServiceConfig, get, post, resource};
 use domain::Stamp;
-use http::{Authenticated, NoBody, Problem, StatusCode};
+use http::{Authenticated, NoBody, Problem, StatusCode, Tickets};
 use serde::Serialize;
 
 use crate::ApiState;
 use crate::wire::time;
-
-/// How long a ticket is good, as answers tell.
-const TICKET_LIFE: Duration = Duration::from_secs(30);
 
 /// What WebSocket connections may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +84,7 @@ async fn ticket(
     let (now, at) = (state.clock.monotonic(), state.now());
     let ticket = state.tickets.issue(identity, now);
     let ticket = ticket.ok_or_else(|| Problem::unavailable("too many tickets wait to be used", 1))?;
-    let life = u64::try_from(TICKET_LIFE.as_micros()).unwrap_or(u64::MAX);
+    let life = u64::try_from(Tickets::LIFE.as_micros()).unwrap_or(u64::MAX);
     let expires_at = time(Stamp::from_micros(at.micros().saturating_add(life)));
     Ok((Json(TicketBody { ticket, expires_at }), StatusCode::CREATED))
 }

@@ -24,8 +24,7 @@ fn parse(connection: &Connection, names: &[String]) -> Result<BTreeSet<Channel>,
 
 /// The caller, where own channels are among these; looking at one's own things is charged for.
 pub(super) async fn admit(connection: &Connection, names: &[String]) -> Result<Option<Caller>, Problem> {
-    let own = ["orders", "fills", "balances"];
-    if !names.iter().any(|name| own.contains(&name.as_str())) {
+    if !names.iter().any(|name| OwnTopic::from_name(name).is_some()) {
         return Ok(None);
     }
     let identity = connection.with_any(&[Scope::Read, Scope::Trade])?;

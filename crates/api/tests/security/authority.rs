@@ -114,11 +114,18 @@ async fn security_08_lists_show_ones_own_whoever_is_named() {
         .get("bob", &format!("/api/v1/balances?user_id={ALICE}"))
         .await;
     assert_eq!(balances.body, venue.get("bob", "/api/v1/balances").await.body);
-    for (method, path) in [("DELETE", "/api/v1/orders"), ("POST", "/api/v1/orders")] {
-        let request = TestRequest::default().method(method.parse().unwrap()).uri(path);
-        let answer = venue.send(by("bob", request.set_json(&body))).await;
-        assert_eq!(answer.status, 400, "{method} {path}");
-    }
+    let request = TestRequest::delete().uri("/api/v1/orders");
+    let answer = venue.send(by("bob", request.set_json(&body))).await;
+    assert_eq!(answer.status, 400);
+    let mut order = limit_order("BUY", "50000", "0.01");
+    order["user_id"] = json!(ALICE);
+    let answer = venue.post("bob", "/api/v1/orders", order).await;
+    assert_eq!(
+        (answer.status, &answer.body["field"]),
+        (400, &json!("user_id")),
+        "{}",
+        answer.text
+    );
     let order = venue.get("alice", "/api/v1/orders").await.body["orders"][0]["status"].clone();
     assert_eq!(order, "PARTIALLY_FILLED");
 }

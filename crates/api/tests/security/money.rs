@@ -104,17 +104,17 @@ async fn security_18_the_same_money_is_reserved_once() {
 
 #[actix_web::test]
 async fn security_30_nobody_trades_with_himself_unless_he_says_so() {
-    for (mode, maker, taker, trades) in [
-        (None, "OPEN", "CANCELLED", 0),
-        (Some("EXPIRE_TAKER"), "OPEN", "CANCELLED", 0),
-        (Some("EXPIRE_MAKER"), "CANCELLED", "OPEN", 0),
-        (Some("EXPIRE_BOTH"), "CANCELLED", "CANCELLED", 0),
-        (Some("DECREMENT"), "CANCELLED", "CANCELLED", 0),
-        (Some("NONE"), "FILLED", "FILLED", 2),
+    for (mode, maker, taker, left, trades) in [
+        (None, "OPEN", "CANCELLED", "0.03", 0),
+        (Some("EXPIRE_TAKER"), "OPEN", "CANCELLED", "0.03", 0),
+        (Some("EXPIRE_MAKER"), "CANCELLED", "OPEN", "0.03", 0),
+        (Some("EXPIRE_BOTH"), "CANCELLED", "CANCELLED", "0.03", 0),
+        (Some("DECREMENT"), "CANCELLED", "OPEN", "0.02", 0),
+        (Some("NONE"), "FILLED", "PARTIALLY_FILLED", "0.02", 2),
     ] {
         let venue = Venue::open().await;
         let resting = venue.place("alice", "SELL", "50000", "0.01").await;
-        let mut order = limit_order("BUY", "50000", "0.01");
+        let mut order = limit_order("BUY", "50000", "0.03");
         if let Some(mode) = mode {
             order["self_trade_prevention"] = json!(mode);
         }
@@ -122,8 +122,12 @@ async fn security_30_nobody_trades_with_himself_unless_he_says_so() {
         let path = format!("{ORDERS}/{}", resting.body["order_id"].as_str().unwrap());
         let resting = venue.get("alice", &path).await;
         assert_eq!(
-            (&resting.body["status"], &taking.body["status"]),
-            (&json!(maker), &json!(taker)),
+            (
+                &resting.body["status"],
+                &taking.body["status"],
+                &taking.body["remaining_quantity"]
+            ),
+            (&json!(maker), &json!(taker), &json!(left)),
             "{mode:?}: {}",
             taking.text
         );

@@ -188,6 +188,5 @@ pub(super) async fn a_users_orders_and_balances_followed_from_their_snapshot_are
         };
         followed.apply(&stage, &update);
     }
-    let (followed, end): (Vec<_>, Vec<_>) = (followed.orders.keys().collect(), end.orders.keys().collect());
-    assert_eq!(followed, end);
+    assert_eq!(followed.orders, end.orders);
 }

@@ -1,10 +1,11 @@
 //! Fee rates of a user's own in place of the market's.
 
 use domain::{FeeRate, MarketDefinition};
+use serde::{Deserialize, Serialize};
 
 /// What a user pays in place of a market's fees, as its keeper tells beside each command. An order keeps the rates of
 /// its placement.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnFees {
     /// As a maker; none: the market's.
     pub maker: Option<FeeRate>,

@@ -3,6 +3,8 @@
 #![cfg_attr(feature = "sqlite", doc = include_str!("../README.md"))]
 
 mod batch;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod query;
 #[cfg(feature = "sqlite")]
 mod sqlite;

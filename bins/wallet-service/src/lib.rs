@@ -1,0 +1,1 @@
+//! The wallet service: the only one that changes balances.

@@ -1,0 +1,3 @@
+//! Entry point of the wallet service.
+
+fn main() {}

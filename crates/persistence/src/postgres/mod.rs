@@ -1,0 +1,7 @@
+//! PostgreSQL, the truth of the distributed exchange.
+
+mod connect;
+mod error;
+
+pub use connect::{Connection, Pool, PoolOptions, connect};
+pub use error::PgError;

@@ -1,0 +1,12 @@
+DROP FUNCTION make_partitions(TIMESTAMPTZ, TIMESTAMPTZ);
+DROP TABLE candles;
+DROP TABLE trades;
+DROP TABLE orders;
+DROP TABLE markets;
+DROP FUNCTION v7_new();
+DROP FUNCTION v7_time(UUID);
+DROP FUNCTION v7_floor(TIMESTAMPTZ);
+DROP TYPE time_in_force_enum;
+DROP TYPE order_status_enum;
+DROP TYPE order_type_enum;
+DROP TYPE order_side_enum;

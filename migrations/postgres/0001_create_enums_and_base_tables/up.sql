@@ -1,0 +1,187 @@
+-- Orders, trades and markets. Ids are UUIDv7 made by our servers; orders are partitioned by months and trades by days of
+-- the time in their ids, so that an id finds its one partition and stays unique for certain.
+
+CREATE TYPE order_side_enum AS ENUM ('BUY', 'SELL');
+CREATE TYPE order_type_enum AS ENUM ('MARKET', 'LIMIT', 'STOP', 'STOP_LIMIT');
+CREATE TYPE order_status_enum AS ENUM ('PENDING', 'OPEN', 'PARTIALLY_FILLED', 'FILLED', 'CANCELLED', 'REJECTED', 'EXPIRED');
+CREATE TYPE time_in_force_enum AS ENUM ('GTC', 'IOC', 'FOK', 'DAY', 'GTD');
+
+-- The lowest UUIDv7 of a moment: where the partitions' bounds lie.
+CREATE FUNCTION v7_floor(at TIMESTAMPTZ) RETURNS UUID
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$ SELECT (lpad(to_hex(floor(extract(epoch FROM at) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid $$;
+
+-- The moment in a UUIDv7, in whole milliseconds.
+CREATE FUNCTION v7_time(id UUID) RETURNS TIMESTAMPTZ
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$ SELECT 'epoch'::timestamptz + ('x' || lpad(left(replace(id::text, '-', ''), 12), 16, '0'))::bit(64)::bigint
+                 * interval '1 millisecond' $$;
+
+-- A new UUIDv7 of the present transaction's time, for rows written by hand.
+CREATE FUNCTION v7_new() RETURNS UUID
+    LANGUAGE sql VOLATILE PARALLEL SAFE
+    AS $$ SELECT (left(replace(v7_floor(now())::text, '-', ''), 12) || '7' || substr(md5(random()::text || clock_timestamp()::text), 1, 3)
+                  || '8' || substr(md5(random()::text || clock_timestamp()::text), 1, 15))::uuid $$;
+
+CREATE TABLE markets (
+    symbol VARCHAR(20) NOT NULL PRIMARY KEY,
+    number INTEGER NOT NULL UNIQUE CHECK (number BETWEEN 0 AND 1048575),
+    -- The whole definition in postcard's encoding behind one byte of format version.
+    definition BYTEA NOT NULL,
+    tick DECIMAL(20,8) NOT NULL CHECK (tick > 0),
+    lot DECIMAL(20,8) NOT NULL CHECK (lot > 0),
+    created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+    updated_at TIMESTAMPTZ NOT NULL DEFAULT now()
+);
+
+CREATE TABLE orders (
+    order_id UUID NOT NULL DEFAULT v7_new() PRIMARY KEY,
+    user_id UUID NOT NULL,
+    institution_id UUID,
+    symbol VARCHAR(20) NOT NULL,
+    side order_side_enum NOT NULL,
+    order_type order_type_enum NOT NULL,
+    status order_status_enum NOT NULL DEFAULT 'PENDING',
+    quantity DECIMAL(20,8) NOT NULL,
+    filled_quantity DECIMAL(20,8) NOT NULL DEFAULT 0,
+    price DECIMAL(20,8),
+    stop_price DECIMAL(20,8),
+    time_in_force time_in_force_enum NOT NULL DEFAULT 'GTC',
+    client_order_id VARCHAR(100),
+    created_at TIMESTAMPTZ NOT NULL DEFAULT date_trunc('milliseconds', now()),
+    updated_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+    filled_at TIMESTAMPTZ,
+    -- When it ended in any other way: cancelled, expired, rejected.
+    cancelled_at TIMESTAMPTZ,
+    -- What the fold knows beside the above.
+    quote_quantity DECIMAL(20,8),
+    display_quantity DECIMAL(20,8),
+    post_only BOOLEAN NOT NULL DEFAULT false,
+    self_trade_prevention VARCHAR(16) NOT NULL DEFAULT 'EXPIRE_TAKER'
+        CHECK (self_trade_prevention IN ('NONE', 'EXPIRE_TAKER', 'EXPIRE_MAKER', 'EXPIRE_BOTH', 'DECREMENT')),
+    protection_price DECIMAL(20,8),
+    prevented_quantity DECIMAL(20,8) NOT NULL DEFAULT 0,
+    filled_notional DECIMAL(20,8) NOT NULL DEFAULT 0,
+    fee_paid DECIMAL(20,8) NOT NULL DEFAULT 0,
+    maker_fee DECIMAL(9,8) NOT NULL DEFAULT 0,
+    taker_fee DECIMAL(9,8) NOT NULL DEFAULT 0,
+    deadline TIMESTAMPTZ,
+    -- The end that DAY or GTD gives it.
+    expires_at TIMESTAMPTZ,
+    triggered_at TIMESTAMPTZ,
+    -- The stamp at which the fold accepted or refused it; none: PENDING.
+    applied_at TIMESTAMPTZ,
+    reject_reason VARCHAR(40),
+    -- When it entered, counted over its shard.
+    rank BIGINT,
+    -- Its place in the queue of its price level: earlier is lower. None: it does not rest.
+    turn BIGINT,
+    -- What of it the book shows. None: it does not rest.
+    displayed_remaining DECIMAL(20,8),
+    -- What is left of its reservation, and how many releases it had.
+    reserve_left DECIMAL(20,8) NOT NULL DEFAULT 0,
+    release_number INTEGER NOT NULL DEFAULT 0,
+    -- The amendment that was applied last.
+    amendment UUID,
+    -- What the gateway reserved for it, and until when a sweeper has taken it on.
+    reserved DECIMAL(20,8),
+    swept_until TIMESTAMPTZ,
+
+    CONSTRAINT chk_quantity_positive CHECK (quantity > 0),
+    CONSTRAINT chk_filled_lte_quantity CHECK (filled_quantity >= 0 AND prevented_quantity >= 0
+        AND filled_quantity + prevented_quantity <= quantity),
+    CONSTRAINT chk_market_no_price CHECK (order_type <> 'MARKET' OR price IS NULL),
+    CONSTRAINT chk_limit_has_price CHECK (order_type <> 'LIMIT' OR price IS NOT NULL),
+    CONSTRAINT chk_stop CHECK (order_type <> 'STOP' OR (stop_price IS NOT NULL AND price IS NULL)),
+    CONSTRAINT chk_stop_limit CHECK (order_type <> 'STOP_LIMIT' OR (stop_price IS NOT NULL AND price IS NOT NULL)),
+    CONSTRAINT chk_stop_price CHECK (stop_price IS NULL OR order_type IN ('STOP', 'STOP_LIMIT')),
+    CONSTRAINT chk_prices_positive CHECK (price > 0 AND stop_price > 0 AND protection_price > 0 AND quote_quantity > 0
+        AND display_quantity > 0),
+    CONSTRAINT chk_gtd CHECK (time_in_force <> 'GTD' OR expires_at IS NOT NULL),
+    CONSTRAINT chk_filled CHECK (status <> 'FILLED' OR filled_quantity = quantity OR quote_quantity IS NOT NULL),
+    CONSTRAINT chk_rejected CHECK (status <> 'REJECTED' OR filled_quantity = 0),
+    CONSTRAINT chk_ended CHECK (status IN ('PENDING', 'OPEN', 'PARTIALLY_FILLED')
+        OR (rank IS NULL OR turn IS NULL) AND reserve_left = 0),
+    CONSTRAINT chk_order_id_time CHECK (v7_time(order_id) = date_trunc('milliseconds', created_at))
+) PARTITION BY RANGE (order_id);
+
+CREATE INDEX idx_orders_user_symbol_status ON orders(user_id, symbol, status);
+CREATE INDEX idx_orders_symbol_status ON orders(symbol, status) WHERE status IN ('OPEN', 'PARTIALLY_FILLED');
+CREATE INDEX idx_orders_status_created ON orders(status, created_at);
+CREATE INDEX idx_orders_user ON orders(user_id, order_id);
+
+CREATE TABLE trades (
+    trade_id UUID NOT NULL DEFAULT v7_new() PRIMARY KEY,
+    symbol VARCHAR(20) NOT NULL,
+    buyer_order_id UUID NOT NULL REFERENCES orders(order_id),
+    seller_order_id UUID NOT NULL REFERENCES orders(order_id),
+    buyer_user_id UUID NOT NULL,
+    seller_user_id UUID NOT NULL,
+    price DECIMAL(20,8) NOT NULL CHECK (price > 0),
+    quantity DECIMAL(20,8) NOT NULL CHECK (quantity > 0),
+    buyer_fee DECIMAL(20,8) NOT NULL DEFAULT 0 CHECK (buyer_fee >= 0),
+    seller_fee DECIMAL(20,8) NOT NULL DEFAULT 0 CHECK (seller_fee >= 0),
+    is_buyer_maker BOOLEAN NOT NULL,
+    executed_at TIMESTAMPTZ NOT NULL DEFAULT date_trunc('milliseconds', now()),
+    -- Its number in the market, from 1, and what remained of both orders after it.
+    number BIGINT,
+    buyer_remaining DECIMAL(20,8) NOT NULL DEFAULT 0,
+    seller_remaining DECIMAL(20,8) NOT NULL DEFAULT 0,
+    CONSTRAINT chk_trade_id_time CHECK (v7_time(trade_id) = date_trunc('milliseconds', executed_at))
+) PARTITION BY RANGE (trade_id);
+
+CREATE INDEX idx_trades_buyer ON trades(buyer_user_id, executed_at DESC);
+CREATE INDEX idx_trades_seller ON trades(seller_user_id, executed_at DESC);
+CREATE INDEX idx_trades_symbol_time ON trades(symbol, executed_at DESC);
+CREATE INDEX idx_trades_symbol_number ON trades(symbol, number);
+CREATE INDEX idx_trades_buyer_order ON trades(buyer_order_id);
+CREATE INDEX idx_trades_seller_order ON trades(seller_order_id);
+
+-- Candles of every interval, kept up by whoever matches the market.
+CREATE TABLE candles (
+    symbol VARCHAR(20) NOT NULL,
+    -- Its length in seconds.
+    span INTEGER NOT NULL CHECK (span > 0),
+    opened_at TIMESTAMPTZ NOT NULL,
+    open DECIMAL(20,8) NOT NULL,
+    high DECIMAL(20,8) NOT NULL,
+    low DECIMAL(20,8) NOT NULL,
+    close DECIMAL(20,8) NOT NULL,
+    volume DECIMAL(38,8) NOT NULL,
+    quote_volume DECIMAL(38,8) NOT NULL,
+    trade_count BIGINT NOT NULL,
+    PRIMARY KEY (symbol, span, opened_at),
+    CONSTRAINT chk_candle CHECK (low <= open AND low <= close AND high >= open AND high >= close)
+);
+
+-- Makes the partitions that are missing: months of orders and days of trades from one moment to another, in UTC.
+-- How many were made.
+CREATE FUNCTION make_partitions(first TIMESTAMPTZ, last TIMESTAMPTZ) RETURNS INTEGER LANGUAGE plpgsql AS $$
+DECLARE
+    at TIMESTAMP;
+    name TEXT;
+    made INTEGER := 0;
+BEGIN
+    at := date_trunc('month', first AT TIME ZONE 'UTC');
+    WHILE at <= last AT TIME ZONE 'UTC' LOOP
+        name := 'orders_' || to_char(at, 'YYYY_MM');
+        IF to_regclass(name) IS NULL THEN
+            -- Fills update rows in place where there is room on the page.
+            EXECUTE format('CREATE TABLE %I PARTITION OF orders FOR VALUES FROM (%L) TO (%L) WITH (fillfactor = 60)',
+                name, v7_floor(at AT TIME ZONE 'UTC'), v7_floor((at + interval '1 month') AT TIME ZONE 'UTC'));
+            made := made + 1;
+        END IF;
+        at := at + interval '1 month';
+    END LOOP;
+    at := date_trunc('day', first AT TIME ZONE 'UTC');
+    WHILE at <= last AT TIME ZONE 'UTC' LOOP
+        name := 'trades_' || to_char(at, 'YYYY_MM_DD');
+        IF to_regclass(name) IS NULL THEN
+            EXECUTE format('CREATE TABLE %I PARTITION OF trades FOR VALUES FROM (%L) TO (%L)',
+                name, v7_floor(at AT TIME ZONE 'UTC'), v7_floor((at + interval '1 day') AT TIME ZONE 'UTC'));
+            made := made + 1;
+        END IF;
+        at := at + interval '1 day';
+    END LOOP;
+    RETURN made;
+END $$;

@@ -1,0 +1,9 @@
+DROP TABLE undecodable;
+DROP TABLE sessions;
+DROP TABLE dead_man;
+DROP TABLE cancel_cutoffs;
+DROP TABLE client_order_ids;
+DROP TABLE commands;
+DROP TABLE shard_log;
+DROP TABLE market_state;
+DROP TABLE shards;

@@ -1,0 +1,109 @@
+-- The shards: who owns each, its log, its to-do list, and what the order path keeps beside the orders.
+
+CREATE TABLE shards (
+    shard INTEGER NOT NULL PRIMARY KEY CHECK (shard >= 0),
+    -- Grows with every owner; who has not the present one writes nothing.
+    epoch BIGINT NOT NULL DEFAULT 0,
+    -- The numbers of the last row in its log, of the last row that was published, and of the last that was settled.
+    last_seq BIGINT NOT NULL DEFAULT 0,
+    published_seq BIGINT NOT NULL DEFAULT 0,
+    settled_seq BIGINT NOT NULL DEFAULT 0,
+    lease_until TIMESTAMPTZ,
+    owner VARCHAR(200),
+    CONSTRAINT chk_cursors CHECK (published_seq BETWEEN 0 AND last_seq AND settled_seq BETWEEN 0 AND last_seq)
+);
+
+CREATE TABLE market_state (
+    symbol VARCHAR(20) NOT NULL PRIMARY KEY REFERENCES markets(symbol),
+    shard INTEGER NOT NULL REFERENCES shards(shard),
+    status VARCHAR(16) NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'post_only', 'cancel_only', 'halted')),
+    last_price DECIMAL(20,8),
+    -- The rank of the last order that entered its shard, and the last turn given out in its book.
+    rank BIGINT NOT NULL DEFAULT 0,
+    turn BIGINT NOT NULL DEFAULT 0,
+    trade_number BIGINT NOT NULL DEFAULT 0,
+    event_seq BIGINT NOT NULL DEFAULT 0,
+    -- The stamp of the last command of its shard: stamps never go back.
+    last_time TIMESTAMPTZ NOT NULL DEFAULT 'epoch',
+    -- Whether the fold has its definition: until then it is only wanted.
+    defined BOOLEAN NOT NULL DEFAULT false
+);
+CREATE INDEX idx_market_state_shard ON market_state(shard);
+
+-- One row for each batch that a shard's owner applied; the shard's truth and its outbox.
+CREATE TABLE shard_log (
+    shard INTEGER NOT NULL REFERENCES shards(shard),
+    seq BIGINT NOT NULL,
+    epoch BIGINT NOT NULL,
+    rules_version SMALLINT NOT NULL,
+    commands BYTEA NOT NULL,
+    events BYTEA NOT NULL,
+    at TIMESTAMPTZ NOT NULL,
+    PRIMARY KEY (shard, seq)
+);
+
+-- The shards' to-do lists.
+CREATE TABLE commands (
+    id UUID NOT NULL PRIMARY KEY,
+    shard INTEGER NOT NULL REFERENCES shards(shard),
+    kind VARCHAR(16) NOT NULL
+        CHECK (kind IN ('place', 'cancel', 'amend', 'cancel_all', 'market_state', 'define_market', 'quarantine')),
+    -- The order that it is about; none: many, or a market.
+    order_id UUID,
+    body BYTEA NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    created_at TIMESTAMPTZ NOT NULL DEFAULT now()
+);
+CREATE INDEX idx_commands_shard ON commands(shard, id);
+CREATE UNIQUE INDEX idx_commands_place ON commands(order_id) WHERE kind = 'place';
+
+CREATE TABLE client_order_ids (
+    user_id UUID NOT NULL,
+    client_order_id VARCHAR(100) NOT NULL,
+    order_id UUID NOT NULL,
+    -- A keyed hash of what was asked for.
+    body_hash BIGINT NOT NULL,
+    PRIMARY KEY (user_id, client_order_id)
+);
+CREATE INDEX idx_client_order_ids_order ON client_order_ids(order_id);
+
+-- Mass cancels that also take orders which were received before them and come later.
+CREATE TABLE cancel_cutoffs (
+    id UUID NOT NULL PRIMARY KEY,
+    shard INTEGER NOT NULL REFERENCES shards(shard),
+    user_id UUID,
+    symbol VARCHAR(20),
+    side order_side_enum,
+    reason VARCHAR(40) NOT NULL,
+    received_before TIMESTAMPTZ NOT NULL,
+    until TIMESTAMPTZ NOT NULL
+);
+CREATE INDEX idx_cancel_cutoffs_shard ON cancel_cutoffs(shard, until);
+
+-- Dead man's switches that are armed.
+CREATE TABLE dead_man (
+    user_id UUID NOT NULL PRIMARY KEY,
+    fires_at TIMESTAMPTZ NOT NULL,
+    swept_until TIMESTAMPTZ
+);
+CREATE INDEX idx_dead_man_fires ON dead_man(fires_at);
+
+-- Connections at whose end their user's orders are cancelled; kept alive by the gateway that holds them.
+CREATE TABLE sessions (
+    session_id UUID NOT NULL PRIMARY KEY,
+    user_id UUID NOT NULL,
+    gateway UUID NOT NULL,
+    alive_until TIMESTAMPTZ NOT NULL,
+    swept_until TIMESTAMPTZ
+);
+CREATE INDEX idx_sessions_gateway ON sessions(gateway);
+CREATE INDEX idx_sessions_alive ON sessions(alive_until);
+
+-- Messages that could not be decoded, kept as they came.
+CREATE TABLE undecodable (
+    id UUID NOT NULL PRIMARY KEY,
+    source VARCHAR(200) NOT NULL,
+    error TEXT NOT NULL,
+    body BYTEA NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL DEFAULT now()
+);

@@ -8,11 +8,13 @@ mod database;
 mod ports;
 mod process;
 mod programs;
+mod proxy;
 pub mod servers;
 mod tree;
 
 pub use database::Database;
 pub use ports::Port;
 pub use process::Process;
+pub use proxy::{Direction, Proxy};
 pub use rustix::process::Signal;
 pub use servers::{Options, Postgres, RabbitMq, Redis};

@@ -2,9 +2,11 @@
 
 mod exchange;
 mod follow;
+mod intake;
 mod log;
 mod news;
 
 pub use exchange::{Distributed, Options};
+pub use intake::{MarketTable, Notices, OutcomeNews, Outcomes};
 pub use log::{Batch, Entry, Funding, PlaceOrder, Quarantined, ShardCommand, Told, ToldRefusal};
 pub use news::News;

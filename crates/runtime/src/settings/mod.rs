@@ -1,6 +1,7 @@
 //! Typed settings: read from a YAML file and the environment over defaults, checked all at once.
 
 mod auth;
+mod database;
 mod duration;
 mod expand;
 mod load;
@@ -19,6 +20,7 @@ mod urls;
 mod variables;
 
 pub use auth::{Algorithm, AuthSettings, Issuer, IssuerSettings, KeySource, PreviousKey};
+pub use database::{DatabaseSettings, SslMode};
 pub use load::find_file;
 pub use market::{Market, MarketEntry, MatchingSettings};
 pub use problem::{Problem, SettingsError};
@@ -28,7 +30,7 @@ pub use sections::{
     DemoSettings, EmbeddedSettings, HistorySettings, LogFormat, LogOutput, LoggingSettings,
     MonitoringSettings, ServerSettings,
 };
-pub use services::{DatabaseSettings, RabbitmqSettings, RedisSettings};
+pub use services::{RabbitmqSettings, RedisSettings};
 pub use traffic::{LimitsSettings, WebsocketSettings};
 pub use variables::Variables;
 

@@ -168,7 +168,9 @@ fn text(path: &[Step]) -> String {
 
 /// What serde says, except where it would repeat a secret.
 fn rule(path: &[Step], leaf: &Value, error: &serde_json::Error) -> String {
-    let secret = |key: &String| key == "url" || key.ends_with("password") || key.ends_with("secret");
+    let secret = |key: &String| {
+        key == "url" || key == "direct_url" || key.ends_with("password") || key.ends_with("secret")
+    };
     if matches!(path.last(), Some(Step::Key(key)) if secret(key)) && !leaf.is_string() {
         return "must be text: put it in quotes".to_owned();
     }

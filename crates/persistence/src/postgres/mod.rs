@@ -4,6 +4,7 @@ mod connect;
 mod error;
 mod target;
 mod tls;
+pub mod orders;
 
 pub use connect::{Connection, Pool, PoolFigures, PoolOptions, connect, connect_directly};
 pub use error::PgError;

@@ -17,6 +17,7 @@ mod traffic;
 mod tree;
 mod urls;
 mod variables;
+mod wallet;
 
 pub use auth::{Algorithm, AuthSettings, Issuer, IssuerSettings, KeySource, PreviousKey};
 pub use load::find_file;
@@ -31,6 +32,7 @@ pub use sections::{
 pub use services::{DatabaseSettings, RabbitmqSettings, RedisSettings};
 pub use traffic::{LimitsSettings, WebsocketSettings};
 pub use variables::Variables;
+pub use wallet::WalletSettings;
 
 use std::path::PathBuf;
 
@@ -58,6 +60,8 @@ pub struct Settings {
     pub redis: RedisSettings,
     /// RabbitMQ (distributed).
     pub rabbitmq: RabbitmqSettings,
+    /// The wallet service (distributed).
+    pub wallet: WalletSettings,
     /// The markets.
     pub matching: MatchingSettings,
     /// The exchange in one process.
@@ -89,6 +93,7 @@ impl Default for Settings {
             database: DatabaseSettings::default(),
             redis: RedisSettings::default(),
             rabbitmq: RabbitmqSettings::default(),
+            wallet: WalletSettings::default(),
             matching: MatchingSettings::default(),
             embedded: EmbeddedSettings::default(),
             history: HistorySettings::default(),

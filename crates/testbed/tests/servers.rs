@@ -4,6 +4,9 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use amqprs::BasicProperties;
+use amqprs::channel::{BasicPublishArguments, Channel, QueueDeclareArguments};
+use amqprs::connection::{Connection, OpenConnectionArguments};
 use testbed::{Options, Postgres, RabbitMq, Redis};
 use tokio_postgres::{Client, NoTls};
 
@@ -105,6 +108,34 @@ async fn redis_keeps_what_it_wrote_through_a_stop_and_freezes() {
 /// The first frame of a broker: connection.start on channel 0.
 fn speaks_amqp(port: u16) -> bool {
     ask(port, "AMQP\0\0\u{9}\u{1}", Duration::from_secs(30)).is_ok_and(|frame| frame.starts_with("\u{1}\0\0"))
+}
+
+/// How many messages wait in the queue, which is made where there is none.
+async fn waiting(channel: &Channel) -> u32 {
+    let mut queue = QueueDeclareArguments::durable_client_named("work");
+    let declared = channel.queue_declare(queue.finish()).await.expect("a queue");
+    declared.expect("an answer").1
+}
+
+#[tokio::test]
+async fn a_purge_empties_every_queue() {
+    let rabbitmq = RabbitMq::start(Options::new()).await.unwrap();
+    let arguments = OpenConnectionArguments::new("127.0.0.1", rabbitmq.port(), "guest", "guest");
+    let connection = Connection::open(&arguments).await.unwrap();
+    let channel = connection.open_channel(None).await.unwrap();
+    assert_eq!(waiting(&channel).await, 0);
+    for _ in 0..3 {
+        let to = BasicPublishArguments::new("", "work");
+        channel
+            .basic_publish(BasicProperties::default(), b"a word".to_vec(), to)
+            .await
+            .unwrap();
+    }
+    while waiting(&channel).await < 3 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    rabbitmq.purge_all().await.unwrap();
+    assert_eq!(waiting(&channel).await, 0);
 }
 
 #[tokio::test]

@@ -66,6 +66,14 @@ impl Program for PostgresProgram {
         for (name, value) in always.chain(more) {
             command.arg("-c").arg(format!("{name}={value}"));
         }
+        if let Some(certificates) = &place.certificates {
+            let (shown, key) = (certificates.certificate(), certificates.key());
+            command.args(["-c", "ssl=on"]);
+            command
+                .arg("-c")
+                .arg(format!("ssl_cert_file={}", shown.display()));
+            command.arg("-c").arg(format!("ssl_key_file={}", key.display()));
+        }
         command
     }
 
@@ -103,9 +111,17 @@ impl PostgresProgram {
     /// Who may come in from this machine, and how they show who they are.
     fn let_in(&self, place: &Place, passwords: bool) -> Result<()> {
         let others = if passwords { "scram-sha-256" } else { "trust" };
-        let rules = format!("host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 {others}\n");
+        let host = if place.certificates.is_some() {
+            "hostssl"
+        } else {
+            "host"
+        };
+        let rules = format!("host all postgres 127.0.0.1/32 trust\n{host} all all 127.0.0.1/32 {others}\n");
         let path = place.dir.join("data/pg_hba.conf");
         std::fs::write(&path, rules).with_context(|| path.display().to_string())?;
+        if let (Some(account), Some(certificates)) = (self.account, &place.certificates) {
+            account.owns(&certificates.key())?;
+        }
         self.account.map_or(Ok(()), |account| account.owns(&path))
     }
 

@@ -11,6 +11,7 @@ mod programs;
 mod proxy;
 pub mod servers;
 mod tree;
+pub mod usual;
 
 pub use certificates::Certificates;
 pub use database::Database;

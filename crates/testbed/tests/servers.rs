@@ -7,7 +7,7 @@ use std::time::Duration;
 use amqprs::BasicProperties;
 use amqprs::channel::{BasicPublishArguments, Channel, QueueDeclareArguments};
 use amqprs::connection::{Connection, OpenConnectionArguments};
-use testbed::{Options, Postgres, RabbitMq, Redis};
+use testbed::{Options, Postgres, RabbitMq, Redis, usual};
 use tokio_postgres::{Client, NoTls};
 
 async fn connect(url: &str) -> Client {
@@ -63,6 +63,7 @@ async fn a_frozen_postgres_answers_when_it_goes_on() {
 #[tokio::test]
 async fn a_role_shows_its_password_where_it_is_asked() {
     let postgres = Postgres::start(Options::new().passwords(true)).await.unwrap();
+    assert_eq!(usual::postgres(postgres.port()).await, Some(postgres.url()));
     let client = connect(&postgres.url()).await;
     client
         .batch_execute("CREATE ROLE reader LOGIN PASSWORD 'right'")
@@ -85,6 +86,21 @@ fn ask(port: u16, command: &str, patience: Duration) -> std::io::Result<String> 
     let mut answer = [0; 100];
     let length = stream.read(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer[..length]).into_owned())
+}
+
+#[tokio::test]
+async fn a_server_that_wants_to_know_more_is_not_usual() {
+    let redis = Redis::start(Options::new().setting("requirepass", "secret"))
+        .await
+        .unwrap();
+    assert!(redis.url().starts_with("redis://:secret@"));
+    assert_eq!(usual::redis(redis.port()).await, None);
+    assert_eq!(usual::postgres(redis.port()).await, None);
+    let open = Redis::start(Options::new()).await.unwrap();
+    assert_eq!(usual::redis(open.port()).await, Some(open.url()));
+    let rabbitmq = Options::new().setting("default_pass", "another");
+    let rabbitmq = RabbitMq::start(rabbitmq).await.unwrap();
+    assert_eq!(usual::rabbitmq(rabbitmq.port()).await, None);
 }
 
 #[tokio::test]
@@ -142,8 +158,10 @@ async fn a_purge_empties_every_queue() {
 async fn rabbitmq_comes_back_after_a_kill_and_a_stop() {
     let mut rabbitmq = RabbitMq::start(Options::new()).await.unwrap();
     assert!(speaks_amqp(rabbitmq.port()));
+    assert_eq!(usual::rabbitmq(rabbitmq.port()).await, Some(rabbitmq.url()));
     rabbitmq.purge_all().await.unwrap();
     rabbitmq.kill();
+    assert_eq!(usual::rabbitmq(rabbitmq.port()).await, None);
     assert!(!speaks_amqp(rabbitmq.port()));
     assert!(rabbitmq.purge_all().await.is_err());
     rabbitmq.start_again().await.unwrap();

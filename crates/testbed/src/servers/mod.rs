@@ -19,7 +19,7 @@ use crate::ports::Port;
 use crate::process::Process;
 
 pub use options::Options;
-pub use postgres::PostgresProgram;
+pub use postgres::{PostgresProgram, may_hold_postgres};
 pub use rabbitmq::RabbitMqProgram;
 pub use redis::RedisProgram;
 

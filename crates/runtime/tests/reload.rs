@@ -203,6 +203,8 @@ fn no_secret_is_forgotten() {
         ("rabbitmq.url", "amqp://a:b@c/"),
         ("redis.password", LONG),
         ("redis.url", "redis://:a@b/"),
+        ("wallet.private_key", LONG),
+        ("wallet.secret", LONG),
     ];
     let with = |changed: &str| {
         let until = ("auth.previous_until", "2026-08-01T00:00:00Z");

@@ -8,6 +8,8 @@ pub mod migrate;
 mod prepared;
 mod target;
 mod tls;
+pub mod orders;
+pub mod views;
 
 pub use checks::{NotFit, Server, check_server};
 pub use connect::{Connection, Pool, PoolFigures, PoolOptions, connect, connect_directly};

@@ -18,6 +18,7 @@ mod traffic;
 mod tree;
 mod urls;
 mod variables;
+mod wallet;
 
 pub use auth::{Algorithm, AuthSettings, Issuer, IssuerSettings, KeySource, PreviousKey};
 pub use database::{DatabaseSettings, SslMode};
@@ -33,6 +34,7 @@ pub use sections::{
 pub use services::{RabbitmqSettings, RedisSettings};
 pub use traffic::{LimitsSettings, WebsocketSettings};
 pub use variables::Variables;
+pub use wallet::WalletSettings;
 
 use std::path::PathBuf;
 
@@ -60,6 +62,8 @@ pub struct Settings {
     pub redis: RedisSettings,
     /// RabbitMQ (distributed).
     pub rabbitmq: RabbitmqSettings,
+    /// The wallet service (distributed).
+    pub wallet: WalletSettings,
     /// The markets.
     pub matching: MatchingSettings,
     /// The exchange in one process.
@@ -91,6 +95,7 @@ impl Default for Settings {
             database: DatabaseSettings::default(),
             redis: RedisSettings::default(),
             rabbitmq: RabbitmqSettings::default(),
+            wallet: WalletSettings::default(),
             matching: MatchingSettings::default(),
             embedded: EmbeddedSettings::default(),
             history: HistorySettings::default(),

@@ -164,8 +164,34 @@ impl Rules {
             "database.max_idle_conns",
             "must be at most database.max_open_conns",
         );
+        self.redis_nodes(redis);
         self.need(redis.pool_size > 0, "redis.pool_size", "must be above 0");
         self.need(redis.max_retries <= 10, "redis.max_retries", "must be at most 10");
+    }
+}
+
+impl Rules {
+    fn redis_nodes(&mut self, redis: &RedisSettings) {
+        for (path, nodes) in [
+            ("redis.sentinels", &redis.sentinels),
+            ("redis.cluster_nodes", &redis.cluster_nodes),
+        ] {
+            self.need(
+                redis.urls_of(nodes).is_some(),
+                path,
+                "must be a list of host:port",
+            );
+        }
+        self.need(
+            redis.sentinels.is_empty() || redis.cluster_nodes.is_empty(),
+            "redis.sentinels",
+            "must be empty where redis.cluster_nodes is set",
+        );
+        self.need(
+            redis.sentinels.is_empty() || !redis.sentinel_master.is_empty(),
+            "redis.sentinel_master",
+            "must be the name that the sentinels watch",
+        );
     }
 }
 

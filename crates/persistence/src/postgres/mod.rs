@@ -5,10 +5,10 @@ mod connect;
 mod error;
 mod health;
 pub mod migrate;
+pub mod orders;
 mod prepared;
 mod target;
 mod tls;
-pub mod orders;
 pub mod views;
 
 pub use checks::{NotFit, Server, check_server};

@@ -2,6 +2,7 @@
 
 mod connect;
 mod error;
+pub mod wallet;
 
 pub use connect::{Connection, Pool, PoolOptions, connect};
 pub use error::PgError;

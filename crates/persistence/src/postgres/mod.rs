@@ -10,6 +10,7 @@ mod prepared;
 mod target;
 mod tls;
 pub mod views;
+pub mod wallet;
 
 pub use checks::{NotFit, Server, check_server};
 pub use connect::{Connection, Pool, PoolFigures, PoolOptions, connect, connect_directly};

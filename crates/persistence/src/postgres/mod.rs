@@ -2,6 +2,7 @@
 
 mod connect;
 mod error;
+pub mod intake;
 pub mod orders;
 
 pub use connect::{Connection, Pool, PoolOptions, connect};

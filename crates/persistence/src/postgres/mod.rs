@@ -3,13 +3,13 @@
 mod checks;
 mod connect;
 mod error;
-pub mod intake;
 mod health;
+pub mod intake;
 pub mod migrate;
+pub mod orders;
 mod prepared;
 mod target;
 mod tls;
-pub mod orders;
 pub mod views;
 
 pub use checks::{NotFit, Server, check_server};

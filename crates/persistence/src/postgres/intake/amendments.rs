@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
+use diesel::sql_query;
 use diesel::sql_types::{BigInt, Binary, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl as _;
 use domain::{OrderId, RequestId, Stamp};
 use uuid::Uuid;
 
 use crate::postgres::orders::value::time;
-use crate::postgres::{Connection, PgError};
+use crate::postgres::{Connection, PgError, prepared};
 
 /// An amendment whose funds are being reserved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,14 +30,16 @@ pub struct Draft {
 /// # Errors
 /// See [`PgError`].
 pub async fn insert_draft(connection: &mut Connection, draft: &Draft, at: Stamp) -> Result<(), PgError> {
-    diesel::sql_query(
-        "INSERT INTO amendments (request_id, order_id, body, created_at) VALUES ($1, $2, $3, $4) \
+    prepared(
+        sql_query(
+            "INSERT INTO amendments (request_id, order_id, body, created_at) VALUES ($1, $2, $3, $4) \
          ON CONFLICT DO NOTHING",
+        )
+        .bind::<SqlUuid, _>(Uuid::from_u128(draft.request_id.as_u128()))
+        .bind::<SqlUuid, _>(Uuid::from_u128(draft.order_id.as_u128()))
+        .bind::<Binary, _>(&draft.body)
+        .bind::<Timestamptz, _>(time(at)),
     )
-    .bind::<SqlUuid, _>(Uuid::from_u128(draft.request_id.as_u128()))
-    .bind::<SqlUuid, _>(Uuid::from_u128(draft.order_id.as_u128()))
-    .bind::<Binary, _>(&draft.body)
-    .bind::<Timestamptz, _>(time(at))
     .execute(connection)
     .await?;
     Ok(())
@@ -47,10 +50,12 @@ pub async fn insert_draft(connection: &mut Connection, draft: &Draft, at: Stamp)
 /// # Errors
 /// See [`PgError`].
 pub async fn take_draft(connection: &mut Connection, request_id: RequestId) -> Result<bool, PgError> {
-    let taken = diesel::sql_query("DELETE FROM amendments WHERE request_id = $1")
-        .bind::<SqlUuid, _>(Uuid::from_u128(request_id.as_u128()))
-        .execute(connection)
-        .await?;
+    let taken = prepared(
+        sql_query("DELETE FROM amendments WHERE request_id = $1")
+            .bind::<SqlUuid, _>(Uuid::from_u128(request_id.as_u128())),
+    )
+    .execute(connection)
+    .await?;
     Ok(taken == 1)
 }
 
@@ -80,12 +85,14 @@ pub async fn claim_drafts(
     limit: u32,
 ) -> Result<Vec<Draft>, PgError> {
     let made_before: DateTime<Utc> = time(made_before);
-    let rows: Vec<DraftRow> = diesel::sql_query(CLAIM)
-        .bind::<Timestamptz, _>(made_before)
-        .bind::<BigInt, _>(i64::try_from(lease.as_micros()).unwrap_or(i64::MAX))
-        .bind::<BigInt, _>(i64::from(limit))
-        .load(connection)
-        .await?;
+    let rows: Vec<DraftRow> = prepared(
+        sql_query(CLAIM)
+            .bind::<Timestamptz, _>(made_before)
+            .bind::<BigInt, _>(i64::try_from(lease.as_micros()).unwrap_or(i64::MAX))
+            .bind::<BigInt, _>(i64::from(limit)),
+    )
+    .load(connection)
+    .await?;
     let draft = |row: DraftRow| Draft {
         request_id: RequestId::from_u128(row.request_id.as_u128()),
         order_id: OrderId::from_u128(row.order_id.as_u128()),

@@ -1,13 +1,14 @@
 //! Client order ids: one table for all shards, so that an id is taken once.
 
 use diesel::QueryableByName;
+use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl as _;
 use domain::{ClientOrderId, OrderId, UserId};
 use uuid::Uuid;
 
 use super::uuids;
-use crate::postgres::{Connection, PgError};
+use crate::postgres::{Connection, PgError, prepared};
 
 /// A client order id that stands for an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,13 +48,15 @@ pub async fn claim(connection: &mut Connection, claims: &[Claim]) -> Result<Vec<
         .map(|claim| claim.client_order_id.as_str())
         .collect();
     let hashes: Vec<i64> = claims.iter().map(|claim| claim.body_hash.cast_signed()).collect();
-    let taken: Vec<Taken> = diesel::sql_query(CLAIM)
-        .bind::<Array<SqlUuid>, _>(uuids(claims.iter().map(|claim| claim.user_id.as_u128())))
-        .bind::<Array<Text>, _>(names)
-        .bind::<Array<SqlUuid>, _>(uuids(claims.iter().map(|claim| claim.order_id.as_u128())))
-        .bind::<Array<BigInt>, _>(hashes)
-        .load(connection)
-        .await?;
+    let taken: Vec<Taken> = prepared(
+        sql_query(CLAIM)
+            .bind::<Array<SqlUuid>, _>(uuids(claims.iter().map(|claim| claim.user_id.as_u128())))
+            .bind::<Array<Text>, _>(names)
+            .bind::<Array<SqlUuid>, _>(uuids(claims.iter().map(|claim| claim.order_id.as_u128())))
+            .bind::<Array<BigInt>, _>(hashes),
+    )
+    .load(connection)
+    .await?;
     let id = |taken: Taken| OrderId::from_u128(taken.order_id.as_u128());
     Ok(taken.into_iter().map(id).collect())
 }
@@ -89,11 +92,13 @@ pub async fn claims_of<'a>(
     if users.is_empty() {
         return Ok(Vec::new());
     }
-    let rows: Vec<ClaimRow> = diesel::sql_query(CLAIMS_OF)
-        .bind::<Array<SqlUuid>, _>(users)
-        .bind::<Array<Text>, _>(names)
-        .load(connection)
-        .await?;
+    let rows: Vec<ClaimRow> = prepared(
+        sql_query(CLAIMS_OF)
+            .bind::<Array<SqlUuid>, _>(users)
+            .bind::<Array<Text>, _>(names),
+    )
+    .load(connection)
+    .await?;
     rows.into_iter().map(Claim::try_from).collect()
 }
 
@@ -132,11 +137,13 @@ pub async fn forget_claims(connection: &mut Connection, claims: &[&Claim]) -> Re
         .iter()
         .map(|claim| claim.client_order_id.as_str())
         .collect();
-    diesel::sql_query(FORGET)
-        .bind::<Array<SqlUuid>, _>(uuids(claims.iter().map(|claim| claim.user_id.as_u128())))
-        .bind::<Array<Text>, _>(names)
-        .bind::<Array<SqlUuid>, _>(uuids(claims.iter().map(|claim| claim.order_id.as_u128())))
-        .execute(connection)
-        .await?;
+    prepared(
+        sql_query(FORGET)
+            .bind::<Array<SqlUuid>, _>(uuids(claims.iter().map(|claim| claim.user_id.as_u128())))
+            .bind::<Array<Text>, _>(names)
+            .bind::<Array<SqlUuid>, _>(uuids(claims.iter().map(|claim| claim.order_id.as_u128()))),
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }

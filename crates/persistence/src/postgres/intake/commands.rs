@@ -1,13 +1,14 @@
 //! The shards' to-do lists, as gateways write them.
 
 use chrono::{DateTime, Utc};
+use diesel::sql_query;
 use diesel::sql_types::{Array, Binary, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl as _;
 use domain::{CancelReason, OrderId, Side, Stamp, UserId};
 use uuid::Uuid;
 
 use crate::postgres::orders::value::time;
-use crate::postgres::{Connection, PgError};
+use crate::postgres::{Connection, PgError, prepared};
 
 /// What a command does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,15 +92,17 @@ pub async fn insert_commands(connection: &mut Connection, rows: &[CommandRow]) -
         bodies.push(body);
         times.push(time(*at));
     }
-    diesel::sql_query(INSERT)
-        .bind::<Array<SqlUuid>, _>(ids)
-        .bind::<Array<Integer>, _>(shards)
-        .bind::<Array<Text>, _>(kinds)
-        .bind::<Array<Nullable<SqlUuid>>, _>(orders)
-        .bind::<Array<Binary>, _>(bodies)
-        .bind::<Array<Timestamptz>, _>(times)
-        .execute(connection)
-        .await?;
+    prepared(
+        sql_query(INSERT)
+            .bind::<Array<SqlUuid>, _>(ids)
+            .bind::<Array<Integer>, _>(shards)
+            .bind::<Array<Text>, _>(kinds)
+            .bind::<Array<Nullable<SqlUuid>>, _>(orders)
+            .bind::<Array<Binary>, _>(bodies)
+            .bind::<Array<Timestamptz>, _>(times),
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -147,16 +150,18 @@ pub async fn insert_cutoffs(connection: &mut Connection, rows: &[CutoffRow]) -> 
     let symbols: Vec<Option<&str>> = rows.iter().map(|row| row.symbol.as_deref()).collect();
     let sides: Vec<Option<&str>> = rows.iter().map(|row| row.side.map(Side::word)).collect();
     let reasons: Vec<&str> = rows.iter().map(|row| row.reason.code()).collect();
-    diesel::sql_query(CUTOFFS)
-        .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.id).collect::<Vec<_>>())
-        .bind::<Array<Integer>, _>(shards)
-        .bind::<Array<Nullable<SqlUuid>>, _>(users.collect::<Vec<_>>())
-        .bind::<Array<Nullable<Text>>, _>(symbols)
-        .bind::<Array<Nullable<Text>>, _>(sides)
-        .bind::<Array<Text>, _>(reasons)
-        .bind::<Array<Timestamptz>, _>(of(|row| row.received_before))
-        .bind::<Array<Timestamptz>, _>(of(|row| row.until))
-        .execute(connection)
-        .await?;
+    prepared(
+        sql_query(CUTOFFS)
+            .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.id).collect::<Vec<_>>())
+            .bind::<Array<Integer>, _>(shards)
+            .bind::<Array<Nullable<SqlUuid>>, _>(users.collect::<Vec<_>>())
+            .bind::<Array<Nullable<Text>>, _>(symbols)
+            .bind::<Array<Nullable<Text>>, _>(sides)
+            .bind::<Array<Text>, _>(reasons)
+            .bind::<Array<Timestamptz>, _>(of(|row| row.received_before))
+            .bind::<Array<Timestamptz>, _>(of(|row| row.until)),
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }

@@ -1,13 +1,14 @@
 //! What is over and may go: client ids of orders that ended long ago, and cut-offs that no order can meet any more.
 
 use diesel::QueryableByName;
+use diesel::sql_query;
 use diesel::sql_types::{BigInt, Nullable, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl as _;
 use domain::{OrderId, Stamp};
 use uuid::Uuid;
 
 use crate::postgres::orders::value::time;
-use crate::postgres::{Connection, PgError};
+use crate::postgres::{Connection, PgError, prepared};
 
 /// Where in the list of client ids a look goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,12 +56,14 @@ pub async fn remove_ended_claims(
     ended_before: Stamp,
 ) -> Result<EndedClaims, PgError> {
     let after = page.after.map_or(0, OrderId::as_u128);
-    let EndedRow { last, removed } = diesel::sql_query(ENDED)
-        .bind::<SqlUuid, _>(Uuid::from_u128(after))
-        .bind::<Timestamptz, _>(time(ended_before))
-        .bind::<BigInt, _>(i64::from(page.limit))
-        .get_result(connection)
-        .await?;
+    let EndedRow { last, removed } = prepared(
+        sql_query(ENDED)
+            .bind::<SqlUuid, _>(Uuid::from_u128(after))
+            .bind::<Timestamptz, _>(time(ended_before))
+            .bind::<BigInt, _>(i64::from(page.limit)),
+    )
+    .get_result(connection)
+    .await?;
     Ok(EndedClaims {
         last: last.map(|id| OrderId::from_u128(id.as_u128())),
         removed: removed.cast_unsigned(),
@@ -72,13 +75,13 @@ pub async fn remove_ended_claims(
 /// # Errors
 /// See [`PgError`].
 pub async fn remove_cutoffs(connection: &mut Connection, now: Stamp, limit: u32) -> Result<usize, PgError> {
-    let removed = diesel::sql_query(
+    let removed = prepared(sql_query(
         "DELETE FROM cancel_cutoffs c WHERE c.id IN (SELECT o.id FROM cancel_cutoffs o WHERE o.until < $1 \
          AND NOT EXISTS (SELECT 1 FROM orders p WHERE p.status = 'PENDING' AND p.created_at < o.received_before) \
          LIMIT $2 FOR UPDATE SKIP LOCKED)",
     )
     .bind::<Timestamptz, _>(time(now))
-    .bind::<BigInt, _>(i64::from(limit))
+    .bind::<BigInt, _>(i64::from(limit)))
     .execute(connection)
     .await?;
     Ok(removed)

@@ -1,12 +1,13 @@
 //! Markets as operators define them, and the prices that intake measures from.
 
 use diesel::QueryableByName;
+use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, Text, Timestamptz};
 use diesel_async::RunQueryDsl as _;
 use domain::{Amount, MarketDefinition, MarketNumber, Stamp};
 
 use crate::postgres::orders::value::{time, units};
-use crate::postgres::{Connection, PgError};
+use crate::postgres::{Connection, PgError, prepared};
 
 #[derive(QueryableByName)]
 struct PriceRow {
@@ -27,10 +28,10 @@ pub async fn last_prices(
     if symbols.is_empty() {
         return Ok(Vec::new());
     }
-    let rows: Vec<PriceRow> = diesel::sql_query(
+    let rows: Vec<PriceRow> = prepared(sql_query(
         "SELECT symbol, (last_price * 100000000)::bigint AS last_price FROM market_state WHERE symbol = ANY($1)",
     )
-    .bind::<Array<Text>, _>(symbols)
+    .bind::<Array<Text>, _>(symbols))
     .load(connection)
     .await?;
     let price = |row: PriceRow| {
@@ -73,12 +74,12 @@ pub async fn markets_like(
     connection: &mut Connection,
     definition: &MarketDefinition,
 ) -> Result<Vec<DefinedMarket>, PgError> {
-    let rows: Vec<DefinedRow> = diesel::sql_query(
+    let rows: Vec<DefinedRow> = prepared(sql_query(
         "SELECT m.number, m.symbol, m.definition, s.shard FROM markets m LEFT JOIN market_state s USING (symbol) \
          WHERE m.number = $1 OR m.symbol = $2 ORDER BY m.number",
     )
     .bind::<Integer, _>(definition.number.0.cast_signed())
-    .bind::<Text, _>(definition.symbol.to_string())
+    .bind::<Text, _>(definition.symbol.to_string()))
     .load(connection)
     .await?;
     let market = |row: DefinedRow| DefinedMarket {
@@ -117,35 +118,39 @@ pub async fn define_market(
     encoded: &[u8],
     at: Stamp,
 ) -> Result<MarketSlot, PgError> {
-    let shards: Vec<ShardRow> = diesel::sql_query(
+    let shards: Vec<ShardRow> = prepared(sql_query(
         "SELECT s.shard FROM shards s LEFT JOIN market_state m ON m.shard = s.shard \
          GROUP BY s.shard ORDER BY count(m.symbol), s.shard LIMIT 1",
-    )
+    ))
     .load(connection)
     .await?;
     let Some(ShardRow { shard }) = shards.as_slice().first() else {
         return Ok(MarketSlot::NoShards);
     };
     let symbol = definition.symbol.to_string();
-    let written = diesel::sql_query(
-        "INSERT INTO markets (symbol, number, definition, tick, lot, created_at, updated_at) \
+    let written = prepared(
+        sql_query(
+            "INSERT INTO markets (symbol, number, definition, tick, lot, created_at, updated_at) \
          VALUES ($1, $2, $3, $4 * 0.00000001, $5 * 0.00000001, $6, $6) ON CONFLICT DO NOTHING",
+        )
+        .bind::<Text, _>(&symbol)
+        .bind::<Integer, _>(definition.number.0.cast_signed())
+        .bind::<Binary, _>(encoded)
+        .bind::<BigInt, _>(units(definition.tick))
+        .bind::<BigInt, _>(units(definition.lot))
+        .bind::<Timestamptz, _>(time(at)),
     )
-    .bind::<Text, _>(&symbol)
-    .bind::<Integer, _>(definition.number.0.cast_signed())
-    .bind::<Binary, _>(encoded)
-    .bind::<BigInt, _>(units(definition.tick))
-    .bind::<BigInt, _>(units(definition.lot))
-    .bind::<Timestamptz, _>(time(at))
     .execute(connection)
     .await?;
     if written == 0 {
         return Ok(MarketSlot::Taken);
     }
-    diesel::sql_query("INSERT INTO market_state (symbol, shard) VALUES ($1, $2)")
-        .bind::<Text, _>(&symbol)
-        .bind::<Integer, _>(*shard)
-        .execute(connection)
-        .await?;
+    prepared(
+        sql_query("INSERT INTO market_state (symbol, shard) VALUES ($1, $2)")
+            .bind::<Text, _>(&symbol)
+            .bind::<Integer, _>(*shard),
+    )
+    .execute(connection)
+    .await?;
     Ok(MarketSlot::Shard(shard.cast_unsigned()))
 }

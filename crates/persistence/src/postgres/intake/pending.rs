@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use diesel::QueryableByName;
+use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl as _;
 use domain::{OrderId, Stamp};
@@ -12,7 +13,7 @@ use super::uuids;
 use crate::postgres::orders::row::{COLUMNS, OrderRow};
 use crate::postgres::orders::value::time;
 use crate::postgres::orders::{MarketGrids, StoredOrder};
-use crate::postgres::{Connection, PgError};
+use crate::postgres::{Connection, PgError, prepared};
 
 #[derive(QueryableByName)]
 struct Id {
@@ -25,10 +26,12 @@ struct Id {
 /// # Errors
 /// See [`PgError`].
 pub async fn stored_among(connection: &mut Connection, ids: &[OrderId]) -> Result<Vec<OrderId>, PgError> {
-    let rows: Vec<Id> = diesel::sql_query("SELECT order_id FROM orders WHERE order_id = ANY($1)")
-        .bind::<Array<SqlUuid>, _>(uuids(ids.iter().map(|id| id.as_u128())))
-        .load(connection)
-        .await?;
+    let rows: Vec<Id> = prepared(
+        sql_query("SELECT order_id FROM orders WHERE order_id = ANY($1)")
+            .bind::<Array<SqlUuid>, _>(uuids(ids.iter().map(|id| id.as_u128()))),
+    )
+    .load(connection)
+    .await?;
     let id = |row: Id| OrderId::from_u128(row.order_id.as_u128());
     Ok(rows.into_iter().map(id).collect())
 }
@@ -52,11 +55,13 @@ pub async fn claim_pending(
          AND NOT EXISTS (SELECT 1 FROM commands c WHERE c.order_id = p.order_id AND c.kind = 'place') \
          ORDER BY p.created_at LIMIT $3 FOR UPDATE SKIP LOCKED) AND o.status = 'PENDING' RETURNING {COLUMNS}"
     );
-    let rows: Vec<OrderRow> = diesel::sql_query(sql)
-        .bind::<Timestamptz, _>(time(made_before))
-        .bind::<BigInt, _>(i64::try_from(lease.as_micros()).unwrap_or(i64::MAX))
-        .bind::<BigInt, _>(i64::from(limit))
-        .load(connection)
-        .await?;
+    let rows: Vec<OrderRow> = prepared(
+        sql_query(sql)
+            .bind::<Timestamptz, _>(time(made_before))
+            .bind::<BigInt, _>(i64::try_from(lease.as_micros()).unwrap_or(i64::MAX))
+            .bind::<BigInt, _>(i64::from(limit)),
+    )
+    .load(connection)
+    .await?;
     rows.into_iter().map(|row| row.stored(markets)).collect()
 }

@@ -2,13 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
+use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl as _;
 use domain::{ApiKey, ApiKeyId, FeeRate, InstitutionId, KeyMaterial, Stamp, Tier, TierName, UserId};
 use uuid::Uuid;
 
 use crate::postgres::orders::value::time;
-use crate::postgres::{Connection, PgError};
+use crate::postgres::{Connection, PgError, prepared};
 
 /// Everything that operators keep, at one version.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,7 +35,7 @@ struct VersionRow {
 /// # Errors
 /// See [`PgError`].
 pub async fn register_version(connection: &mut Connection) -> Result<u64, PgError> {
-    let row: VersionRow = diesel::sql_query("SELECT version FROM register_version WHERE id = 1")
+    let row: VersionRow = prepared(sql_query("SELECT version FROM register_version WHERE id = 1"))
         .get_result(connection)
         .await?;
     Ok(row.version.cast_unsigned())
@@ -45,10 +46,11 @@ pub async fn register_version(connection: &mut Connection) -> Result<u64, PgErro
 /// # Errors
 /// See [`PgError`].
 pub async fn bump_version(connection: &mut Connection) -> Result<u64, PgError> {
-    let row: VersionRow =
-        diesel::sql_query("UPDATE register_version SET version = version + 1 WHERE id = 1 RETURNING version")
-            .get_result(connection)
-            .await?;
+    let row: VersionRow = prepared(sql_query(
+        "UPDATE register_version SET version = version + 1 WHERE id = 1 RETURNING version",
+    ))
+    .get_result(connection)
+    .await?;
     Ok(row.version.cast_unsigned())
 }
 
@@ -102,20 +104,21 @@ struct KeyRow {
 /// See [`PgError`].
 pub async fn register(connection: &mut Connection) -> Result<RegisterRows, PgError> {
     let version = register_version(connection).await?;
-    let tiers: Vec<TierRow> = diesel::sql_query(
+    let tiers: Vec<TierRow> = prepared(sql_query(
         "SELECT name, orders_per_second, (maker_fee * 100000000)::bigint AS maker_fee, \
          (taker_fee * 100000000)::bigint AS taker_fee FROM tiers ORDER BY name",
-    )
+    ))
     .load(connection)
     .await?;
-    let accounts: Vec<AccountRow> =
-        diesel::sql_query("SELECT user_id, tier FROM accounts WHERE tier IS NOT NULL")
-            .load(connection)
-            .await?;
-    let keys: Vec<KeyRow> = diesel::sql_query(
+    let accounts: Vec<AccountRow> = prepared(sql_query(
+        "SELECT user_id, tier FROM accounts WHERE tier IS NOT NULL",
+    ))
+    .load(connection)
+    .await?;
+    let keys: Vec<KeyRow> = prepared(sql_query(
         "SELECT key_id, user_id, institution_id, label, kind, material, scope, addresses, created_at, revoked_at \
          FROM api_keys ORDER BY created_at, key_id",
-    )
+    ))
     .load(connection)
     .await?;
     let account = |row: AccountRow| {
@@ -195,7 +198,7 @@ struct Count {
 /// # Errors
 /// See [`PgError`].
 pub async fn tier_count(connection: &mut Connection) -> Result<u64, PgError> {
-    let row: Count = diesel::sql_query("SELECT count(*) AS count FROM tiers")
+    let row: Count = prepared(sql_query("SELECT count(*) AS count FROM tiers"))
         .get_result(connection)
         .await?;
     Ok(row.count.cast_unsigned())
@@ -206,10 +209,11 @@ pub async fn tier_count(connection: &mut Connection) -> Result<u64, PgError> {
 /// # Errors
 /// See [`PgError`].
 pub async fn tier_exists(connection: &mut Connection, name: &TierName) -> Result<bool, PgError> {
-    let row: Count = diesel::sql_query("SELECT count(*) AS count FROM tiers WHERE name = $1")
-        .bind::<Text, _>(name.as_str())
-        .get_result(connection)
-        .await?;
+    let row: Count = prepared(
+        sql_query("SELECT count(*) AS count FROM tiers WHERE name = $1").bind::<Text, _>(name.as_str()),
+    )
+    .get_result(connection)
+    .await?;
     Ok(row.count == 1)
 }
 
@@ -225,16 +229,18 @@ pub async fn set_tier(connection: &mut Connection, tier: &Tier) -> Result<(), Pg
         taker_fee,
     } = tier;
     let fee = |fee: &Option<FeeRate>| fee.map(|fee| i64::from(fee.0));
-    diesel::sql_query(
-        "INSERT INTO tiers (name, orders_per_second, maker_fee, taker_fee) \
+    prepared(
+        sql_query(
+            "INSERT INTO tiers (name, orders_per_second, maker_fee, taker_fee) \
          VALUES ($1, $2, $3 * 0.00000001, $4 * 0.00000001) ON CONFLICT (name) DO UPDATE \
          SET orders_per_second = excluded.orders_per_second, maker_fee = excluded.maker_fee, \
          taker_fee = excluded.taker_fee",
+        )
+        .bind::<Text, _>(name.as_str())
+        .bind::<Nullable<Integer>, _>(orders_per_second.map(u32::cast_signed))
+        .bind::<Nullable<BigInt>, _>(fee(maker_fee))
+        .bind::<Nullable<BigInt>, _>(fee(taker_fee)),
     )
-    .bind::<Text, _>(name.as_str())
-    .bind::<Nullable<Integer>, _>(orders_per_second.map(u32::cast_signed))
-    .bind::<Nullable<BigInt>, _>(fee(maker_fee))
-    .bind::<Nullable<BigInt>, _>(fee(taker_fee))
     .execute(connection)
     .await?;
     Ok(())
@@ -250,13 +256,15 @@ pub async fn set_account(
     tier: Option<&TierName>,
     at: Stamp,
 ) -> Result<(), PgError> {
-    diesel::sql_query(
-        "INSERT INTO accounts (user_id, tier, created_at) VALUES ($1, $2, $3) \
+    prepared(
+        sql_query(
+            "INSERT INTO accounts (user_id, tier, created_at) VALUES ($1, $2, $3) \
          ON CONFLICT (user_id) DO UPDATE SET tier = excluded.tier",
+        )
+        .bind::<SqlUuid, _>(Uuid::from_u128(user_id.as_u128()))
+        .bind::<Nullable<Text>, _>(tier.map(TierName::as_str))
+        .bind::<Timestamptz, _>(time(at)),
     )
-    .bind::<SqlUuid, _>(Uuid::from_u128(user_id.as_u128()))
-    .bind::<Nullable<Text>, _>(tier.map(TierName::as_str))
-    .bind::<Timestamptz, _>(time(at))
     .execute(connection)
     .await?;
     Ok(())
@@ -288,12 +296,12 @@ struct CountsRow {
 /// # Errors
 /// See [`PgError`].
 pub async fn key_counts(connection: &mut Connection, key: &ApiKey) -> Result<KeyCounts, PgError> {
-    let CountsRow { taken, live, ever } = diesel::sql_query(
+    let CountsRow { taken, live, ever } = prepared(sql_query(
         "SELECT EXISTS (SELECT 1 FROM api_keys WHERE key_id = $1) AS taken, \
          count(*) FILTER (WHERE revoked_at IS NULL) AS live, count(*) AS ever FROM api_keys WHERE user_id = $2",
     )
     .bind::<Text, _>(key.key_id.as_str())
-    .bind::<SqlUuid, _>(Uuid::from_u128(key.user_id.as_u128()))
+    .bind::<SqlUuid, _>(Uuid::from_u128(key.user_id.as_u128())))
     .get_result(connection)
     .await?;
     Ok(KeyCounts {
@@ -323,7 +331,7 @@ pub async fn add_key(connection: &mut Connection, key: &ApiKey, at: Stamp) -> Re
         KeyMaterial::Ed25519(key) => ("ed25519", key.as_slice()),
         KeyMaterial::HmacSha256(sealed) => ("hmac_sha256", sealed.as_slice()),
     };
-    diesel::sql_query(
+    prepared(sql_query(
         "INSERT INTO api_keys (key_id, user_id, institution_id, label, kind, material, scope, addresses, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
@@ -335,7 +343,7 @@ pub async fn add_key(connection: &mut Connection, key: &ApiKey, at: Stamp) -> Re
     .bind::<Binary, _>(material)
     .bind::<Text, _>(scope)
     .bind::<Array<Text>, _>(addresses)
-    .bind::<Timestamptz, _>(time(at))
+    .bind::<Timestamptz, _>(time(at)))
     .execute(connection)
     .await?;
     Ok(())
@@ -346,11 +354,11 @@ pub async fn add_key(connection: &mut Connection, key: &ApiKey, at: Stamp) -> Re
 /// # Errors
 /// See [`PgError`].
 pub async fn revoke_key(connection: &mut Connection, key_id: &ApiKeyId, at: Stamp) -> Result<bool, PgError> {
-    let found = diesel::sql_query(
+    let found = prepared(sql_query(
         "UPDATE api_keys SET revoked_at = COALESCE(revoked_at, GREATEST($2, created_at)) WHERE key_id = $1",
     )
     .bind::<Text, _>(key_id.as_str())
-    .bind::<Timestamptz, _>(time(at))
+    .bind::<Timestamptz, _>(time(at)))
     .execute(connection)
     .await?;
     Ok(found == 1)

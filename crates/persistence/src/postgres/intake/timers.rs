@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use diesel::QueryableByName;
+use diesel::sql_query;
 use diesel::sql_types::{BigInt, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl as _;
 use domain::{SessionId, Stamp, UserId};
 use uuid::Uuid;
 
 use crate::postgres::orders::value::time;
-use crate::postgres::{Connection, PgError};
+use crate::postgres::{Connection, PgError, prepared};
 
 const fn uuid(user_id: UserId) -> Uuid {
     Uuid::from_u128(user_id.as_u128())
@@ -28,12 +29,14 @@ pub async fn arm_switch(
     user_id: UserId,
     fires_at: Stamp,
 ) -> Result<(), PgError> {
-    diesel::sql_query(
-        "INSERT INTO dead_man (user_id, fires_at) VALUES ($1, $2) \
+    prepared(
+        sql_query(
+            "INSERT INTO dead_man (user_id, fires_at) VALUES ($1, $2) \
          ON CONFLICT (user_id) DO UPDATE SET fires_at = excluded.fires_at",
+        )
+        .bind::<SqlUuid, _>(uuid(user_id))
+        .bind::<Timestamptz, _>(time(fires_at)),
     )
-    .bind::<SqlUuid, _>(uuid(user_id))
-    .bind::<Timestamptz, _>(time(fires_at))
     .execute(connection)
     .await?;
     Ok(())
@@ -44,8 +47,7 @@ pub async fn arm_switch(
 /// # Errors
 /// See [`PgError`].
 pub async fn disarm_switch(connection: &mut Connection, user_id: UserId) -> Result<(), PgError> {
-    diesel::sql_query("DELETE FROM dead_man WHERE user_id = $1")
-        .bind::<SqlUuid, _>(uuid(user_id))
+    prepared(sql_query("DELETE FROM dead_man WHERE user_id = $1").bind::<SqlUuid, _>(uuid(user_id)))
         .execute(connection)
         .await?;
     Ok(())
@@ -66,12 +68,12 @@ pub async fn take_due_switches(
     now: Stamp,
     limit: u32,
 ) -> Result<Vec<UserId>, PgError> {
-    let rows: Vec<UserRow> = diesel::sql_query(
+    let rows: Vec<UserRow> = prepared(sql_query(
         "DELETE FROM dead_man d WHERE d.user_id IN (SELECT o.user_id FROM dead_man o WHERE o.fires_at <= $1 \
          ORDER BY o.fires_at LIMIT $2 FOR UPDATE SKIP LOCKED) AND d.fires_at <= $1 RETURNING d.user_id",
     )
     .bind::<Timestamptz, _>(time(now))
-    .bind::<BigInt, _>(i64::from(limit))
+    .bind::<BigInt, _>(i64::from(limit)))
     .load(connection)
     .await?;
     let user = |row: UserRow| UserId::from_u128(row.user_id.as_u128());
@@ -104,16 +106,18 @@ pub async fn open_session(
         user_id,
         gateway,
     } = session;
-    let opened = diesel::sql_query(
-        "INSERT INTO sessions (session_id, user_id, gateway, alive_until) \
+    let opened = prepared(
+        sql_query(
+            "INSERT INTO sessions (session_id, user_id, gateway, alive_until) \
          SELECT $1, $2, $3, now() + $4 * interval '1 microsecond' \
          WHERE (SELECT count(*) FROM sessions WHERE user_id = $2) < $5",
+        )
+        .bind::<SqlUuid, _>(Uuid::from_u128(session_id.as_u128()))
+        .bind::<SqlUuid, _>(uuid(user_id))
+        .bind::<SqlUuid, _>(gateway)
+        .bind::<BigInt, _>(micros(alive))
+        .bind::<BigInt, _>(i64::from(most)),
     )
-    .bind::<SqlUuid, _>(Uuid::from_u128(session_id.as_u128()))
-    .bind::<SqlUuid, _>(uuid(user_id))
-    .bind::<SqlUuid, _>(gateway)
-    .bind::<BigInt, _>(micros(alive))
-    .bind::<BigInt, _>(i64::from(most))
     .execute(connection)
     .await?;
     Ok(opened == 1)
@@ -128,12 +132,14 @@ pub async fn keep_sessions(
     gateway: Uuid,
     alive: Duration,
 ) -> Result<(), PgError> {
-    diesel::sql_query(
-        "UPDATE sessions SET alive_until = now() + $2 * interval '1 microsecond' \
+    prepared(
+        sql_query(
+            "UPDATE sessions SET alive_until = now() + $2 * interval '1 microsecond' \
          WHERE gateway = $1 AND alive_until < now() + $2 / 2 * interval '1 microsecond'",
+        )
+        .bind::<SqlUuid, _>(gateway)
+        .bind::<BigInt, _>(micros(alive)),
     )
-    .bind::<SqlUuid, _>(gateway)
-    .bind::<BigInt, _>(micros(alive))
     .execute(connection)
     .await?;
     Ok(())
@@ -147,11 +153,12 @@ pub async fn close_session(
     connection: &mut Connection,
     session_id: SessionId,
 ) -> Result<Option<UserId>, PgError> {
-    let rows: Vec<UserRow> =
-        diesel::sql_query("DELETE FROM sessions WHERE session_id = $1 RETURNING user_id")
-            .bind::<SqlUuid, _>(Uuid::from_u128(session_id.as_u128()))
-            .load(connection)
-            .await?;
+    let rows: Vec<UserRow> = prepared(
+        sql_query("DELETE FROM sessions WHERE session_id = $1 RETURNING user_id")
+            .bind::<SqlUuid, _>(Uuid::from_u128(session_id.as_u128())),
+    )
+    .load(connection)
+    .await?;
     let user = |row: &UserRow| UserId::from_u128(row.user_id.as_u128());
     Ok(rows.as_slice().first().map(user))
 }
@@ -161,12 +168,14 @@ pub async fn close_session(
 /// # Errors
 /// See [`PgError`].
 pub async fn take_dead_sessions(connection: &mut Connection, limit: u32) -> Result<Vec<UserId>, PgError> {
-    let rows: Vec<UserRow> = diesel::sql_query(
-        "DELETE FROM sessions s WHERE s.session_id IN (SELECT o.session_id FROM sessions o \
+    let rows: Vec<UserRow> = prepared(
+        sql_query(
+            "DELETE FROM sessions s WHERE s.session_id IN (SELECT o.session_id FROM sessions o \
          WHERE o.alive_until < now() ORDER BY o.alive_until LIMIT $1 FOR UPDATE SKIP LOCKED) \
          AND s.alive_until < now() RETURNING s.user_id",
+        )
+        .bind::<BigInt, _>(i64::from(limit)),
     )
-    .bind::<BigInt, _>(i64::from(limit))
     .load(connection)
     .await?;
     let mut users: Vec<UserId> = rows

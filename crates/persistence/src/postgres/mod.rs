@@ -4,6 +4,7 @@ mod checks;
 mod connect;
 mod error;
 mod health;
+pub mod intake;
 pub mod migrate;
 pub mod orders;
 mod prepared;

@@ -68,5 +68,5 @@ pub use rate_store::{LocalRates, RateKey, RateStore, RateStoreError, Standing};
 pub use scope::{Scope, Scopes};
 pub use secret_box::{SecretBox, SecretBoxError, new_hmac_secret, new_key_id};
 pub use signature::{KeyMaterial, SignedParts};
-pub use tickets::Tickets;
+pub use tickets::{TicketStore, Tickets};
 pub use verifier::{InvalidToken, TokenVerifier};

@@ -5,6 +5,8 @@
 //! ([`servers`]).
 
 mod database;
+mod exchange;
+mod health;
 mod ports;
 mod process;
 mod programs;
@@ -13,6 +15,7 @@ pub mod servers;
 mod tree;
 
 pub use database::Database;
+pub use exchange::{Exchange, ExchangeOptions, Member, Role};
 pub use ports::Port;
 pub use process::Process;
 pub use proxy::{Direction, Proxy};

@@ -1,6 +1,7 @@
 //! Typed settings: read from a YAML file and the environment over defaults, checked all at once.
 
 mod auth;
+mod database;
 mod duration;
 mod expand;
 mod load;
@@ -20,6 +21,7 @@ mod variables;
 mod wallet;
 
 pub use auth::{Algorithm, AuthSettings, Issuer, IssuerSettings, KeySource, PreviousKey};
+pub use database::{DatabaseSettings, SslMode};
 pub use load::find_file;
 pub use market::{Market, MarketEntry, MatchingSettings};
 pub use problem::{Problem, SettingsError};
@@ -29,7 +31,7 @@ pub use sections::{
     DemoSettings, EmbeddedSettings, HistorySettings, LogFormat, LogOutput, LoggingSettings,
     MonitoringSettings, ServerSettings,
 };
-pub use services::{DatabaseSettings, RabbitmqSettings, RedisSettings};
+pub use services::{RabbitmqSettings, RedisSettings};
 pub use traffic::{LimitsSettings, WebsocketSettings};
 pub use variables::Variables;
 pub use wallet::WalletSettings;

@@ -49,7 +49,7 @@ pub use actix_web::http::StatusCode;
 pub use address::{BadProxy, TrustedProxies, client_address};
 pub use address_limit::{AddressLimits, AddressRates};
 pub use api_key::{ApiKeyLayer, ApiKeyRecord, ApiKeyService, KeyStore};
-pub use audit::{AuditEntry, AuditLog};
+pub use audit::{AuditEntry, AuditLine, AuditLog, AuditTable, NextLine};
 pub use audit_chain::{AuditDamage, AuditFault};
 pub use auth::Authenticated;
 pub use body::{BodyLimit, JsonBody, NoBody};

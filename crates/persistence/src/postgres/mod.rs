@@ -1,10 +1,11 @@
 //! PostgreSQL, the truth of the distributed exchange.
 
+pub mod audit;
 mod connect;
 mod error;
+pub mod orders;
 mod target;
 mod tls;
-pub mod orders;
 pub mod views;
 
 pub use connect::{Connection, Pool, PoolFigures, PoolOptions, connect, connect_directly};

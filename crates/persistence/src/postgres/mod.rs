@@ -1,5 +1,6 @@
 //! PostgreSQL, the truth of the distributed exchange.
 
+pub mod audit;
 mod checks;
 mod connect;
 mod error;
@@ -8,10 +9,6 @@ pub mod intake;
 pub mod migrate;
 pub mod orders;
 mod prepared;
-pub mod audit;
-mod connect;
-mod error;
-pub mod orders;
 mod target;
 mod tls;
 pub mod views;

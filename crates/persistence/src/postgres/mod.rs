@@ -2,6 +2,10 @@
 
 mod connect;
 mod error;
+pub mod orders;
+mod target;
+mod tls;
+pub mod views;
 
-pub use connect::{Connection, Pool, PoolOptions, connect};
+pub use connect::{Connection, Pool, PoolFigures, PoolOptions, connect, connect_directly};
 pub use error::PgError;

@@ -28,6 +28,8 @@ pub struct RabbitmqSettings {
     pub password: SecretString,
     /// A file that holds the password instead.
     pub password_file: Option<PathBuf>,
+    /// Whether the connection is encrypted, where the address is given by its parts.
+    pub tls: bool,
     /// The certificates (PEM) that encrypted connections trust; none = the web's public authorities.
     pub root_certificate: Option<PathBuf>,
     /// Exchange of executed trades.
@@ -56,7 +58,7 @@ impl RabbitmqSettings {
     pub fn connection_url(&self) -> SecretString {
         self.url.clone().unwrap_or_else(|| {
             urls::compose(
-                "amqp",
+                if self.tls { "amqps" } else { "amqp" },
                 &self.user,
                 &self.password,
                 (&self.host, self.port),
@@ -76,6 +78,7 @@ impl Default for RabbitmqSettings {
             user: "guest".to_owned(),
             password: SecretString::from("guest"),
             password_file: None,
+            tls: false,
             root_certificate: None,
             exchange_trade_events: "trade.events".to_owned(),
             exchange_order_events: "order.events".to_owned(),

@@ -30,11 +30,7 @@ impl From<RejectReason> for Stillborn {
 impl MarketRow {
     /// The protection price of an order without a limit; none where the market has no reference price yet.
     pub fn protection(&self, place: &Place) -> Option<Price> {
-        match place.terms {
-            Terms::Limit { .. } | Terms::StopLimit { .. } => None,
-            Terms::Stop { stop_price, .. } => Some(self.market.protection_price(place.side, stop_price)),
-            Terms::Market { .. } => Some(self.market.protection_price(place.side, self.reference()?)),
-        }
+        self.market.protection(place.side, &place.terms, self.reference())
     }
 
     /// The protection price as it was fixed at entry, a buy's never above the market's highest price, or as it is now.
@@ -260,10 +256,7 @@ pub(crate) fn step(state: OrderState, step: Step) -> OrderState {
 
 /// The asset that a side pays with, and the one that it receives.
 pub(crate) const fn pays_and_receives(symbol: Symbol, side: Side) -> (Asset, Asset) {
-    match side {
-        Side::Buy => (symbol.quote, symbol.base),
-        Side::Sell => (symbol.base, symbol.quote),
-    }
+    symbol.paid_and_received(side)
 }
 
 /// Whether the size is a budget.

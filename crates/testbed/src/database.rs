@@ -10,7 +10,7 @@ use tokio_postgres::{Client, NoTls};
 /// The server, unless `TEST_POSTGRES_URL` names another.
 const SERVER: &str = "postgres://postgres@127.0.0.1:5432/postgres";
 /// Only one process at a time makes the template.
-const LOCK: i64 = 0x7472_6164_65;
+const LOCK: i64 = 0x0074_7261_6465;
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 /// A migrated database with partitions for some days; dropped with this value.
@@ -109,10 +109,13 @@ async fn template(server: &str, client: &Client) -> Result<String> {
     let ups = migrations()?;
     let mut hasher = DefaultHasher::new();
     // A new one each week, so that its partitions reach far enough.
-    let week = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)?
-        .as_secs()
-        / (7 * 24 * 60 * 60);
+    let week: i64 = client
+        .query_one(
+            "SELECT extract(epoch FROM now())::bigint / (7 * 24 * 60 * 60)",
+            &[],
+        )
+        .await?
+        .get(0);
     (&ups, PARTITIONS, week).hash(&mut hasher);
     let name = format!("te_template_{:016x}", hasher.finish());
     client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await?;

@@ -2,7 +2,10 @@
 
 mod connect;
 mod error;
+mod target;
+mod tls;
+pub mod orders;
 pub mod views;
 
-pub use connect::{Connection, Pool, PoolOptions, connect};
+pub use connect::{Connection, Pool, PoolFigures, PoolOptions, connect, connect_directly};
 pub use error::PgError;

@@ -4,6 +4,7 @@ mod auth;
 mod services;
 mod text;
 mod traffic;
+mod wallet;
 
 use std::time::Duration;
 
@@ -38,6 +39,7 @@ pub(super) fn check(settings: &Settings) -> Vec<Problem> {
     }
     if settings.mode == Mode::Distributed {
         rules.services(settings);
+        rules.wallet(&settings.wallet, &settings.auth, settings.environment);
     }
     rules.problems
 }

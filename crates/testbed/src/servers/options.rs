@@ -1,0 +1,48 @@
+//! What a server of one's own can be told before it starts.
+
+use std::path::PathBuf;
+
+/// The default: a folder that goes at the end, a free port, no encryption, and nobody asks for a password.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    pub(super) dir: Option<PathBuf>,
+    pub(super) port: Option<u16>,
+    pub(super) passwords: bool,
+    pub(super) settings: Vec<(String, String)>,
+}
+
+impl Options {
+    /// As the default.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The data lie here and stay at the end; where they lie already, they are used.
+    #[must_use]
+    pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.dir = Some(dir.into());
+        self
+    }
+
+    /// It listens on this port of 127.0.0.1.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = Some(port);
+        self
+    }
+
+    /// PostgreSQL: every role but `postgres` must show its password.
+    #[must_use]
+    pub fn passwords(mut self, asked: bool) -> Self {
+        self.passwords = asked;
+        self
+    }
+
+    /// One more setting in the server's own words: a parameter of PostgreSQL, a directive of Redis, a line of
+    /// `rabbitmq.conf`.
+    #[must_use]
+    pub fn setting(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+}

@@ -53,6 +53,7 @@ cases! {
         a_plain_release_is_of_all_that_is_left,
         a_release_of_more_than_is_left_is_refused,
         a_reservation_of_somebody_else_cannot_be_released,
+        a_release_of_a_reserve_that_was_refused_moves_nothing,
         a_release_before_its_reserve_keeps_it_out_for_ever,
         a_release_before_an_amendments_reserve_keeps_only_that_out;
     settling:
@@ -68,7 +69,7 @@ cases! {
     oldest:
         without_order_ids_the_oldest_reservations_pay_in_order,
         without_enough_reservations_nobody_pays,
-        a_reserve_that_names_no_received_asset_pays_for_any_trade;
+        a_reserve_that_names_no_received_asset_learns_it_from_its_first_trade;
     merging:
         a_merged_amendment_pays_for_its_orders_trades,
         a_merge_takes_all_of_the_amendment_or_nothing,

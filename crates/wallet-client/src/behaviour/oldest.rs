@@ -100,7 +100,9 @@ pub(super) async fn without_enough_reservations_nobody_pays(wallet: &dyn Wallet)
     stage.assert_has(buyer, stage.quote, "70", "0").await;
 }
 
-pub(super) async fn a_reserve_that_names_no_received_asset_pays_for_any_trade(wallet: &dyn Wallet) {
+pub(super) async fn a_reserve_that_names_no_received_asset_learns_it_from_its_first_trade(
+    wallet: &dyn Wallet,
+) {
     let stage = Stage::open(wallet);
     let other = stage.another_asset();
     let buyer = stage.funded(stage.quote, "100").await;
@@ -111,13 +113,24 @@ pub(super) async fn a_reserve_that_names_no_received_asset_pays_for_any_trade(wa
         old_reserved(&stage, seller, stage.base, "5").await,
         old_reserved(&stage, seller, other, "5").await,
     ];
+    let of_other = |mut trade: crate::SettleTrade| {
+        trade.symbol.base = other;
+        Instruction::Settle(trade)
+    };
+    let unnamed = stage.settle("3", "30", nameless(buyer), nameless(seller));
+    stage.done(of_other(unnamed)).await;
     let trade = stage.settle("1", "10", party(buyer, buy), party(seller, sell));
     stage.done(Instruction::Settle(trade)).await;
-    let mut trade = stage.settle("2", "20", party(buyer, buy), party(seller, sell_other));
-    trade.symbol.base = other;
+    let trade = stage.settle("1", "10", party(buyer, buy), party(seller, sell_other));
+    let answer = stage.one(of_other(trade)).await;
+    assert!(
+        matches!(answer, Err(Refused::NotReserved(_))),
+        "its order is of another market: {answer:?}"
+    );
+    let trade = stage.settle("2", "20", party(buyer, buy), party(seller, sell));
     stage.done(Instruction::Settle(trade)).await;
-    stage.assert_has(buyer, stage.quote, "0", "70").await;
-    stage.assert_has(buyer, stage.base, "1", "0").await;
-    stage.assert_has(buyer, other, "2", "0").await;
-    stage.assert_has(seller, stage.quote, "30", "0").await;
+    stage.assert_has(buyer, stage.quote, "0", "40").await;
+    stage.assert_has(buyer, stage.base, "3", "0").await;
+    stage.assert_has(buyer, other, "3", "0").await;
+    stage.assert_has(seller, stage.quote, "60", "0").await;
 }

@@ -174,3 +174,23 @@ pub(super) async fn a_release_before_an_amendments_reserve_keeps_only_that_out(w
     stage.done(Instruction::Reserve(another)).await;
     stage.assert_has(alice, stage.quote, "65", "35").await;
 }
+
+pub(super) async fn a_release_of_a_reserve_that_was_refused_moves_nothing(wallet: &dyn Wallet) {
+    let stage = Stage::open(wallet);
+    let alice = stage.funded(stage.quote, "10").await;
+    let dear = stage.reserve(alice, stage.quote, "11");
+    let refused = stage.one(Instruction::Reserve(dear.clone())).await;
+    assert!(
+        matches!(refused, Err(Refused::InsufficientBalance { .. })),
+        "{refused:?}"
+    );
+    let answer = stage
+        .done(Instruction::Release(release(&dear, 0, "11", true)))
+        .await;
+    assert_eq!(
+        answer.balances.first().map(shown),
+        Some(("10".into(), "0".into()))
+    );
+    assert_eq!(stage.one(Instruction::Reserve(dear)).await, refused);
+    stage.assert_has(alice, stage.quote, "10", "0").await;
+}

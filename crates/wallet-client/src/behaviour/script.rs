@@ -1,6 +1,6 @@
 //! Money instructions made up by chance: mostly such that they can be done, some that cannot, some that came before.
 
-use domain::{Amount, Asset, Release, Reserve, Symbol, UserId};
+use domain::{Amount, Asset, OrderId, Release, Reserve, Symbol, UserId};
 
 use super::dice::Dice;
 use super::stage::{Stage, merge};
@@ -35,6 +35,8 @@ pub(super) struct Script<'a> {
     /// Reserves whose release came before them.
     late: Vec<Reserve>,
     told: Vec<Instruction>,
+    /// The latest order's id: ids rise, so that of two orders of one moment the older has the lower one.
+    last_order: OrderId,
 }
 
 impl<'a> Script<'a> {
@@ -51,6 +53,7 @@ impl<'a> Script<'a> {
             orders: Vec::new(),
             late: Vec::new(),
             told: Vec::new(),
+            last_order: stage.order(),
         }
     }
 
@@ -104,7 +107,7 @@ impl<'a> Script<'a> {
         one.expect("there are people")
     }
 
-    fn reserve(&self) -> Reserve {
+    fn reserve(&mut self) -> Reserve {
         let Person { id, old } = self.person();
         let [first, second, quote] = self.assets;
         let base = if self.dice.percent(50) { first } else { second };
@@ -113,8 +116,9 @@ impl<'a> Script<'a> {
         } else {
             (base, quote)
         };
+        self.last_order = OrderId::from_u128(self.last_order.as_u128() + 1);
         Reserve {
-            order_id: self.stage.order(),
+            order_id: self.last_order,
             request_id: None,
             user_id: id,
             asset,

@@ -56,8 +56,10 @@ enum Key {
 enum Reservation {
     /// It may be used.
     Held(Held),
-    /// It has ended, or was never granted.
+    /// Nothing of it is left.
     Ended { user_id: UserId, asset: Asset },
+    /// The balance did not cover it.
+    Refused,
     /// It was released before it came.
     Tombstone,
 }
@@ -176,19 +178,18 @@ impl Books {
 
     fn reserve(&mut self, r: &Reserve, at: Stamp) -> Result<Answer, Refused> {
         let id = reservation_id(r.order_id, r.request_id);
-        if matches!(self.reservations.get(&id), Some(Reservation::Tombstone)) {
-            return Err(Refused::Released);
-        }
         if r.amount.is_zero() {
             return Err(invalid("amount", "must be greater than 0"));
+        }
+        if matches!(self.reservations.get(&id), Some(Reservation::Tombstone)) {
+            return Err(Refused::Released);
         }
         let (user_id, asset) = (r.user_id, r.asset);
         let mut postings: Vec<Posting> = Vec::new();
         let slot = match self.ledger.reserve(r, &mut postings) {
             Ok(slot) => slot,
             Err(ReserveError::InsufficientBalance { .. }) => {
-                self.reservations
-                    .insert(id, Reservation::Ended { user_id, asset });
+                self.reservations.insert(id, Reservation::Refused);
                 let balance = self.balance(user_id, asset);
                 return Err(Refused::InsufficientBalance { balance });
             }
@@ -217,8 +218,11 @@ impl Books {
         let id = reservation_id(r.order_id, r.request_id);
         let (user_id, asset) = (r.user_id, r.asset);
         let held = match self.reservations.get(&id) {
-            None | Some(Reservation::Tombstone) => {
+            None => {
                 self.reservations.insert(id, Reservation::Tombstone);
+                return Ok(self.answer(Vec::new(), &[(user_id, asset)]));
+            }
+            Some(Reservation::Refused | Reservation::Tombstone) => {
                 return Ok(self.answer(Vec::new(), &[(user_id, asset)]));
             }
             Some(Reservation::Held(held)) => *held,
@@ -239,12 +243,12 @@ impl Books {
             return Err(not_reserved("it is not this user's reservation of this asset"));
         }
         let left = self.ledger.reserved(held.handle.slot);
-        let plain = r.number == 0;
-        if r.amount > left || (plain && r.amount != left) {
+        let whole = r.last || r.number == 0;
+        if r.amount > left || (whole && r.amount != left) {
             return Err(Refused::InvalidReleaseAmount);
         }
         let release = Release {
-            last: r.last || plain,
+            last: r.amount == left,
             ..*r
         };
         let mut postings: Vec<Posting> = Vec::new();
@@ -277,8 +281,8 @@ impl Books {
     fn held(&self, id: u128) -> Result<Held, Refused> {
         match self.reservations.get(&id) {
             Some(Reservation::Held(held)) => Ok(*held),
-            Some(Reservation::Ended { .. } | Reservation::Tombstone) => Err(not_reserved("it has ended")),
-            None => Err(not_reserved("there is none")),
+            Some(Reservation::Ended { .. }) => Err(not_reserved("nothing of it is left")),
+            Some(Reservation::Refused | Reservation::Tombstone) | None => Err(not_reserved("there is none")),
         }
     }
 

@@ -4,7 +4,7 @@ use domain::{Amount, Asset, EntryAccount, EntryType, Settle, SettleLeg, Stamp, U
 use ledger::{LedgerFault, Posting};
 use uuid::Uuid;
 
-use super::{Books, Held, entry_id, invalid, not_reserved};
+use super::{Books, Held, Reservation, entry_id, invalid, not_reserved};
 use crate::{Answer, Refused, SettleTrade, TradeParty};
 
 /// What one party gives and gets.
@@ -61,12 +61,8 @@ impl Books {
         self.ledger
             .settle(&settle, buyer, seller, &mut postings)
             .map_err(fault)?;
-        for payer in &payers {
-            if payer.from.receives.is_none() {
-                self.ledger
-                    .set_receives(&payer.from.handle, payer.from.asset)
-                    .map_err(fault)?;
-            }
+        for (side, payer) in sides.iter().zip(&payers) {
+            self.paid(side, payer).map_err(fault)?;
         }
         let first = self.entries.len();
         self.write(&postings, at);
@@ -112,9 +108,7 @@ impl Books {
         let by_age = self
             .by_age
             .range((user_id, asset, 0)..=(user_id, asset, u64::MAX));
-        let usable = |held: &Held| {
-            held.handle.request_id.is_none() && held.receives.is_none_or(|receives| receives == side.receives)
-        };
+        let usable = |held: &Held| held.handle.request_id.is_none();
         let mut missing = need;
         let mut found: Option<Payer> = None;
         for held in by_age.filter_map(|(_, id)| self.held(*id).ok()).filter(usable) {
@@ -144,8 +138,28 @@ impl Books {
         for (held, part) in &payer.gathered {
             self.ledger.shift(&held.handle, &payer.from.handle, *part)?;
         }
-        if payer.from.receives.is_none() {
-            self.ledger.set_receives(&payer.from.handle, side.receives)?;
+        self.ledger.set_receives(&payer.from.handle, side.receives)?;
+        Ok(())
+    }
+
+    /// Takes note of what a trade has left of those who paid. A trade that named the order has said what it receives.
+    fn paid(&mut self, side: &Side, payer: &Payer) -> Result<(), LedgerFault> {
+        let mut from = payer.from;
+        if side.party.order_id.is_some() {
+            from.receives = Some(side.receives);
+        }
+        let receives = from.receives.unwrap_or(from.asset);
+        self.ledger.set_receives(&from.handle, receives)?;
+        let others = payer.gathered.iter().map(|(held, _)| *held);
+        for held in std::iter::once(from).chain(others) {
+            let Held { handle, .. } = held;
+            let id = handle.order_id.as_u128();
+            if self.ledger.reserved(handle.slot).is_zero() {
+                self.ledger.close(handle.order_id, handle.slot)?;
+                self.end(id, held);
+            } else {
+                self.reservations.insert(id, Reservation::Held(held));
+            }
         }
         Ok(())
     }

@@ -5,7 +5,6 @@
 
 mod digest;
 mod ended;
-mod entries;
 mod exchange;
 mod funds;
 mod log;
@@ -14,9 +13,8 @@ mod silent;
 mod snapshot;
 mod tape;
 
-pub use entries::gather_entries;
 pub use exchange::{Exchange, Fault, Output};
-pub use ledger::Balance;
+pub use ledger::{Balance, gather_entries};
 pub use log::{LogBody, LogEntry, LogError};
 pub use register::{Register, RegisterFault};
 pub use snapshot::SnapshotError;

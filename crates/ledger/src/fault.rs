@@ -22,8 +22,8 @@ pub enum ReserveError {
 /// changed by the instruction that it answers.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerFault {
-    /// A reserve of nothing, or one that pays and receives the same asset.
-    #[error("the reserve for order {order_id} is of nothing, or pays and receives the same asset")]
+    /// A reserve of nothing.
+    #[error("the reserve for order {order_id} is of nothing")]
     SenselessReserve {
         /// The order.
         order_id: OrderId,

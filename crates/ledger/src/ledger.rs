@@ -33,7 +33,9 @@ impl Ledger {
     }
 
     /// Moves an amount from available to reserved, for an order or an amendment. Whether the same id was reserved for
-    /// before is for the caller to know; [`Ledger::check`] finds it.
+    /// before is for the caller to know; [`Ledger::check`] finds it. A caller who does not know yet what the order
+    /// receives names the asset that it pays with, and says it later by [`Ledger::set_receives`]: it settles nothing
+    /// before.
     ///
     /// # Errors
     /// The balance does not cover it, or the instruction makes no sense. Nothing was changed.
@@ -43,7 +45,7 @@ impl Ledger {
         postings: &mut impl Postings,
     ) -> Result<ReservationSlot, ReserveError> {
         let order_id = r.order_id;
-        if r.amount.is_zero() || r.asset == r.receives {
+        if r.amount.is_zero() {
             return Err(LedgerFault::SenselessReserve { order_id }.into());
         }
         let rows = self.accounts.user(r.user_id);

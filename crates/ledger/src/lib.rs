@@ -8,7 +8,9 @@ mod asset;
 mod check;
 mod fault;
 mod ledger;
+mod lines;
 mod posting;
+mod rearrange;
 mod reservation;
 mod settle;
 mod snapshot;
@@ -18,6 +20,7 @@ pub use account::Balance;
 pub use domain::{EntryType, Reference};
 pub use fault::{LedgerFault, ReserveError};
 pub use ledger::Ledger;
+pub use lines::gather_entries;
 pub use posting::{AccountRef, BalanceKind, Posting, Postings};
 pub use reservation::ReservationSlot;
 pub use snapshot::{

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use domain::{Amount, OrderId, RequestId};
 use serde::{Deserialize, Serialize};
 
-use crate::LedgerFault;
 use crate::account::Row;
+use crate::{LedgerFault, ReservationHandle};
 
 /// The handle of a reservation: given out by reserve, worth keeping with the order, so that settling needs no search.
 /// A handle holds for the ledger that gave it, until the reservation ends.
@@ -90,6 +90,17 @@ impl Reservations {
         }
     }
 
+    /// The reservation of a handle.
+    ///
+    /// # Errors
+    /// The slot does not hold it.
+    pub fn find(&self, handle: &ReservationHandle) -> Result<&Reservation, LedgerFault> {
+        match handle.request_id {
+            Some(request_id) => self.amendment(handle.slot, handle.order_id, request_id),
+            None => self.order(handle.slot, handle.order_id),
+        }
+    }
+
     /// The amendment that a slot is held for.
     pub fn request_id(&self, slot: ReservationSlot) -> Option<RequestId> {
         self.amendments.get(&slot.0).copied()
@@ -106,6 +117,13 @@ impl Reservations {
     pub fn set_amount(&mut self, slot: ReservationSlot, amount: Amount) {
         if let Some(held) = self.slots.get_mut(slot.0 as usize) {
             held.amount = amount;
+        }
+    }
+
+    /// Sets the account that receives what is bought with a live slot.
+    pub fn set_receives(&mut self, slot: ReservationSlot, receives: Row) {
+        if let Some(held) = self.slots.get_mut(slot.0 as usize) {
+            held.receives = receives;
         }
     }
 

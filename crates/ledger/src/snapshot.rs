@@ -54,7 +54,7 @@ pub struct ReservationRecord {
     pub user_id: UserId,
     /// The asset that is held.
     pub asset: Asset,
-    /// The asset that the order receives.
+    /// The asset that the order receives; the one that is held, where it is not known yet.
     pub receives: Asset,
     /// How much is held.
     pub amount: Amount,
@@ -134,7 +134,8 @@ impl Ledger {
         records
     }
 
-    /// The ledger of a whole snapshot, checked, with the handles of its reservations in the order of the records.
+    /// The ledger of a whole snapshot, checked, with the handles of its reservations in the order of the records. Of
+    /// each it is to be known what its order receives.
     ///
     /// # Errors
     /// The snapshot does not fit together.
@@ -142,6 +143,10 @@ impl Ledger {
         snapshot: LedgerSnapshot,
         hash_seed: u64,
     ) -> Result<(Self, Vec<ReservationHandle>), LedgerFault> {
+        let open_end = |record: &ReservationRecord| record.asset == record.receives;
+        if let Some(index) = snapshot.reservations.iter().position(open_end) {
+            return Err(bad("reservations", index));
+        }
         let (ledger, handles) = Self::load(snapshot, hash_seed)?;
         ledger.check()?;
         Ok((ledger, handles))
@@ -211,9 +216,6 @@ impl Ledger {
         for (index, record) in records.iter().enumerate() {
             let unknown = || bad("reservations", index);
             let pays = self.row(record.user_id, record.asset).ok_or_else(unknown)?;
-            if record.asset == record.receives {
-                return Err(unknown());
-            }
             let number = self.assets.find(record.receives).ok_or_else(unknown)?;
             let receives = self.accounts.open(record.user_id, number);
             let slot = self.reservations.next_slot()?;

@@ -181,12 +181,8 @@ fn a_reserve_that_makes_no_sense_is_a_fault() {
     let mut stage = Stage::new();
     stage.fund(ALICE, "USDT", "100");
     let senseless = ReserveError::Fault(LedgerFault::SenselessReserve { order_id: order(1) });
-    for r in [
-        reserve(1, ALICE, "USDT", "BTC", "0"),
-        reserve(1, ALICE, "USDT", "USDT", "5"),
-    ] {
-        assert_eq!(stage.fault(|ledger, to| ledger.reserve(&r, to)), senseless);
-    }
+    let nothing = reserve(1, ALICE, "USDT", "BTC", "0");
+    assert_eq!(stage.fault(|ledger, to| ledger.reserve(&nothing, to)), senseless);
 }
 
 #[test]

@@ -196,6 +196,7 @@ fn no_secret_is_forgotten() {
         ("auth.api_key_secret", LONG),
         ("auth.previous_secret", "the-secret-before-with-enough-bytes"),
         ("auth.secret", LONG),
+        ("database.direct_url", "postgres://a:b@c/d"),
         ("database.password", LONG),
         ("database.url", "postgres://a:b@c/d"),
         ("rabbitmq.password", LONG),

@@ -194,6 +194,7 @@ pub(super) fn all(settings: &Settings) -> Vec<(String, Option<&SecretString>)> {
         ("auth.api_key_secret", Some(&auth.api_key_secret)),
         ("auth.previous_secret", auth.previous_secret.as_ref()),
         ("auth.secret", Some(&auth.secret)),
+        ("database.direct_url", database.direct_url.as_ref()),
         ("database.password", Some(&database.password)),
         ("database.url", database.url.as_ref()),
         ("rabbitmq.password", Some(&rabbitmq.password)),

@@ -169,7 +169,7 @@ fn text(path: &[Step]) -> String {
 /// What serde says, except where it would repeat a secret.
 fn rule(path: &[Step], leaf: &Value, error: &serde_json::Error) -> String {
     let secret = |key: &String| {
-        key == "url"
+        ["url", "direct_url"].contains(&key.as_str())
             || ["password", "secret", "private_key"]
                 .iter()
                 .any(|end| key.ends_with(end))

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::{AccountRef, BalanceKind, Posting};
 use domain::{Asset, EntryAccount, EntryType, LedgerEntry, Reference, Stamp};
-use ledger::{AccountRef, BalanceKind, Posting};
 
 /// A change that no account of ours can have: totals stay below 2^63.
 fn narrow(delta: i128) -> i64 {
@@ -13,7 +13,7 @@ fn narrow(delta: i128) -> i64 {
 /// What makes postings one line.
 type Key<'a> = (EntryAccount, Asset, EntryType, &'a Reference);
 
-/// Appends the lines of one record's postings: the postings of one account, asset, type and reference become one line,
+/// Appends the lines of one record's (or one transaction's) postings: the postings of one account, asset, type and reference become one line,
 /// where the first of them stands. Lines that change nothing are left out; the others are numbered without gaps.
 pub fn gather_entries(seq: u64, at: Stamp, postings: &[Posting], entries: &mut Vec<LedgerEntry>) {
     let first = entries.len();

@@ -1,5 +1,6 @@
 //! The exchange over PostgreSQL, RabbitMQ, Redis and the wallet: intake, shard runner, relay, settlement, sweeper.
 
+pub mod audit;
 mod encoding;
 mod exchange;
 mod follow;

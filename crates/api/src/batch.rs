@@ -180,7 +180,6 @@ async fn run_one(
     caller: Caller,
     item: BatchItem,
 ) -> Result<(StatusCode, OrderView), Problem> {
-    let ok = |view| (StatusCode::OK, view);
     match item {
         BatchItem::Place { order } => entry::place(state, caller, *order).await,
         BatchItem::Cancel {
@@ -188,7 +187,7 @@ async fn run_one(
             client_order_id,
         } => {
             let order = by_either(order_id.as_deref(), client_order_id.as_deref())?;
-            entry::cancel(state, caller, order).await.map(ok)
+            entry::cancel(state, caller, order).await
         }
         BatchItem::Amend {
             order_id,
@@ -198,7 +197,7 @@ async fn run_one(
         } => {
             let order = by_either(order_id.as_deref(), client_order_id.as_deref())?;
             let body = AmendOrderBody::new(price, quantity);
-            entry::amend(state, caller, order, body).await.map(ok)
+            entry::amend(state, caller, order, body).await
         }
     }
 }

@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use domain::{CancelAllAfter, Order, OrderRef, OrderState};
 use http::Problem;
 use serde::{Deserialize, Serialize};
-use trading::{Caller, Markets, Placed};
+use trading::{Caller, EntryError, Markets, Placed};
 
 use crate::ApiState;
 use crate::amendment::AmendOrderBody;
@@ -27,7 +27,7 @@ where
         .unwrap_or_else(|error| Err(Problem::internal(error)))
 }
 
-/// Places an order: 201, or 200 where the same order was placed before.
+/// Places an order: 201, or 200 where the same order was placed before, or 202 where its outcome is not known yet.
 pub(crate) async fn place(
     state: ApiState,
     caller: Caller,
@@ -38,11 +38,14 @@ pub(crate) async fn place(
     let placed = state.exchange.place(caller, order).await.map_err(error::entry)?;
     let (status, order) = match placed {
         // A repeat gets the answer of the first time, and that was a refusal.
-        Placed::New(order) | Placed::Existing(order) if matches!(order.state, OrderState::Rejected(_)) => {
+        Placed::New(order) | Placed::Existing(order) | Placed::Pending(order)
+            if matches!(order.state, OrderState::Rejected(_)) =>
+        {
             return Err(error::rejected(&order));
         }
         Placed::New(order) => (StatusCode::CREATED, order),
         Placed::Existing(order) => (StatusCode::OK, order),
+        Placed::Pending(order) => return pending_in(&markets, &order, order.state != OrderState::Pending),
     };
     Ok((status, view_in(&markets, &order)?))
 }
@@ -54,19 +57,23 @@ pub(crate) async fn find(state: &ApiState, caller: Caller, order: OrderRef) -> R
     view_in(&state.exchange.markets(), &order)
 }
 
-/// Cancels one of the caller's orders.
-pub(crate) async fn cancel(state: ApiState, caller: Caller, order: OrderRef) -> Result<OrderView, Problem> {
-    let order = state.exchange.cancel(caller, order).await.map_err(error::entry)?;
-    view_in(&state.exchange.markets(), &order)
+/// Cancels one of the caller's orders: 200, or 202 where the outcome is not known yet.
+pub(crate) async fn cancel(
+    state: ApiState,
+    caller: Caller,
+    order: OrderRef,
+) -> Result<(StatusCode, OrderView), Problem> {
+    let cancelled = state.exchange.cancel(caller, order).await;
+    changed(&state, cancelled)
 }
 
-/// Changes one of the caller's orders.
+/// Changes one of the caller's orders: 200, or 202 where the outcome is not known yet.
 pub(crate) async fn amend(
     state: ApiState,
     caller: Caller,
     order: OrderRef,
     body: AmendOrderBody,
-) -> Result<OrderView, Problem> {
+) -> Result<(StatusCode, OrderView), Problem> {
     body.check().map_err(error::field)?;
     // The order is looked up first because the decimals mean nothing without its market.
     let found = state.exchange.order(caller, order).await;
@@ -76,7 +83,17 @@ pub(crate) async fn amend(
     let amendment = body.into_amendment(&market.market).map_err(error::field)?;
     let order = OrderRef::Id(found.order_id);
     let amended = state.exchange.amend(caller, order, amendment).await;
-    Ok(OrderView::new(&amended.map_err(error::entry)?, &market.market))
+    changed(&state, amended)
+}
+
+/// The order after a change that was asked for, or with the change still to come.
+fn changed(state: &ApiState, changed: Result<Order, EntryError>) -> Result<(StatusCode, OrderView), Problem> {
+    let markets = state.exchange.markets();
+    match changed {
+        Ok(order) => Ok((StatusCode::OK, view_in(&markets, &order)?)),
+        Err(EntryError::Pending { order, applied }) => pending_in(&markets, &order, applied),
+        Err(error) => Err(error::entry(error)),
+    }
 }
 
 /// Which of the caller's orders to cancel: all, or those that match.
@@ -176,6 +193,13 @@ pub(crate) fn by_either(order_id: Option<&str>, client_order_id: Option<&str>) -
 pub(crate) fn view_in(markets: &Markets, order: &Order) -> Result<OrderView, Problem> {
     let market = markets.by_number(order.market).ok_or_else(|| no_market(order))?;
     Ok(OrderView::new(order, &market.market))
+}
+
+/// 202: an order whose outcome is not known yet, or known and not settled.
+fn pending_in(markets: &Markets, order: &Order, applied: bool) -> Result<(StatusCode, OrderView), Problem> {
+    let view = view_in(markets, order)?;
+    let view = if applied { view.not_settled() } else { view };
+    Ok((StatusCode::ACCEPTED, view))
 }
 
 fn no_market(order: &Order) -> Problem {

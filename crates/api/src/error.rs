@@ -59,6 +59,9 @@ pub(crate) fn entry(error: EntryError) -> Problem {
             reason,
             retry_after_secs,
         } => Problem::unavailable(reason, retry_after_secs),
+        EntryError::Pending { order, .. } => {
+            entry(EntryError::OutcomeUnknown).with("order_id", order.order_id.to_string())
+        }
         EntryError::OutcomeUnknown => Problem::new(StatusCode::GATEWAY_TIMEOUT, "outcome_unknown")
             .detail("it may have been done, or may yet be done: look it up, an order by its client_order_id"),
     }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::wire::time;
 
-/// An order as callers see it. Every field is always there; what does not apply is null.
+/// An order as callers see it. Every field but the last is always there; what does not apply is null.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct OrderView {
     order_id: String,
@@ -41,6 +41,9 @@ pub(crate) struct OrderView {
     triggered_at: Option<String>,
     filled_at: Option<String>,
     cancelled_at: Option<String>,
+    /// False: its money has still to be settled. Only in answers that could not wait for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settled: Option<bool>,
 }
 
 impl OrderView {
@@ -118,6 +121,15 @@ impl OrderView {
             triggered_at: triggered_at.map(time),
             filled_at: ended_as(matches!(state, OrderState::Filled(_))),
             cancelled_at: ended_as(matches!(state, OrderState::Cancelled(..))),
+            settled: None,
+        }
+    }
+
+    /// The same, whose money has still to be settled.
+    pub(crate) fn not_settled(self) -> Self {
+        Self {
+            settled: Some(false),
+            ..self
         }
     }
 }

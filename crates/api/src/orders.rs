@@ -90,10 +90,9 @@ async fn cancel_by_client_id(
     take_out(caller, &state, by_client_id(&id)?).await
 }
 
-async fn take_out(caller: Caller, state: &ApiState, order: OrderRef) -> Result<Json<OrderView>, Problem> {
-    entry::whole(state, move |state| entry::cancel(state, caller, order))
-        .await
-        .map(Json)
+async fn take_out(caller: Caller, state: &ApiState, order: OrderRef) -> Result<HttpResponse, Problem> {
+    let (status, order) = entry::whole(state, move |state| entry::cancel(state, caller, order)).await?;
+    Ok(HttpResponse::build(status).json(order))
 }
 
 async fn amend(
@@ -119,10 +118,9 @@ async fn change(
     state: &ApiState,
     order: OrderRef,
     body: AmendOrderBody,
-) -> Result<Json<OrderView>, Problem> {
-    entry::whole(state, move |state| entry::amend(state, caller, order, body))
-        .await
-        .map(Json)
+) -> Result<HttpResponse, Problem> {
+    let (status, order) = entry::whole(state, move |state| entry::amend(state, caller, order, body)).await?;
+    Ok(HttpResponse::build(status).json(order))
 }
 
 /// Which orders to list.

@@ -110,6 +110,50 @@ async fn a_repeat_gets_the_first_answer() {
 }
 
 #[actix_web::test]
+async fn an_order_whose_outcome_is_not_known_in_time_is_accepted() {
+    let pending = |state| {
+        let order = Order { state, ..order() };
+        Arc::new(Script {
+            placed: Some(Placed::Pending(Arc::new(order))),
+            ..Script::default()
+        })
+    };
+    let answer = ask(&pending(OrderState::Pending), place()).await;
+    assert_eq!((answer.status, &answer.body["status"]), (202, &json!("PENDING")));
+    assert_eq!(answer.body.get("settled"), None);
+    let answer = ask(&pending(order().state), place()).await;
+    assert_eq!(
+        (answer.status, &answer.body["status"]),
+        (202, &json!("PARTIALLY_FILLED"))
+    );
+    assert_eq!(answer.body["settled"], false);
+    let answer = ask(&pending(OrderState::Rejected(RejectReason::MarketState)), place()).await;
+    assert_eq!(
+        answer.status, 422,
+        "a refusal is known whatever has still to be settled"
+    );
+}
+
+#[actix_web::test]
+async fn a_change_whose_outcome_is_not_known_in_time_is_accepted() {
+    let path = format!("/api/v1/orders/{ID}");
+    for applied in [false, true] {
+        let error = EntryError::Pending {
+            order: Arc::new(order()),
+            applied,
+        };
+        let script = Arc::new(Script::refusing(error));
+        let requests = [as_trader(delete(&path)), amend(&path, &json!({"price": "50000"}))];
+        for request in requests {
+            let answer = ask(&script, request).await;
+            assert_eq!((answer.status, &answer.body["order_id"]), (202, &json!(ID)));
+            let settled = answer.body.get("settled");
+            assert_eq!(settled, applied.then_some(&json!(false)));
+        }
+    }
+}
+
+#[actix_web::test]
 async fn every_refusal_has_its_status_and_code() {
     let cancelled = OrderState::Cancelled(Progress::default(), CancelReason::Requested);
     for (error, status, code) in [
@@ -150,6 +194,14 @@ async fn every_refusal_has_its_status_and_code() {
             "unavailable",
         ),
         (EntryError::OutcomeUnknown, 504, "outcome_unknown"),
+        (
+            EntryError::Pending {
+                order: Arc::new(order()),
+                applied: false,
+            },
+            504,
+            "outcome_unknown",
+        ),
     ] {
         let answer = ask(&Arc::new(Script::refusing(error.clone())), place()).await;
         assert_eq!(

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Amount, ApiKey, ApiKeyId, Asset, ClientOrderId, FieldError, InstitutionId, MarketDefinition,
+    Amount, ApiKey, ApiKeyId, Asset, ClientOrderId, Digest, FieldError, InstitutionId, MarketDefinition,
     MarketNumber, MarketState, OrderId, Price, Quantity, RequestId, SelfTradePrevention, SessionId, Side,
-    Stamp, Terms, Tier, TierName, TimeInForce, TransferKey, UserId,
+    Size, Stamp, Terms, Tier, TierName, TimeInForce, TransferKey, UserId,
 };
 
 /// Place an order.
@@ -55,6 +55,33 @@ impl Place {
         };
         self.deadline
             .unwrap_or_else(|| self.received_at.plus_micros(default))
+    }
+
+    /// Adds what the placement asks for to a digest, without ids and times: the same body adds the same.
+    pub fn add_body(&self, digest: &mut Digest) {
+        let mut word = |w: u64| digest.word(w);
+        word(u64::from(self.market.0));
+        word(self.side as u64);
+        word(self.self_trade_prevention as u64);
+        match self.time_in_force {
+            TimeInForce::Gtc => word(0),
+            TimeInForce::Ioc => word(1),
+            TimeInForce::Fok => word(2),
+            TimeInForce::Day => word(3),
+            TimeInForce::Gtd(at) => word(4 + at.micros()),
+        }
+        word(self.terms.order_type() as u64);
+        word(self.terms.price().map_or(0, |p| u64::from(p.ticks())));
+        word(self.terms.stop_price().map_or(0, |p| u64::from(p.ticks())));
+        word(self.terms.display().map_or(0, |q| q.lots().0));
+        word(u64::from(self.terms.post_only()));
+        match self.terms.size() {
+            Size::Quantity(quantity) => word(quantity.lots().0),
+            Size::Budget(budget) => {
+                word(0);
+                word(budget.0);
+            }
+        }
     }
 }
 

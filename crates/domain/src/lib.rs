@@ -19,6 +19,7 @@ mod order;
 mod outcome;
 mod reason;
 mod register;
+mod reservation;
 mod state;
 mod terms;
 mod time;

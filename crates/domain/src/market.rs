@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Amount, FeeRate, FieldError, Lots, MarketNumber, Order, Price, Quantity, RejectReason, Side, Size,
-    Symbol, Terms,
+    Amount, FeeRate, FieldError, Lots, MarketNumber, Price, Quantity, RejectReason, Side, Size, Symbol, Terms,
 };
 
 /// Units of 1e-8 in one.
@@ -280,26 +279,6 @@ impl Market {
                 }
             }
             _ => Ok(()),
-        }
-    }
-
-    /// What an order of these terms reserves, in units of the asset that its side pays with.
-    /// `worst` is its limit or protection price.
-    pub fn reservation(&self, side: Side, size: Size, worst: Price) -> Amount {
-        match (side, size) {
-            (_, Size::Budget(budget)) => budget,
-            (Side::Sell, Size::Quantity(quantity)) => self.base_amount(quantity.lots()),
-            (Side::Buy, Size::Quantity(quantity)) => self.notional(worst, quantity.lots()),
-        }
-    }
-
-    /// What a live order still needs of its reservation: the rest of its budget, or what its remaining lots may cost.
-    pub fn still_needed(&self, order: &Order) -> Amount {
-        match (order.side, order.terms.size(), order.worst_price()) {
-            (_, Size::Budget(budget), _) => budget - order.filled_notional,
-            (Side::Buy, _, Some(worst)) => self.notional(worst, order.remaining()),
-            (Side::Buy, _, None) => Amount::ZERO,
-            (Side::Sell, ..) => self.base_amount(order.remaining()),
         }
     }
 }

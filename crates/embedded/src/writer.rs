@@ -15,7 +15,7 @@ use engine::RULES_VERSION;
 use exchange::{Exchange, LogBody, LogEntry, Output, gather_entries};
 use journal::Batch;
 use runtime::{Clock, ClockHealth, JumpGuard};
-use trading::{BalanceChange, MarketView, Markets, Update};
+use trading::{Audience, BalanceChange, MarketView, Markets, Update};
 
 use crate::commit::{Done, Handover};
 use crate::feeds::balance_view;
@@ -323,6 +323,7 @@ impl Writer {
             records,
             answers,
             update: Update {
+                audience: Audience::All,
                 seq,
                 events: out.events,
                 balances,

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use domain::{
-    Amend, Amount, Event, FieldError, Lots, MarketState, Merge, Order, Price, Quantity, Refusal,
-    RejectReason, Release, Reserve, Size, Step, Terms,
+    Amend, Amount, Event, Lots, MarketState, Merge, Refusal, RejectReason, Release, Reserve, Step, Terms,
 };
 
 use crate::engine::Answer;
@@ -32,7 +31,10 @@ impl<F: Funds> Turn<'_, F> {
         if matches!(row.state, MarketState::CancelOnly | MarketState::Halted) {
             return Err(Refusal::MarketState(row.state));
         }
-        let terms = amended(&order.terms, amend.price, amend.quantity)?;
+        let terms = order
+            .terms
+            .amended(amend.price, amend.quantity)
+            .map_err(Refusal::Shape)?;
         if terms == order.terms {
             return Ok(order_id);
         }
@@ -95,7 +97,8 @@ impl<F: Funds> Turn<'_, F> {
     ) -> Result<(), Refusal> {
         let live = self.engine.orders.live(key);
         let market = &self.engine.markets[live.market].market;
-        let needed = market.still_needed(&resized(&live.order, terms, quantity));
+        let resized = live.order.resized(terms, quantity);
+        let needed = market.still_needed(&resized.unwrap_or_else(|fault| panic!("{fault}")));
         let (order_id, user_id) = (live.order.order_id, live.order.user_id);
         let (asset, receives) = pays_and_receives(market.symbol(), live.order.side);
         let missing = needed
@@ -151,59 +154,4 @@ impl<F: Funds> Turn<'_, F> {
             Ok(())
         }
     }
-}
-
-/// The order as it would be with these terms.
-fn resized(order: &Order, terms: &Terms, quantity: Lots) -> Order {
-    Order {
-        terms: *terms,
-        quantity,
-        state: step(order.state, Step::Resize(quantity)),
-        ..order.clone()
-    }
-}
-
-/// The terms with a new price and quantity. An iceberg never shows more than its quantity.
-fn amended(
-    terms: &Terms,
-    new_price: Option<Price>,
-    new_quantity: Option<Quantity>,
-) -> Result<Terms, Refusal> {
-    let shape = |field, rule| Err(Refusal::Shape(FieldError::new(field, rule)));
-    let mut terms = *terms;
-    match &mut terms {
-        Terms::Limit {
-            price,
-            quantity,
-            display,
-            ..
-        }
-        | Terms::StopLimit {
-            price,
-            quantity,
-            display,
-            ..
-        } => {
-            *price = new_price.unwrap_or(*price);
-            *quantity = new_quantity.unwrap_or(*quantity);
-            *display = display.map(|shown| shown.min(*quantity));
-        }
-        Terms::Stop { .. } | Terms::Market { .. } if new_price.is_some() => {
-            return shape("price", "cannot be set on an order without a limit price");
-        }
-        Terms::Stop {
-            size: Size::Quantity(quantity),
-            ..
-        }
-        | Terms::Market {
-            size: Size::Quantity(quantity),
-        } => {
-            *quantity = new_quantity.unwrap_or(*quantity);
-        }
-        Terms::Stop { .. } | Terms::Market { .. } if new_quantity.is_some() => {
-            return shape("quantity", "cannot be set on an order by quote_quantity");
-        }
-        Terms::Stop { .. } | Terms::Market { .. } => {}
-    }
-    Ok(terms)
 }

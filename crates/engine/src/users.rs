@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use domain::{ClientOrderId, Digest, OrderId, Place, Size, Stamp, Terms, TimeInForce, UserId};
+use domain::{ClientOrderId, Digest, OrderId, Place, Stamp, Terms, UserId};
 use foldhash::quality::FixedState;
 
 use crate::orders::OwnerList;
@@ -122,29 +122,7 @@ impl Users {
 /// A digest of what a placement asks for, without ids and times: the same body gives the same.
 pub(crate) fn fingerprint(place: &Place) -> u64 {
     let mut digest = Digest::default();
-    let mut word = |w: u64| digest.word(w);
-    word(u64::from(place.market.0));
-    word(place.side as u64);
-    word(place.self_trade_prevention as u64);
-    match place.time_in_force {
-        TimeInForce::Gtc => word(0),
-        TimeInForce::Ioc => word(1),
-        TimeInForce::Fok => word(2),
-        TimeInForce::Day => word(3),
-        TimeInForce::Gtd(at) => word(4 + at.micros()),
-    }
-    word(place.terms.order_type() as u64);
-    word(place.terms.price().map_or(0, |p| u64::from(p.ticks())));
-    word(place.terms.stop_price().map_or(0, |p| u64::from(p.ticks())));
-    word(place.terms.display().map_or(0, |q| q.lots().0));
-    word(u64::from(place.terms.post_only()));
-    match place.terms.size() {
-        Size::Quantity(quantity) => word(quantity.lots().0),
-        Size::Budget(budget) => {
-            word(0);
-            word(budget.0);
-        }
-    }
+    place.add_body(&mut digest);
     digest.value() as u64
 }
 

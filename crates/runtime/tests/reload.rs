@@ -196,12 +196,15 @@ fn no_secret_is_forgotten() {
         ("auth.api_key_secret", LONG),
         ("auth.previous_secret", "the-secret-before-with-enough-bytes"),
         ("auth.secret", LONG),
+        ("database.direct_url", "postgres://a:b@c/d"),
         ("database.password", LONG),
         ("database.url", "postgres://a:b@c/d"),
         ("rabbitmq.password", LONG),
         ("rabbitmq.url", "amqp://a:b@c/"),
         ("redis.password", LONG),
         ("redis.url", "redis://:a@b/"),
+        ("wallet.private_key", LONG),
+        ("wallet.secret", LONG),
     ];
     let with = |changed: &str| {
         let until = ("auth.previous_until", "2026-08-01T00:00:00Z");

@@ -229,6 +229,10 @@ const API_KEY_SECRET: (&str, &str) = (
     "TRADE_ENGINE_AUTH__API_KEY_SECRET",
     "another-secret-of-our-own-with-enough-bytes",
 );
+const WALLET_SECRET: (&str, &str) = (
+    "TRADE_ENGINE_WALLET__SECRET",
+    "a-third-secret-of-our-own-with-enough-bytes",
+);
 
 #[test]
 fn outside_development_public_secrets_are_refused() {
@@ -283,7 +287,7 @@ fn outside_development_default_passwords_of_other_servers_are_refused() {
         let yaml = format!("environment: {environment}\nmode: distributed");
         let given = ("DATABASE_URL", "postgres://postgres:postgres@db/x");
         assert_eq!(
-            problems(&yaml, &[SECRET, API_KEY_SECRET, given]),
+            problems(&yaml, &[SECRET, API_KEY_SECRET, WALLET_SECRET, given]),
             [
                 format!("database.url: {rule}"),
                 format!("rabbitmq.password: {rule}"),
@@ -293,6 +297,7 @@ fn outside_development_default_passwords_of_other_servers_are_refused() {
         let own = [
             SECRET,
             API_KEY_SECRET,
+            WALLET_SECRET,
             ("POSTGRES_PASSWORD", "x1"),
             ("REDIS_PASSWORD", "x2"),
             ("RABBITMQ_PASSWORD", "x3"),

@@ -332,3 +332,87 @@ fn issuers_are_given_with_their_keys_the_first_one_first() {
     assert!(matches!(&issuers[3].key, KeySource::JwksUrl(url) if url == "https://id.example.com"));
     assert!(issuers[1..].iter().all(|issuer| issuer.previous.is_none()));
 }
+
+#[test]
+fn the_database_has_rules() {
+    check(&[
+        (
+            "mode: distributed\ndatabase: {sslmode: verify-full}",
+            "database.sslrootcert: is needed with database.sslmode verify-full",
+        ),
+        (
+            "mode: distributed\ndatabase: {sslmode: verify-full, sslrootcert: ca.pem}",
+            "",
+        ),
+        (
+            "database: {sslmode: prefer}",
+            "database.sslmode: unknown variant `prefer`",
+        ),
+        (
+            "mode: distributed\ndatabase: {transaction_pooling: true}",
+            "database.direct_url: is needed with database.transaction_pooling",
+        ),
+        (
+            "mode: distributed\ndatabase: {transaction_pooling: true, direct_url: 'postgres://a:b@c/d'}",
+            "",
+        ),
+        (
+            "mode: distributed\ndatabase: {direct_url: 'mysql://a:b@c/d'}",
+            "database.direct_url: must begin with postgres://",
+        ),
+        (
+            "mode: distributed\ndatabase: {connect_timeout: 500ms}",
+            "database.connect_timeout: must be at least 1s",
+        ),
+        (
+            "mode: distributed\ndatabase: {lock_timeout: 0s}",
+            "database.lock_timeout: must be above 0s",
+        ),
+        (
+            "mode: distributed\ndatabase: {max_idle_conns: 101}",
+            "database.max_idle_conns: must be at most database.max_open_conns",
+        ),
+    ]);
+}
+
+#[test]
+fn an_address_carries_what_a_connection_must_know_and_keeps_what_it_says_itself() {
+    let url = |yaml: &str, direct: bool| {
+        let database = load(yaml, &[]).unwrap().database;
+        let url = if direct {
+            database.direct_connection_url()
+        } else {
+            database.connection_url()
+        };
+        url.expose_secret().to_owned()
+    };
+    let waits = "connect_timeout=5&tcp_user_timeout=10000";
+    let session = "options=-c%20statement_timeout%3D10000%20-c%20lock_timeout%3D5000%20\
+                   -c%20idle_in_transaction_session_timeout%3D10000";
+    let local = "postgres://postgres@localhost:5432/mytrader";
+    for direct in [false, true] {
+        assert_eq!(
+            url("", direct),
+            format!("{local}?sslmode=disable&{waits}&{session}")
+        );
+    }
+    let tls = "database: {sslmode: verify-full, sslrootcert: /etc/ca.pem, url: 'postgres://a:b@c/d'}";
+    let checked = "sslmode=verify-full&sslrootcert=%2Fetc%2Fca.pem";
+    assert_eq!(
+        url(tls, false),
+        format!("postgres://a:b@c/d?{checked}&{waits}&{session}")
+    );
+    let own = "database: {url: 'postgres://a:b@c/d?sslmode=require&options=-c%20lock_timeout%3D1'}";
+    let said = "postgres://a:b@c/d?sslmode=require&options=-c%20lock_timeout%3D1";
+    assert_eq!(url(own, false), format!("{said}&{waits}"));
+    let pooled = "database: {transaction_pooling: true, url: 'postgres://a:b@p/d', \
+                  direct_url: 'postgres://a:b@c/d'}";
+    assert_eq!(
+        url(pooled, false),
+        format!("postgres://a:b@p/d?sslmode=disable&{waits}")
+    );
+    assert_eq!(
+        url(pooled, true),
+        format!("postgres://a:b@c/d?sslmode=disable&{waits}&{session}")
+    );
+}

@@ -51,6 +51,9 @@ pub enum Placed {
     New(Arc<Order>),
     /// The same order was placed before under this client id.
     Existing(Arc<Order>),
+    /// The order is stored and will be applied, but that was not known in time: PENDING, or as it stands after it was
+    /// matched where only its money has still to be settled. The embedded exchange never answers so.
+    Pending(Arc<Order>),
 }
 
 /// A change to an order; what is none stays.

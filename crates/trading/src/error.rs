@@ -58,6 +58,15 @@ pub enum EntryError {
         /// Seconds after which another try makes sense.
         retry_after_secs: u32,
     },
+    /// The cancel or the amendment is stored and will be applied, but that was not known in time. The embedded exchange
+    /// never answers so.
+    #[error("it is stored, and its outcome is not known yet")]
+    Pending {
+        /// The order: as it was, or as it is now.
+        order: Arc<Order>,
+        /// Whether it was applied, so that only money has still to be settled.
+        applied: bool,
+    },
     /// The answer did not come in time: it may have been done, or may yet be done. Look it up.
     #[error("the outcome is not known yet")]
     OutcomeUnknown,

@@ -17,14 +17,40 @@ pub struct BalanceChange {
     pub balance: AccountBalance,
 }
 
+/// Whom an update is for. Where money is settled after the trade, everybody hears of a batch before its owners do: there
+/// are two updates of the batch then, with the same events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Audience {
+    /// For everybody, and for the owners of what is in it.
+    All,
+    /// For everybody: book, trades, candles.
+    Public,
+    /// For the owners of what is in it: their orders, fills and balances.
+    Owners,
+}
+
+impl Audience {
+    /// Whether everybody hears of the events by it.
+    pub const fn is_public(self) -> bool {
+        matches!(self, Self::All | Self::Public)
+    }
+
+    /// Whether owners hear of what is theirs by it.
+    pub const fn is_for_owners(self) -> bool {
+        matches!(self, Self::All | Self::Owners)
+    }
+}
+
 /// What one batch of commands has brought about, all of it durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Update {
+    /// Whom it is for. Each audience hears of every event once, in its market's order.
+    pub audience: Audience,
     /// The number of the batch's last record in the log.
     pub seq: u64,
     /// Its events, each in its market's sequence.
     pub events: Vec<MarketEvent>,
-    /// Every balance that changed, once, as it stands after the batch.
+    /// Every balance that changed, once, as it stands after the batch; for owners only.
     pub balances: Vec<BalanceChange>,
 }
 

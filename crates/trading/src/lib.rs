@@ -14,6 +14,6 @@ mod view;
 pub use accounts::Accounts;
 pub use ask::{Amendment, Caller, NewOrder, Operations, OrderEntry, Placed, Queries};
 pub use error::{EntryError, QueryError};
-pub use feed::{BalanceChange, Feeds, Update, UserSnapshot};
+pub use feed::{Audience, BalanceChange, Feeds, Update, UserSnapshot};
 pub use history::{CandleFilter, EntryFilter, HistoryLag, OrderFilter, TradeFilter};
 pub use view::{AccountBalance, DepthView, Health, LevelView, MarketView, Markets};

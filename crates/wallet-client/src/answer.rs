@@ -98,7 +98,7 @@ pub enum NotAnswered {
     /// It may have been done, or may yet be done. The same keys again will tell.
     #[error("the wallet's answer is not known: {0}")]
     Unknown(String),
-    /// Nothing was sent: the circuit breaker is open, or there is too much waiting.
+    /// Nothing was sent: the circuit breaker is open, there is too much waiting, or there is no connection.
     #[error("the wallet was not asked: {0}")]
     NotSent(&'static str),
 }

@@ -10,6 +10,9 @@ use super::schema::{
 };
 use crate::batch::ITEMS;
 
+/// What 202 says.
+const NOT_KNOWN_IN_TIME: &str = "It is stored and will be done, but what it comes to was not known in time: look the order \
+    up. Only from an exchange of several processes";
 const TAG: &str = "orders";
 const BY_ID: &str = "/api/v1/orders/{order_id}";
 const BY_CLIENT_ID: &str = "/api/v1/orders/by-client-id/{client_order_id}";
@@ -30,6 +33,7 @@ pub(super) fn operations() -> Vec<Operation> {
             "Order",
             "The same order was placed before under this client_order_id",
         )
+        .answers(202, "AcceptedOrder", NOT_KNOWN_IN_TIME)
         .problems(&[409, 422]),
         listing(get(
             "/api/v1/orders",
@@ -95,9 +99,11 @@ fn of_one(path: &'static str, ids: [&'static str; 3]) -> [Operation; 3] {
         )
         .body("AmendOrder")
         .answers(200, "Order", "The order after the change")
+        .answers(202, "AcceptedOrder", NOT_KNOWN_IN_TIME)
         .problems(&[409, 422]),
         delete(path, Access::Trade, TAG, cancel, "Cancels an order")
             .answers(200, "Order", "The cancelled order")
+            .answers(202, "AcceptedOrder", NOT_KNOWN_IN_TIME)
             .problems(&[409, 422]),
     ]
 }
@@ -126,6 +132,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
         ("PlaceOrder", place_order()),
         ("AmendOrder", amend_order()),
         ("Order", order()),
+        ("AcceptedOrder", accepted_order()),
         ("Orders", page("orders", "Order")),
         ("Cancelled", view(vec![("cancelled", count())])),
         ("Batch", batch()),
@@ -277,6 +284,12 @@ fn order() -> Value {
         ("filled_at", maybe_time()),
         ("cancelled_at", maybe_time()),
     ])
+}
+
+/// An order in an answer that could not wait.
+fn accepted_order() -> Value {
+    let settled = about(flag(), "False: only its money has still to be settled");
+    json!({ "allOf": [reference("Order"), { "type": "object", "properties": { "settled": settled } }] })
 }
 
 fn batch() -> Value {

@@ -247,25 +247,39 @@ impl Hub {
         let mut touched = BTreeSet::new();
         for event in &update.events {
             let number = event.market;
-            if let (Event::MarketDefined(definition), false) =
-                (&event.event, self.markets.contains_key(&number))
-                && let Ok(market) = Market::new((**definition).clone())
-            {
-                self.markets.insert(number, MarketStreams::defined(market));
+            let market = if update.audience.is_public() {
+                touched.insert(number);
+                self.tell_everybody(event)?
+            } else {
+                let streams = self.markets.get(&number).ok_or(OutOfStep::Market(number))?;
+                Arc::clone(&streams.market)
+            };
+            if update.audience.is_for_owners() {
+                self.tell_parties(event, &market);
             }
-            let streams = self.markets.get_mut(&number).ok_or(OutOfStep::Market(number))?;
-            streams.apply(event)?;
-            let market = Arc::clone(&streams.market);
-            touched.insert(number);
-            self.tell_parties(event, &market);
         }
         for number in touched {
             if let Some(streams) = self.markets.get_mut(&number) {
                 streams.send_trades();
             }
         }
-        self.tell_balances(update);
+        if update.audience.is_for_owners() {
+            self.tell_balances(update);
+        }
         Ok(())
+    }
+
+    /// Takes an event into its market's streams; the market after it.
+    fn tell_everybody(&mut self, event: &MarketEvent) -> Result<Arc<Market>, OutOfStep> {
+        let number = event.market;
+        if let (Event::MarketDefined(definition), false) = (&event.event, self.markets.contains_key(&number))
+            && let Ok(market) = Market::new((**definition).clone())
+        {
+            self.markets.insert(number, MarketStreams::defined(market));
+        }
+        let streams = self.markets.get_mut(&number).ok_or(OutOfStep::Market(number))?;
+        streams.apply(event)?;
+        Ok(Arc::clone(&streams.market))
     }
 
     /// Sends what is sent now and then.

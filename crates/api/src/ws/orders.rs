@@ -44,7 +44,9 @@ pub(super) async fn carry_out(connection: &Connection, caller: Caller, request: 
             ..
         } => {
             let order = by_either(order_id.as_deref(), client_order_id.as_deref())?;
-            ok(entry::amend(state, caller, order, AmendOrderBody::new(price, quantity)).await?)
+            let body = AmendOrderBody::new(price, quantity);
+            let (status, order) = entry::amend(state, caller, order, body).await?;
+            with_status(status, order)
         }
         Request::Cancel {
             order_id,
@@ -52,7 +54,8 @@ pub(super) async fn carry_out(connection: &Connection, caller: Caller, request: 
             ..
         } => {
             let order = by_either(order_id.as_deref(), client_order_id.as_deref())?;
-            ok(entry::cancel(state, caller, order).await?)
+            let (status, order) = entry::cancel(state, caller, order).await?;
+            with_status(status, order)
         }
         Request::CancelAll { symbol, side, .. } => {
             ok(entry::cancel_all(state, caller, MassCancelBody { symbol, side }).await?)

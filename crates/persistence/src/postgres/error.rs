@@ -33,6 +33,12 @@ impl From<Error> for PgError {
             )
             | Error::BrokenTransactionManager
             | Error::RollbackErrorOnCommit { .. } => Self::Unknown(error),
+            // The server ends the session (an operator, a shutdown, a crash beside it): perhaps after the commit.
+            Error::DatabaseError(_, information)
+                if information.message().starts_with("terminating connection") =>
+            {
+                Self::Unknown(error)
+            }
             _ => Self::Refused(error),
         }
     }

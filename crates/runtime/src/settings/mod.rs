@@ -1,11 +1,13 @@
 //! Typed settings: read from a YAML file and the environment over defaults, checked all at once.
 
 mod auth;
+mod database;
 mod duration;
 mod expand;
 mod load;
 mod market;
 mod problem;
+mod rabbitmq;
 mod reload;
 mod rules;
 mod secret;
@@ -17,20 +19,24 @@ mod traffic;
 mod tree;
 mod urls;
 mod variables;
+mod wallet;
 
 pub use auth::{Algorithm, AuthSettings, Issuer, IssuerSettings, KeySource, PreviousKey};
+pub use database::{DatabaseSettings, SslMode};
 pub use load::find_file;
 pub use market::{Market, MarketEntry, MatchingSettings};
 pub use problem::{Problem, SettingsError};
+pub use rabbitmq::RabbitmqSettings;
 pub use reload::{ReloadPlan, reloadable};
 pub use secret::{FileSecrets, SecretError, SecretProvider};
 pub use sections::{
     DemoSettings, EmbeddedSettings, HistorySettings, LogFormat, LogOutput, LoggingSettings,
     MonitoringSettings, ServerSettings,
 };
-pub use services::{DatabaseSettings, RabbitmqSettings, RedisSettings};
+pub use services::RedisSettings;
 pub use traffic::{LimitsSettings, WebsocketSettings};
 pub use variables::Variables;
+pub use wallet::WalletSettings;
 
 use std::path::PathBuf;
 
@@ -58,6 +64,8 @@ pub struct Settings {
     pub redis: RedisSettings,
     /// RabbitMQ (distributed).
     pub rabbitmq: RabbitmqSettings,
+    /// The wallet service (distributed).
+    pub wallet: WalletSettings,
     /// The markets.
     pub matching: MatchingSettings,
     /// The exchange in one process.
@@ -89,6 +97,7 @@ impl Default for Settings {
             database: DatabaseSettings::default(),
             redis: RedisSettings::default(),
             rabbitmq: RabbitmqSettings::default(),
+            wallet: WalletSettings::default(),
             matching: MatchingSettings::default(),
             embedded: EmbeddedSettings::default(),
             history: HistorySettings::default(),

@@ -100,6 +100,7 @@ pub(super) fn resolve(
         redis,
         rabbitmq,
         auth,
+        wallet,
         warnings,
         ..
     } = settings;
@@ -127,6 +128,7 @@ pub(super) fn resolve(
             &rabbitmq.password_file,
             &mut rabbitmq.password,
         ),
+        ("wallet.secret", &wallet.secret_file, &mut wallet.secret),
     ] {
         if let Some(secret) = reader.read(path, file.as_deref()) {
             *slot = secret;
@@ -134,6 +136,9 @@ pub(super) fn resolve(
     }
     if let Some(secret) = reader.read("auth.previous_secret", auth.previous_secret_file.as_deref()) {
         auth.previous_secret = Some(secret);
+    }
+    if let Some(key) = reader.read("wallet.private_key", wallet.private_key_file.as_deref()) {
+        wallet.private_key = Some(key);
     }
     for (index, issuer) in auth.issuers.iter_mut().enumerate() {
         let path = format!("auth.issuers[{index}].secret");
@@ -182,18 +187,22 @@ pub(super) fn all(settings: &Settings) -> Vec<(String, Option<&SecretString>)> {
         redis,
         rabbitmq,
         auth,
+        wallet,
         ..
     } = settings;
     let named = [
         ("auth.api_key_secret", Some(&auth.api_key_secret)),
         ("auth.previous_secret", auth.previous_secret.as_ref()),
         ("auth.secret", Some(&auth.secret)),
+        ("database.direct_url", database.direct_url.as_ref()),
         ("database.password", Some(&database.password)),
         ("database.url", database.url.as_ref()),
         ("rabbitmq.password", Some(&rabbitmq.password)),
         ("rabbitmq.url", rabbitmq.url.as_ref()),
         ("redis.password", Some(&redis.password)),
         ("redis.url", redis.url.as_ref()),
+        ("wallet.private_key", wallet.private_key.as_ref()),
+        ("wallet.secret", Some(&wallet.secret)),
     ];
     let named = named.into_iter().map(|(path, secret)| (path.to_owned(), secret));
     let issuers = auth.issuers.iter().enumerate();

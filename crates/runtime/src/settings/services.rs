@@ -1,76 +1,11 @@
-//! The sections of the settings for the servers that the distributed exchange needs: PostgreSQL, Redis, RabbitMQ.
+//! The section of the settings for Redis, which the distributed exchange needs.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::{duration, secret, urls};
-
-/// PostgreSQL.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DatabaseSettings {
-    /// The whole address; wins over host, port, name, user and password.
-    #[serde(serialize_with = "secret::serialize_optional")]
-    pub url: Option<SecretString>,
-    /// Host name or address.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-    /// Name of the database.
-    pub name: String,
-    /// Role.
-    pub user: String,
-    /// Password of the role.
-    #[serde(serialize_with = "secret::serialize")]
-    pub password: SecretString,
-    /// A file that holds the password instead.
-    pub password_file: Option<PathBuf>,
-    /// The most connections at once.
-    pub max_open_conns: u32,
-    /// The most connections kept while idle.
-    pub max_idle_conns: u32,
-    /// A connection older than this is replaced.
-    #[serde(with = "duration")]
-    pub conn_max_lifetime: Duration,
-    /// Whether statements are logged.
-    pub log_queries: bool,
-}
-
-impl DatabaseSettings {
-    /// The address to connect to.
-    pub fn connection_url(&self) -> SecretString {
-        self.url.clone().unwrap_or_else(|| {
-            urls::compose(
-                "postgres",
-                &self.user,
-                &self.password,
-                (&self.host, self.port),
-                &self.name,
-            )
-        })
-    }
-}
-
-impl Default for DatabaseSettings {
-    fn default() -> Self {
-        Self {
-            url: None,
-            host: "localhost".to_owned(),
-            port: 5432,
-            name: "mytrader".to_owned(),
-            user: "postgres".to_owned(),
-            password: SecretString::default(),
-            password_file: None,
-            max_open_conns: 100,
-            max_idle_conns: 10,
-            conn_max_lifetime: Duration::from_secs(3_600),
-            log_queries: false,
-        }
-    }
-}
+use super::{secret, urls};
 
 /// Redis.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -90,6 +25,16 @@ pub struct RedisSettings {
     pub password_file: Option<PathBuf>,
     /// Number of the database.
     pub db: u32,
+    /// Sentinels (host:port) that know the master; empty: none. They and the master share password and TLS.
+    pub sentinels: Vec<String>,
+    /// The name under which the sentinels watch the master.
+    pub sentinel_master: String,
+    /// Some nodes (host:port) of a cluster; empty: none.
+    pub cluster_nodes: Vec<String>,
+    /// Whether connections are encrypted; an address that begins with rediss:// says so too.
+    pub tls: bool,
+    /// The root certificates (PEM) that sign the servers'; none: those of the web.
+    pub root_certificate: Option<PathBuf>,
     /// Connections in the pool.
     pub pool_size: u32,
     /// Tries after the first one.
@@ -99,15 +44,24 @@ pub struct RedisSettings {
 impl RedisSettings {
     /// The address to connect to.
     pub fn connection_url(&self) -> SecretString {
-        self.url.clone().unwrap_or_else(|| {
-            urls::compose(
-                "redis",
-                "",
-                &self.password,
-                (&self.host, self.port),
-                &self.db.to_string(),
-            )
-        })
+        self.url
+            .clone()
+            .unwrap_or_else(|| self.url_of(&self.host, self.port))
+    }
+
+    /// The address of another host and port, reached the same way.
+    pub fn url_of(&self, host: &str, port: u16) -> SecretString {
+        let scheme = if self.tls { "rediss" } else { "redis" };
+        urls::compose(scheme, "", &self.password, (host, port), &self.db.to_string())
+    }
+
+    /// The addresses of hosts and ports as `sentinels` and `cluster_nodes` have them; none where one is not host:port.
+    pub fn urls_of(&self, nodes: &[String]) -> Option<Vec<SecretString>> {
+        let url = |node: &String| {
+            let (host, port) = node.rsplit_once(':')?;
+            Some(self.url_of(host, port.parse().ok().filter(|port| *port != 0)?))
+        };
+        nodes.iter().map(url).collect()
     }
 }
 
@@ -120,68 +74,13 @@ impl Default for RedisSettings {
             password: SecretString::default(),
             password_file: None,
             db: 0,
+            sentinels: Vec::new(),
+            sentinel_master: String::new(),
+            cluster_nodes: Vec::new(),
+            tls: false,
+            root_certificate: None,
             pool_size: 100,
             max_retries: 3,
-        }
-    }
-}
-
-/// RabbitMQ.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RabbitmqSettings {
-    /// The whole address; wins over host, port, vhost, user and password.
-    #[serde(serialize_with = "secret::serialize_optional")]
-    pub url: Option<SecretString>,
-    /// Host name or address.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-    /// Virtual host; empty = the broker's default one, `/`.
-    pub vhost: String,
-    /// User.
-    pub user: String,
-    /// Password of the user.
-    #[serde(serialize_with = "secret::serialize")]
-    pub password: SecretString,
-    /// A file that holds the password instead.
-    pub password_file: Option<PathBuf>,
-    /// Exchange of executed trades.
-    pub exchange_trade_events: String,
-    /// Exchange of order changes.
-    pub exchange_order_events: String,
-    /// Whether the broker confirms what it stored.
-    pub publisher_confirms: bool,
-}
-
-impl RabbitmqSettings {
-    /// The address to connect to.
-    pub fn connection_url(&self) -> SecretString {
-        self.url.clone().unwrap_or_else(|| {
-            urls::compose(
-                "amqp",
-                &self.user,
-                &self.password,
-                (&self.host, self.port),
-                &self.vhost,
-            )
-        })
-    }
-}
-
-impl Default for RabbitmqSettings {
-    fn default() -> Self {
-        Self {
-            url: None,
-            host: "localhost".to_owned(),
-            port: 5672,
-            vhost: String::new(),
-            user: "guest".to_owned(),
-            password: SecretString::from("guest"),
-            password_file: None,
-            exchange_trade_events: "trade.events".to_owned(),
-            exchange_order_events: "order.events".to_owned(),
-            publisher_confirms: true,
         }
     }
 }

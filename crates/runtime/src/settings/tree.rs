@@ -168,7 +168,12 @@ fn text(path: &[Step]) -> String {
 
 /// What serde says, except where it would repeat a secret.
 fn rule(path: &[Step], leaf: &Value, error: &serde_json::Error) -> String {
-    let secret = |key: &String| key == "url" || key.ends_with("password") || key.ends_with("secret");
+    let secret = |key: &String| {
+        ["url", "direct_url"].contains(&key.as_str())
+            || ["password", "secret", "private_key"]
+                .iter()
+                .any(|end| key.ends_with(end))
+    };
     if matches!(path.last(), Some(Step::Key(key)) if secret(key)) && !leaf.is_string() {
         return "must be text: put it in quotes".to_owned();
     }
@@ -177,7 +182,7 @@ fn rule(path: &[Step], leaf: &Value, error: &serde_json::Error) -> String {
         [list @ .., Step::Index(_)] => list,
         table => table,
     };
-    if ["auth", "auth.issuers", "database", "redis", "rabbitmq"].contains(&text(whole).as_str()) {
+    if ["auth", "auth.issuers", "database", "redis", "rabbitmq", "wallet"].contains(&text(whole).as_str()) {
         return "must be a table, auth.issuers a list of tables; in the environment in JSON".to_owned();
     }
     error.to_string()

@@ -40,7 +40,8 @@ pub(super) fn password(url: &SecretString) -> Option<&str> {
     user.split_once(':').map(|(_, password)| password)
 }
 
-fn encoded(text: &str) -> String {
+/// Percent-encoded, but for what never means anything in an address.
+pub(super) fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

@@ -11,7 +11,7 @@ use crate::{EntryError, NewOrder, OrderEntry, OrderFilter, Placed, Queries};
 /// The id under which this was placed, new or not.
 fn id(placed: &Placed) -> domain::OrderId {
     match placed {
-        Placed::New(order) | Placed::Existing(order) => order.order_id,
+        Placed::New(order) | Placed::Existing(order) | Placed::Pending(order) => order.order_id,
     }
 }
 

@@ -78,10 +78,8 @@ pub(super) async fn a_book_followed_from_its_snapshot_is_the_book<V: Venue>(venu
         let Some(update) = stage.next_update().await else {
             panic!("the case is too short to fall behind");
         };
-        let ours = update
-            .events
-            .iter()
-            .filter(|event| event.market == stage.number());
+        let public = update.events.iter().filter(|_| update.audience.is_public());
+        let ours = public.filter(|event| event.market == stage.number());
         for event in ours.filter(|event| event.seq > followed.seq).collect::<Vec<_>>() {
             assert_eq!(event.seq, followed.seq + 1, "no gap");
             followed.seq = event.seq;
@@ -129,6 +127,10 @@ impl Followed {
     }
 
     fn apply<V: Venue>(&mut self, stage: &Stage<'_, V>, update: &Update) {
+        if !update.audience.is_for_owners() {
+            assert_eq!(update.balances, [], "balances are for their owners");
+            return;
+        }
         let ours = update
             .events
             .iter()

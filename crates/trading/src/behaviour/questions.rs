@@ -146,12 +146,19 @@ impl<V: Venue> Stage<'_, V> {
             .expect("the depth is told")
             .seq;
         let mut told = Vec::new();
-        let mut seq = 0;
-        while seq < last {
+        let (mut seq, mut owners_seq) = (0, 0);
+        while seq < last || owners_seq < last {
             let Some(update) = self.next_update().await else {
                 return;
             };
             for event in update.events.iter().filter(|event| event.market == self.number()) {
+                if update.audience.is_for_owners() {
+                    assert_eq!(event.seq, owners_seq + 1, "owners hear of all events, once");
+                    owners_seq = event.seq;
+                }
+                if !update.audience.is_public() {
+                    continue;
+                }
                 assert_eq!(event.seq, seq + 1, "events have neither gaps nor repeats");
                 seq = event.seq;
                 if let Event::Trade(trade) = &event.event {

@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{Rules, text};
 use crate::settings::auth::given;
-use crate::settings::{Algorithm, AuthSettings, Environment, IssuerSettings};
+use crate::settings::{Algorithm, AuthSettings, Environment, IssuerSettings, WalletSettings};
 
 /// HMAC wants a key as long as its digest.
 const MIN_SECRET_BYTES: usize = 32;
@@ -57,11 +57,12 @@ impl Rules {
         self.further_issuers(auth, environment);
     }
 
-    fn own_secret(&mut self, secret: &SecretString, path: &str, environment: Environment) {
+    pub(super) fn own_secret(&mut self, secret: &SecretString, path: &str, environment: Environment) {
         let secret = secret.expose_secret();
         let public = [
             AuthSettings::DEVELOPMENT_SECRET,
             AuthSettings::DEVELOPMENT_API_KEY_SECRET,
+            WalletSettings::DEVELOPMENT_SECRET,
         ];
         self.need(
             secret.len() >= MIN_SECRET_BYTES,

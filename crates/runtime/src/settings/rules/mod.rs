@@ -1,9 +1,11 @@
 //! The rules that typed settings must keep, checked all together.
 
 mod auth;
+mod rabbitmq;
 mod services;
 mod text;
 mod traffic;
+mod wallet;
 
 use std::time::Duration;
 
@@ -38,6 +40,7 @@ pub(super) fn check(settings: &Settings) -> Vec<Problem> {
     }
     if settings.mode == Mode::Distributed {
         rules.services(settings);
+        rules.wallet(&settings.wallet, &settings.auth, settings.environment);
     }
     rules.problems
 }

@@ -1,9 +1,11 @@
 //! The rules of the servers that the distributed exchange connects to.
 
+use std::time::Duration;
+
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Rules;
-use crate::settings::{DatabaseSettings, Environment, RedisSettings, Settings, urls};
+use crate::settings::{DatabaseSettings, Environment, RedisSettings, Settings, SslMode, urls};
 
 /// Passwords that stand in examples and images everywhere.
 const DEFAULT_PASSWORDS: [&str; 8] = [
@@ -58,22 +60,9 @@ impl Rules {
                 url: rabbitmq.connection_url(),
             },
         );
+        self.database(database, *environment);
         self.pools(database, redis);
-        self.need(
-            rabbitmq.publisher_confirms,
-            "rabbitmq.publisher_confirms",
-            "must be true: events would get lost",
-        );
-        for (path, name) in [
-            ("rabbitmq.exchange_trade_events", &rabbitmq.exchange_trade_events),
-            ("rabbitmq.exchange_order_events", &rabbitmq.exchange_order_events),
-        ] {
-            self.need(
-                (1..=127).contains(&name.len()),
-                path,
-                "must have 1 to 127 letters",
-            );
-        }
+        self.rabbitmq(rabbitmq);
     }
 
     fn service(&mut self, environment: Environment, service: &Service) {
@@ -104,6 +93,52 @@ impl Rules {
         );
     }
 
+    fn database(&mut self, database: &DatabaseSettings, environment: Environment) {
+        if let Some(url) = &database.direct_url {
+            let valid = ["postgres://", "postgresql://"];
+            let valid = valid.iter().any(|scheme| url.expose_secret().starts_with(scheme));
+            self.need(
+                valid,
+                "database.direct_url",
+                "must begin with postgres:// or postgresql://",
+            );
+            self.need(
+                environment == Environment::Development || !has_default_password(url),
+                "database.direct_url",
+                "a default or empty password is refused outside development",
+            );
+        }
+        self.need(
+            database.sslmode != SslMode::VerifyFull || database.sslrootcert.is_some(),
+            "database.sslrootcert",
+            "is needed with database.sslmode verify-full",
+        );
+        self.need(
+            !database.transaction_pooling || database.direct_url.is_some(),
+            "database.direct_url",
+            "is needed with database.transaction_pooling: migrations and matchers go past the pooler",
+        );
+        for (path, wait) in [
+            ("database.conn_max_lifetime", database.conn_max_lifetime),
+            ("database.pool_timeout", database.pool_timeout),
+            ("database.connect_timeout", database.connect_timeout),
+            ("database.statement_timeout", database.statement_timeout),
+            ("database.lock_timeout", database.lock_timeout),
+            (
+                "database.idle_in_transaction_timeout",
+                database.idle_in_transaction_timeout,
+            ),
+            ("database.tcp_user_timeout", database.tcp_user_timeout),
+        ] {
+            self.wait(wait, path);
+        }
+        self.need(
+            database.connect_timeout >= Duration::from_secs(1),
+            "database.connect_timeout",
+            "must be at least 1s",
+        );
+    }
+
     fn pools(&mut self, database: &DatabaseSettings, redis: &RedisSettings) {
         self.need(
             database.max_open_conns > 0,
@@ -115,9 +150,34 @@ impl Rules {
             "database.max_idle_conns",
             "must be at most database.max_open_conns",
         );
-        self.wait(database.conn_max_lifetime, "database.conn_max_lifetime");
+        self.redis_nodes(redis);
         self.need(redis.pool_size > 0, "redis.pool_size", "must be above 0");
         self.need(redis.max_retries <= 10, "redis.max_retries", "must be at most 10");
+    }
+}
+
+impl Rules {
+    fn redis_nodes(&mut self, redis: &RedisSettings) {
+        for (path, nodes) in [
+            ("redis.sentinels", &redis.sentinels),
+            ("redis.cluster_nodes", &redis.cluster_nodes),
+        ] {
+            self.need(
+                redis.urls_of(nodes).is_some(),
+                path,
+                "must be a list of host:port",
+            );
+        }
+        self.need(
+            redis.sentinels.is_empty() || redis.cluster_nodes.is_empty(),
+            "redis.sentinels",
+            "must be empty where redis.cluster_nodes is set",
+        );
+        self.need(
+            redis.sentinels.is_empty() || !redis.sentinel_master.is_empty(),
+            "redis.sentinel_master",
+            "must be the name that the sentinels watch",
+        );
     }
 }
 

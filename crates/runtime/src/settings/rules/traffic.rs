@@ -92,7 +92,7 @@ impl Rules {
         self.range(demo.orders_per_second, 1..=10_000, "demo.orders_per_second");
     }
 
-    fn range<T: PartialOrd + std::fmt::Display>(
+    pub(super) fn range<T: PartialOrd + std::fmt::Display>(
         &mut self,
         number: T,
         range: RangeInclusive<T>,

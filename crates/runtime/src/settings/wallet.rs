@@ -1,0 +1,87 @@
+//! The section of the settings about the wallet service: where it is, what its callers show to be known, its limits.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use super::{Algorithm, duration, secret};
+
+/// The wallet service, for itself and for those who call it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WalletSettings {
+    /// Where its callers find it: `http://wallet:8090`.
+    pub url: String,
+    /// The address that the service listens on.
+    pub host: String,
+    /// The port that the service listens on.
+    pub port: u16,
+    /// `/metrics` of the service; 0 = off.
+    pub metrics_port: u16,
+    /// The `iss` of the tokens that services show to the wallet. No issuer of users' tokens may have this name.
+    pub issuer: String,
+    /// Their `aud`.
+    pub audience: String,
+    /// What they are signed with.
+    pub algorithm: Algorithm,
+    /// HS256: the secret that the service and its callers share, at least 32 bytes. The default is public and refused
+    /// outside development.
+    #[serde(serialize_with = "secret::serialize")]
+    pub secret: SecretString,
+    /// A file that holds the secret instead.
+    pub secret_file: Option<PathBuf>,
+    /// EdDSA, at callers: the Ed25519 private key, 32 bytes in base64url without padding (the `d` of a JWK).
+    #[serde(serialize_with = "secret::serialize_optional")]
+    pub private_key: Option<SecretString>,
+    /// A file that holds the private key instead.
+    pub private_key_file: Option<PathBuf>,
+    /// EdDSA, at the service: the public key of it, base64url without padding (the `x` of a JWK).
+    pub public_key: Option<String>,
+    /// How long a token is good; a new one is made when half of it has passed.
+    #[serde(with = "duration")]
+    pub token_life: Duration,
+    /// How long a caller waits for a connection.
+    #[serde(with = "duration")]
+    pub connect_timeout: Duration,
+    /// How long a call may take, all its tries together; and how long the service may take for a request.
+    #[serde(with = "duration")]
+    pub timeout: Duration,
+    /// Calls of one caller that may be under way at once, and requests that the service works on at once.
+    pub calls_in_flight: u32,
+    /// Further calls that may wait for their turn; those above it are refused at once.
+    pub calls_waiting: u32,
+    /// Connections of the service to PostgreSQL.
+    pub database_connections: u32,
+}
+
+impl WalletSettings {
+    /// The secret of development. Everybody knows it.
+    pub const DEVELOPMENT_SECRET: &str = "development-wallet-secret-that-everybody-knows";
+}
+
+impl Default for WalletSettings {
+    fn default() -> Self {
+        Self {
+            url: "http://127.0.0.1:8090".to_owned(),
+            host: "127.0.0.1".to_owned(),
+            port: 8090,
+            metrics_port: 9091,
+            issuer: "trade-engine-services".to_owned(),
+            audience: "wallet".to_owned(),
+            algorithm: Algorithm::Hs256,
+            secret: SecretString::from(Self::DEVELOPMENT_SECRET),
+            secret_file: None,
+            private_key: None,
+            private_key_file: None,
+            public_key: None,
+            token_life: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(2),
+            timeout: Duration::from_secs(10),
+            calls_in_flight: 32,
+            calls_waiting: 1_024,
+            database_connections: 20,
+        }
+    }
+}

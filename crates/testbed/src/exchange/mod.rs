@@ -1,0 +1,266 @@
+//! A whole distributed exchange of one's own: its servers, its programs, and each one's life by name.
+
+mod member;
+mod options;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+use tokio_postgres::NoTls;
+
+use crate::programs;
+use crate::servers::{Options, Postgres, RabbitMq, Redis};
+
+pub use member::{Member, Role};
+pub use options::ExchangeOptions;
+
+/// The database on a PostgreSQL of its own.
+const DATABASE: &str = "trade_engine";
+
+/// A distributed exchange. Dropped, everything that it started is killed.
+#[derive(Debug)]
+pub struct Exchange {
+    // The order is that of the end: programs before servers before folders.
+    members: Vec<Member>,
+    /// Its own PostgreSQL, unless one was given.
+    pub postgres: Option<Postgres>,
+    /// Its own Redis, unless one was given.
+    pub redis: Option<Redis>,
+    /// Its own RabbitMQ, unless one was given.
+    pub rabbitmq: Option<RabbitMq>,
+    urls: Urls,
+    dir: PathBuf,
+    _folder: Option<TempDir>,
+}
+
+#[derive(Debug, Clone)]
+struct Urls {
+    postgres: String,
+    redis: String,
+    rabbitmq: String,
+}
+
+impl Exchange {
+    /// Starts the servers, migrates the database, starts wallet, matchers and gateways, and waits until each is ready.
+    ///
+    /// # Errors
+    /// A server's programs are not installed, a program is missing, or something does not become ready.
+    pub async fn start(options: ExchangeOptions) -> Result<Self> {
+        let mut exchange = Self::prepare(options).await?;
+        exchange.migrate()?;
+        for role in [Role::Wallet, Role::Matcher, Role::Gateway] {
+            for member in exchange.members.iter_mut().filter(|member| member.role() == role) {
+                member.spawn()?;
+            }
+            for member in exchange.members.iter_mut().filter(|member| member.role() == role) {
+                member.until_ready().await?;
+            }
+        }
+        Ok(exchange)
+    }
+
+    /// As [`Exchange::start`], with the servers running and nothing else: no tables, no program.
+    ///
+    /// # Errors
+    /// A server's programs are not installed, or it does not become ready.
+    pub async fn prepare(options: ExchangeOptions) -> Result<Self> {
+        let folder = match options.dir {
+            Some(_) => None,
+            None => Some(tempfile::Builder::new().prefix("testbed-").tempdir()?),
+        };
+        let dir = options
+            .dir
+            .clone()
+            .or_else(|| folder.as_ref().map(|dir| dir.path().to_owned()));
+        let dir = dir.context("a folder")?;
+        std::fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
+        let dir = dir.canonicalize()?;
+        let within = |name: &str| Options::new().dir(dir.join(name));
+        let (postgres, redis, rabbitmq) = tokio::try_join!(
+            unless(&options.postgres, Postgres::start(within("postgres"))),
+            unless(&options.redis, Redis::start(within("redis"))),
+            unless(&options.rabbitmq, RabbitMq::start(within("rabbitmq"))),
+        )?;
+        let urls = Urls {
+            postgres: match &postgres {
+                Some(server) => database(server).await?,
+                None => options.postgres.clone().unwrap_or_default(),
+            },
+            redis: url(redis.as_ref().map(Redis::url), &options.redis),
+            rabbitmq: url(rabbitmq.as_ref().map(RabbitMq::url), &options.rabbitmq),
+        };
+        let members = members(&options, &urls, &dir)?;
+        Ok(Self {
+            members,
+            postgres,
+            redis,
+            rabbitmq,
+            urls,
+            dir,
+            _folder: folder,
+        })
+    }
+
+    /// Brings the database's tables up to date, with the gateway's own command.
+    ///
+    /// # Errors
+    /// There is no gateway, or a migration fails.
+    pub fn migrate(&self) -> Result<()> {
+        let gateway = self
+            .of(Role::Gateway)
+            .next()
+            .context("an exchange without a gateway")?;
+        programs::run(&mut gateway.command(&["migrate", "up"])).context("the migrations")
+    }
+
+    /// Every program, in the order of their starts.
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// The programs of one kind.
+    pub fn of(&self, role: Role) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(move |member| member.role() == role)
+    }
+
+    /// The program of this name: `gateway-1`, `matcher-2`, `wallet-1`.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn member(&mut self, name: &str) -> Result<&mut Member> {
+        let found = self.members.iter_mut().find(|member| member.name() == name);
+        found.with_context(|| format!("the exchange has no {name}"))
+    }
+
+    /// Where the first gateway takes orders; tests that need another ask its [`Member::url`].
+    ///
+    /// # Errors
+    /// There is no gateway.
+    pub fn api(&self) -> Result<String> {
+        let gateway = self.of(Role::Gateway).next();
+        gateway.map(Member::url).context("an exchange without a gateway")
+    }
+
+    /// The database's address.
+    pub fn postgres_url(&self) -> &str {
+        &self.urls.postgres
+    }
+
+    /// Redis's address.
+    pub fn redis_url(&self) -> &str {
+        &self.urls.redis
+    }
+
+    /// RabbitMQ's address.
+    pub fn rabbitmq_url(&self) -> &str {
+        &self.urls.rabbitmq
+    }
+
+    /// Where logs and data lie.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The first program that has ended by itself, with what it said at the end.
+    pub fn fallen(&mut self) -> Option<String> {
+        self.members.iter_mut().find_map(|member| {
+            let status = member.ended()?;
+            let log = member.log_path();
+            Some(format!(
+                "{} ended ({status}); its log: {}",
+                member.name(),
+                log.display()
+            ))
+        })
+    }
+
+    /// Stops everything in good order: gateways, matchers, wallets, then the servers. All of it is stopped, whatever fails.
+    ///
+    /// # Errors
+    /// What first did not stop in good order.
+    pub async fn stop(&mut self) -> Result<()> {
+        let mut outcome = Ok(());
+        for member in self.members.iter_mut().rev() {
+            if member.id().is_some() && member.ended().is_none() {
+                outcome = outcome.and(member.stop().await);
+            }
+        }
+        if let Some(server) = self.rabbitmq.as_mut() {
+            outcome = outcome.and(server.stop().await);
+        }
+        if let Some(server) = self.redis.as_mut() {
+            outcome = outcome.and(server.stop().await);
+        }
+        if let Some(server) = self.postgres.as_mut() {
+            outcome = outcome.and(server.stop().await);
+        }
+        outcome
+    }
+}
+
+async fn unless<S>(given: &Option<String>, start: impl Future<Output = Result<S>>) -> Result<Option<S>> {
+    match given {
+        Some(_) => Ok(None),
+        None => start.await.map(Some),
+    }
+}
+
+fn url(own: Option<String>, given: &Option<String>) -> String {
+    own.or_else(|| given.clone()).unwrap_or_default()
+}
+
+/// The address of the exchange's database on a server of its own, made unless an earlier start made it.
+async fn database(server: &Postgres) -> Result<String> {
+    let (client, connection) = tokio_postgres::connect(&server.url(), NoTls).await?;
+    let driver = tokio::spawn(connection);
+    let known = client.query_opt("SELECT 1 FROM pg_database WHERE datname = $1", &[&DATABASE]);
+    if known.await?.is_none() {
+        client
+            .batch_execute(&format!("CREATE DATABASE {DATABASE}"))
+            .await?;
+    }
+    drop(client);
+    driver.await??;
+    Ok(format!(
+        "postgres://postgres@127.0.0.1:{}/{DATABASE}",
+        server.port()
+    ))
+}
+
+fn members(options: &ExchangeOptions, urls: &Urls, dir: &Path) -> Result<Vec<Member>> {
+    let counts = [
+        (Role::Wallet, options.wallets),
+        (Role::Matcher, options.matchers),
+        (Role::Gateway, options.gateways),
+    ];
+    let mut members = Vec::new();
+    for (role, count) in counts {
+        for number in 1..=count {
+            members.push(Member::new(
+                role,
+                number,
+                &options.programs,
+                dir,
+                options.usual_ports,
+            )?);
+        }
+    }
+    let wallet = members
+        .iter()
+        .find(|member| member.role() == Role::Wallet)
+        .map(Member::url);
+    for member in &mut members {
+        member.set("TRADE_ENGINE_MODE", "distributed");
+        member.set("TRADE_ENGINE_DATABASE__URL", &urls.postgres);
+        member.set("TRADE_ENGINE_REDIS__URL", &urls.redis);
+        member.set("TRADE_ENGINE_RABBITMQ__URL", &urls.rabbitmq);
+        if let Some(wallet) = &wallet {
+            member.set("TRADE_ENGINE_WALLET__URL", wallet);
+        }
+        for (name, value) in &options.settings {
+            member.set(name, value);
+        }
+    }
+    Ok(members)
+}

@@ -16,9 +16,9 @@ use wallet_client::{TransferRefused, UserBalance};
 /// A reservation as it was read or made.
 #[derive(Debug)]
 pub(crate) struct Held {
-    /// What its row says; of one that is live, the ledger says what is left.
+    /// What its row says; of one that is held, the ledger says what is left.
     pub row: StoredReservation,
-    /// Where it stands in the ledger, while it is live: held, or used up.
+    /// Where it stands in the ledger, while it is held.
     pub handle: Option<ReservationHandle>,
     pub state: RowState,
 }
@@ -39,7 +39,7 @@ impl Held {
         }
     }
 
-    /// It has ended.
+    /// Nothing of it is left.
     pub fn close(&mut self) {
         self.row.status = ReservationStatus::Closed;
         self.handle = None;
@@ -72,8 +72,7 @@ impl Book {
             .map(|account| ((account.user_id, account.asset), account.version))
             .collect();
         let usable = |row: &&StoredReservation| {
-            let live = matches!(row.status, ReservationStatus::Held | ReservationStatus::Used);
-            live && versions.contains_key(&(row.user_id, row.asset))
+            row.status == ReservationStatus::Held && versions.contains_key(&(row.user_id, row.asset))
         };
         let mut records: Vec<ReservationRecord> = reservations.iter().filter(usable).map(record).collect();
         records.sort_unstable_by_key(|record| (record.order_id, record.request_id));
@@ -175,25 +174,17 @@ impl Book {
     /// The reservations in this state, as they stand now.
     pub fn reservations_in(&self, state: RowState) -> Vec<StoredReservation> {
         let rows = self.reservations.values().filter(|held| held.state == state);
-        rows.map(|held| self.as_it_stands(held)).collect()
+        rows.map(|held| StoredReservation {
+            left: self.left(held),
+            ..held.row
+        })
+        .collect()
     }
 
-    fn as_it_stands(&self, held: &Held) -> StoredReservation {
-        let Some(handle) = held.handle else {
-            let left = Amount::ZERO;
-            return StoredReservation { left, ..held.row };
-        };
-        let left = self.ledger.reserved(handle.slot);
-        let status = if left.is_zero() {
-            ReservationStatus::Used
-        } else {
-            ReservationStatus::Held
-        };
-        StoredReservation {
-            left,
-            status,
-            ..held.row
-        }
+    /// What is left of a reservation.
+    fn left(&self, held: &Held) -> Amount {
+        held.handle
+            .map_or(Amount::ZERO, |handle| self.ledger.reserved(handle.slot))
     }
 }
 

@@ -38,17 +38,17 @@ impl Book {
         postings: &mut Vec<Posting>,
     ) -> Result<Vec<UserBalance>, Refused> {
         let id = reservation_id(r.order_id, r.request_id);
-        match self.reservations.get(&id).map(|held| held.row.status) {
-            None => {}
-            Some(ReservationStatus::Tombstone) => return Err(Refused::Released),
-            // Its reserve was answered, and under this very key.
-            Some(_) => return Err(Refused::KeyConflict),
-        }
         if r.amount.is_zero() {
             return Err(invalid("amount", "must be greater than 0"));
         }
         if r.request_id.is_some() && id.as_u128() == r.order_id.as_u128() {
             return Err(invalid("request_id", "must not be the order's id"));
+        }
+        match self.reservations.get(&id).map(|held| held.row.status) {
+            None => {}
+            Some(ReservationStatus::Tombstone) => return Err(Refused::Released),
+            // Its reserve was answered, and under this very key.
+            Some(_) => return Err(Refused::KeyConflict),
         }
         let (slot, answer) = match self.ledger.reserve(r, postings) {
             Ok(slot) => (Some(slot), Ok(vec![self.balance(r.user_id, r.asset)])),
@@ -110,14 +110,17 @@ impl Book {
             self.add(tombstone, None);
             return Ok(vec![self.balance(r.user_id, r.asset)]);
         };
-        if held.row.status == ReservationStatus::Tombstone {
+        if matches!(
+            held.row.status,
+            ReservationStatus::Refused | ReservationStatus::Tombstone
+        ) {
             return Ok(vec![self.balance(r.user_id, r.asset)]);
         }
         if (held.row.user_id, held.row.asset) != (r.user_id, r.asset) || held.row.order_id != r.order_id {
             return Err(not_reserved(format!("{id} is of another order, user or asset")));
         }
         let Some(handle) = held.handle else {
-            // It has ended, or was never granted: there is nothing to give back.
+            // Nothing of it is left to give back.
             return if r.amount.is_zero() {
                 Ok(vec![self.balance(r.user_id, r.asset)])
             } else {
@@ -125,10 +128,11 @@ impl Book {
             };
         };
         let left = self.ledger.reserved(handle.slot);
-        let last = r.last || r.number == 0;
-        if r.amount > left || (last && r.amount != left) {
+        let whole = r.last || r.number == 0;
+        if r.amount > left || (whole && r.amount != left) {
             return Err(Refused::InvalidReleaseAmount);
         }
+        let last = r.amount == left;
         let release = Release { last, ..*r };
         let done = self.ledger.release(&release, handle.slot, postings);
         done.map_err(refusal)?;

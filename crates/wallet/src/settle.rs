@@ -34,6 +34,8 @@ struct Payer {
     handle: ReservationHandle,
     /// What it says that it receives: the asset that it pays with, where that is not known.
     receives: Asset,
+    /// Whether the trade names the order, and so has said what it receives.
+    named: bool,
     /// What it took over from others.
     shifted: Vec<(ReservationHandle, Amount)>,
 }
@@ -117,6 +119,7 @@ impl Book {
                 Ok(Payer {
                     handle,
                     receives: self.ledger.set_receives(&handle, receives)?,
+                    named: true,
                     shifted: Vec::new(),
                 })
             }
@@ -136,7 +139,6 @@ impl Book {
             .reservations
             .values()
             .filter(|held| (held.row.user_id, held.row.asset) == (party.user_id, pays))
-            .filter(|held| held.row.receives.is_none_or(|known| known == receives))
             .filter_map(|held| Some((held.row.created_at, held.row.reservation_id, held.handle?)))
             .filter(|(_, _, handle)| handle.request_id.is_none())
             .collect();
@@ -157,6 +159,7 @@ impl Book {
         let mut payer = Payer {
             handle: *handle,
             receives: self.ledger.set_receives(handle, receives)?,
+            named: false,
             shifted: Vec::new(),
         };
         for (from, part) in others {
@@ -171,6 +174,7 @@ impl Book {
         let Payer {
             handle,
             receives,
+            named: _,
             shifted,
         } = payer;
         for (from, part) in shifted.iter().rev() {
@@ -180,21 +184,34 @@ impl Book {
         Ok(())
     }
 
-    /// Notes whose money a trade took.
+    /// Notes what a trade has left of those who paid.
     fn paid(&mut self, payer: Payer) -> Result<(), LedgerFault> {
         let Payer {
             handle,
-            receives,
+            receives: before,
+            named,
             shifted,
         } = payer;
-        self.ledger.set_receives(&handle, receives)?;
+        let receives = self.ledger.set_receives(&handle, before)?;
+        if named {
+            self.ledger.set_receives(&handle, receives)?;
+        }
         let others = shifted.into_iter().map(|(from, _)| from);
         for one in std::iter::once(handle).chain(others) {
-            if let Some(held) = self
-                .reservations
-                .get_mut(&reservation_id(one.order_id, one.request_id))
-            {
-                held.change();
+            let empty = self.ledger.reserved(one.slot).is_zero();
+            if empty {
+                self.ledger.close(one.order_id, one.slot)?;
+            }
+            let id = reservation_id(one.order_id, one.request_id);
+            let Some(held) = self.reservations.get_mut(&id) else {
+                continue;
+            };
+            held.change();
+            if named {
+                held.row.receives = Some(receives);
+            }
+            if empty {
+                held.close();
             }
         }
         Ok(())

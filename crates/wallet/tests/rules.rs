@@ -216,7 +216,7 @@ async fn rows_tell_what_became_of_each_reservation() {
         || ' ' || trim_scale(left_amount)::text, ', ' ORDER BY reservation_id) FROM reservations";
     assert_eq!(
         stage.text(rows).await,
-        "01 held 15 11, 02 refused 0 0, 03 tombstone 0 0, 04 used 1 0, 0b closed 5 0"
+        "01 held 15 11, 02 refused 0 0, 03 tombstone 0 0, 04 closed 1 0, 0b closed 5 0"
     );
     stage.release(release(1, 0, ALICE, "USDT", "11")).await.unwrap();
     let closed = "SELECT status FROM reservations WHERE right(reservation_id::text, 2) = '01'";

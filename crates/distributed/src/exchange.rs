@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use persistence::postgres::Pool;
 use runtime::{Clock, Ids};
+use tokio::sync::mpsc;
 use wallet_client::Wallet;
 
+use crate::News;
 use crate::follow::Views;
 
 /// How a gateway's exchange is set up.
@@ -27,6 +29,11 @@ pub struct Options {
     pub updates_kept: usize,
 }
 
+/// Why an exchange cannot be opened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the exchange cannot be opened: {0}")]
+pub struct OpenError(pub(crate) String);
+
 /// The distributed exchange as one gateway has it.
 pub struct Distributed {
     pub(crate) views: Views,
@@ -34,11 +41,14 @@ pub struct Distributed {
 }
 
 impl Distributed {
-    /// Opens it.
-    pub fn open(options: Options) -> Self {
-        Self {
-            views: Views::new(&options),
+    /// Opens it: it reads what the database has and follows it from there on. `news` is what the broker carries.
+    ///
+    /// # Errors
+    /// The database does not answer, or what it has makes no sense.
+    pub async fn open(options: Options, news: mpsc::Receiver<News>) -> Result<Self, OpenError> {
+        Ok(Self {
+            views: Views::open(&options, news).await?,
             options,
-        }
+        })
     }
 }

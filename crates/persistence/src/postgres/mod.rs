@@ -1,5 +1,6 @@
 //! PostgreSQL, the truth of the distributed exchange.
 
+pub mod audit;
 mod checks;
 mod connect;
 mod error;
@@ -11,6 +12,7 @@ mod prepared;
 mod target;
 mod tls;
 pub mod views;
+pub mod wallet;
 
 pub use checks::{NotFit, Server, check_server};
 pub use connect::{Connection, Pool, PoolFigures, PoolOptions, connect, connect_directly};

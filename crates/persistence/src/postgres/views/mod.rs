@@ -8,5 +8,5 @@ mod shards;
 
 pub use batches::{LoggedBatch, batches_after};
 pub use books::{Level, Outset, outset};
-pub use markets::{MarketRow, event_seqs, markets};
+pub use markets::{MarketRow, MarketSeq, market_seqs, markets};
 pub use shards::{ShardRow, Shards, shards};

@@ -2,9 +2,9 @@
 
 mod connect;
 mod error;
+pub mod orders;
 mod target;
 mod tls;
-pub mod orders;
 pub mod views;
 
 pub use connect::{Connection, Pool, PoolFigures, PoolOptions, connect, connect_directly};

@@ -7,10 +7,12 @@ mod crash;
 mod layers;
 mod lint;
 mod load;
+mod servers;
 mod shell;
 mod steps;
 mod test;
 mod tidy;
+mod up;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -1,0 +1,5 @@
+//! PostgreSQL itself: connections, migrations, constraints, partitions, roles.
+#![allow(clippy::unwrap_used, reason = "a test may fail so")]
+
+mod connecting;
+mod support;

@@ -29,8 +29,8 @@ impl Feeds for Distributed {
     /// Orders and market numbers are of one moment in the database. What happens after it is settled later still, so the
     /// updates for owners that follow it go on from there. Balances are as new or newer: their versions tell.
     async fn user_snapshot(&self, caller: Caller) -> Result<UserSnapshot, QueryError> {
-        let moment = self.read(|connection, markets| {
-            views::user_moment(connection, caller.user_id, markets).boxed()
+        let moment = self.read(&caller.user_id, |connection, markets, user_id| {
+            views::user_moment(connection, *user_id, markets).boxed()
         });
         let UserMoment {
             markets,

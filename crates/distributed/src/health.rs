@@ -73,13 +73,15 @@ impl Distributed {
         needs.push(Need::vital("wallet", wallet));
         needs.push(Need {
             name: "rabbitmq",
-            trouble: self.options.carrier.trouble(),
+            trouble: self.broker_trouble(),
             // Without it everything takes a few hundred milliseconds longer.
             dispensable: true,
         });
         let stopping = self.is_stopping().then(|| "is stopping".to_owned());
         needs.push(Need::vital("process", stopping));
-        let ready = needs.iter().all(|need| need.dispensable || need.trouble.is_none());
+        let ready = needs
+            .iter()
+            .all(|need| need.dispensable || need.trouble.is_none());
         let health = Health {
             ready,
             dependencies: needs.into_iter().map(|need| (need.name, need.trouble)).collect(),
@@ -177,7 +179,10 @@ mod tests {
                 server_micros: None,
             };
             let need = shards_need(&found);
-            assert_eq!((need.trouble.as_deref(), need.dispensable), (trouble, dispensable));
+            assert_eq!(
+                (need.trouble.as_deref(), need.dispensable),
+                (trouble, dispensable)
+            );
         }
     }
 }

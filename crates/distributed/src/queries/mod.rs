@@ -35,8 +35,9 @@ impl Queries for Distributed {
     }
 
     async fn order(&self, caller: Caller, order: OrderRef) -> Result<Order, QueryError> {
-        let found = self.read(|connection, markets| {
-            views::order(connection, caller.user_id, &order, markets).boxed()
+        let about = (caller.user_id, order);
+        let found = self.read(&about, |connection, markets, (user_id, order)| {
+            views::order(connection, *user_id, order, markets).boxed()
         });
         found.await?.ok_or(QueryError::NotFound)
     }
@@ -66,8 +67,10 @@ impl Queries for Distributed {
             Some(true) => Life::Live,
             Some(false) => Life::Ended,
         };
-        self.read(|connection, markets| views::orders(connection, &query, life, markets).boxed())
-            .await
+        self.read(&(query, life), |connection, markets, (query, life)| {
+            views::orders(connection, query, *life, markets).boxed()
+        })
+        .await
     }
 
     async fn balances(&self, caller: Caller) -> Result<Vec<AccountBalance>, QueryError> {
@@ -86,9 +89,12 @@ impl Queries for Distributed {
     async fn trades(&self, market: MarketNumber, limit: usize) -> Result<Vec<Trade>, QueryError> {
         let market = self.market(market).await?;
         let now = Stamp::from_micros(self.options.clock.wall_us());
-        self.read(|connection, markets| {
-            views::market_trades(connection, &market, limit, now, markets).boxed()
-        })
+        self.read(
+            &(market, limit, now),
+            |connection, markets, (market, limit, now)| {
+                views::market_trades(connection, market, *limit, *now, markets).boxed()
+            },
+        )
         .await
     }
 
@@ -112,8 +118,10 @@ impl Queries for Distributed {
             limit,
         };
         let now = Stamp::from_micros(self.options.clock.wall_us());
-        self.read(|connection, markets| views::own_trades(connection, &query, now, markets).boxed())
-            .await
+        self.read(&(query, now), |connection, markets, (query, now)| {
+            views::own_trades(connection, query, *now, markets).boxed()
+        })
+        .await
     }
 
     async fn ledger(&self, caller: Caller, filter: EntryFilter) -> Result<Vec<LedgerEntry>, QueryError> {
@@ -142,8 +150,10 @@ impl Queries for Distributed {
             to,
             limit,
         };
-        self.read(|connection, _| views::candles(connection, &found, &query).boxed())
-            .await
+        self.read(&(found, query), |connection, _, (market, query)| {
+            views::candles(connection, market, query).boxed()
+        })
+        .await
     }
 
     fn history_lag(&self) -> HistoryLag {

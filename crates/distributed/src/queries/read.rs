@@ -18,6 +18,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long news may take before the log is read instead.
 const NEWS: Duration = Duration::from_millis(5);
 
+/// A question to the database: on this connection, with these markets, about this.
+pub(crate) type Ask<Q, T> =
+    for<'a> fn(&'a mut Connection, &'a MarketGrids, &'a Q) -> BoxFuture<'a, Result<T, PgError>>;
+
 /// How far every market has come, asked once for all who ask at the same time.
 pub(crate) fn market_seqs(pool: Pool) -> Gathered<Vec<MarketSeq>> {
     Gathered::new(move || {
@@ -37,18 +41,14 @@ pub(crate) fn market_seqs(pool: Pool) -> Gathered<Vec<MarketSeq>> {
 }
 
 impl Distributed {
-    /// Asks the database. Where a row is of a market that is not known here yet, it is asked again once the market is.
-    pub(crate) async fn read<T: Send>(
-        &self,
-        ask: impl for<'a> Fn(&'a mut Connection, &'a MarketGrids) -> BoxFuture<'a, Result<T, PgError>>
-        + Send
-        + Sync,
-    ) -> Result<T, QueryError> {
-        let asked = match self.ask_once(&ask).await {
+    /// Asks the database about something. Where a row is of a market that is not known here yet, it is asked again once
+    /// the market is.
+    pub(crate) async fn read<Q: Sync, T>(&self, about: &Q, ask: Ask<Q, T>) -> Result<T, QueryError> {
+        let asked = match self.ask_once(about, ask).await {
             Err(PgError::BadRow { table, why }) => {
                 tracing::debug!(table, why, "a row makes no sense yet");
                 self.catch_up().await?;
-                self.ask_once(&ask).await
+                self.ask_once(about, ask).await
             }
             asked => asked,
         };
@@ -58,18 +58,11 @@ impl Distributed {
         })
     }
 
-    async fn ask_once<T: Send>(
-        &self,
-        ask: &(
-             impl for<'a> Fn(&'a mut Connection, &'a MarketGrids) -> BoxFuture<'a, Result<T, PgError>>
-             + Send
-             + Sync
-         ),
-    ) -> Result<T, PgError> {
+    async fn ask_once<Q: Sync, T>(&self, about: &Q, ask: Ask<Q, T>) -> Result<T, PgError> {
         let markets = self.views.board().grids();
         let asked = async {
             let mut connection = self.options.pool.get().await?;
-            ask(&mut connection, &markets).await
+            ask(&mut connection, &markets, about).await
         };
         let asked = tokio::time::timeout(PATIENCE, asked).await;
         asked.unwrap_or_else(|_| Err(PgError::NoConnection("no answer in time".to_owned())))
@@ -97,7 +90,8 @@ impl Distributed {
 
     /// A market by its number, also one that was defined a moment ago elsewhere.
     pub(crate) async fn market(&self, number: MarketNumber) -> Result<Arc<Market>, QueryError> {
-        let known = |markets: &trading::Markets| markets.by_number(number).map(|view| Arc::clone(&view.market));
+        let known =
+            |markets: &trading::Markets| markets.by_number(number).map(|view| Arc::clone(&view.market));
         let board = self.views.board();
         if let Some(market) = known(&board.markets()) {
             return Ok(market);

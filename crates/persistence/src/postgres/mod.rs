@@ -9,7 +9,6 @@ pub mod intake;
 pub mod migrate;
 pub mod orders;
 mod prepared;
-pub mod orders;
 mod target;
 mod tls;
 pub mod views;

@@ -11,7 +11,7 @@ use market_data::{Bar, Candle, Interval};
 use super::page;
 use crate::CandleQuery;
 use crate::postgres::orders::value::time;
-use crate::postgres::{Connection, PgError};
+use crate::postgres::{Connection, PgError, prepared};
 
 const MICROS: u64 = 1_000_000;
 
@@ -59,14 +59,16 @@ pub async fn candles(
         limit,
     } = *query;
     let span = i32::try_from(interval.micros() / MICROS).unwrap_or(i32::MAX);
-    let rows: Vec<Row> = sql_query(CANDLES)
-        .bind::<Text, _>(market.symbol().to_string())
-        .bind::<Integer, _>(span)
-        .bind::<Nullable<Timestamptz>, _>(from.map(time))
-        .bind::<Nullable<Timestamptz>, _>(to.map(time))
-        .bind::<BigInt, _>(page(limit))
-        .load(connection)
-        .await?;
+    let rows: Vec<Row> = prepared(
+        sql_query(CANDLES)
+            .bind::<Text, _>(market.symbol().to_string())
+            .bind::<Integer, _>(span)
+            .bind::<Nullable<Timestamptz>, _>(from.map(time))
+            .bind::<Nullable<Timestamptz>, _>(to.map(time))
+            .bind::<BigInt, _>(page(limit)),
+    )
+    .load(connection)
+    .await?;
     rows.into_iter()
         .rev()
         .map(|row| row.candle(market, interval))

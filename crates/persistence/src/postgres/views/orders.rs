@@ -10,7 +10,7 @@ use super::{id, page};
 use crate::OrderQuery;
 use crate::postgres::orders::MarketGrids;
 use crate::postgres::orders::row::{COLUMNS, OrderRow};
-use crate::postgres::{Connection, PgError};
+use crate::postgres::{Connection, PgError, prepared};
 
 /// The statuses of live orders as SQL lists them.
 const LIVE: &str = "('PENDING', 'OPEN', 'PARTIALLY_FILLED')";
@@ -57,7 +57,7 @@ async fn by_id(
     let query = sql_query(sql)
         .bind::<SqlUuid, _>(id(order_id.as_u128()))
         .bind::<SqlUuid, _>(id(user_id.as_u128()));
-    let rows: Vec<OrderRow> = query.load(connection).await?;
+    let rows: Vec<OrderRow> = prepared(query).load(connection).await?;
     Ok(rows.into_iter().next())
 }
 
@@ -75,7 +75,7 @@ async fn by_kept_name(
     let query = sql_query(sql)
         .bind::<SqlUuid, _>(id(user_id.as_u128()))
         .bind::<Text, _>(name.as_str());
-    let rows: Vec<OrderRow> = query.load(connection).await?;
+    let rows: Vec<OrderRow> = prepared(query).load(connection).await?;
     Ok(rows.into_iter().next())
 }
 
@@ -92,7 +92,7 @@ async fn by_any_name(
     let query = sql_query(sql)
         .bind::<SqlUuid, _>(id(user_id.as_u128()))
         .bind::<Text, _>(name.as_str());
-    let rows: Vec<OrderRow> = query.load(connection).await?;
+    let rows: Vec<OrderRow> = prepared(query).load(connection).await?;
     Ok(rows.into_iter().next())
 }
 
@@ -152,15 +152,17 @@ pub async fn orders(
     } else {
         format!("{wanted} ORDER BY o.order_id DESC LIMIT $6")
     };
-    let rows: Vec<OrderRow> = sql_query(sql)
-        .bind::<SqlUuid, _>(id(user_id.as_u128()))
-        .bind::<Nullable<Text>, _>(symbol)
-        .bind::<Nullable<Text>, _>(side.map(Side::word))
-        .bind::<Nullable<Text>, _>(status.map(Status::word))
-        .bind::<SqlUuid, _>(before.map_or(Uuid::max(), |before| id(before.as_u128())))
-        .bind::<BigInt, _>(page(limit))
-        .load(connection)
-        .await?;
+    let rows: Vec<OrderRow> = prepared(
+        sql_query(sql)
+            .bind::<SqlUuid, _>(id(user_id.as_u128()))
+            .bind::<Nullable<Text>, _>(symbol)
+            .bind::<Nullable<Text>, _>(side.map(Side::word))
+            .bind::<Nullable<Text>, _>(status.map(Status::word))
+            .bind::<SqlUuid, _>(before.map_or(Uuid::max(), |before| id(before.as_u128())))
+            .bind::<BigInt, _>(page(limit)),
+    )
+    .load(connection)
+    .await?;
     let order = |row: OrderRow| Ok(row.stored(markets)?.order);
     rows.into_iter().map(order).collect()
 }
@@ -176,7 +178,7 @@ pub(super) async fn live_in_folds(
          AND o.status IN ('OPEN', 'PARTIALLY_FILLED')) SELECT * FROM live ORDER BY order_id"
     );
     let query = sql_query(sql).bind::<SqlUuid, _>(id(user_id.as_u128()));
-    let rows: Vec<OrderRow> = query.load(connection).await?;
+    let rows: Vec<OrderRow> = prepared(query).load(connection).await?;
     let order = |row: OrderRow| Ok(row.stored(markets)?.order);
     rows.into_iter().map(order).collect()
 }

@@ -13,7 +13,7 @@ use crate::TradeQuery;
 use crate::postgres::orders::MarketGrids;
 use crate::postgres::orders::trades::{COLUMNS, TradeRow};
 use crate::postgres::orders::value::{id_stamp, time};
-use crate::postgres::{Connection, PgError};
+use crate::postgres::{Connection, PgError, prepared};
 
 /// How far back the newest partitions reach that are looked through before all others.
 const RECENT_MICROS: u64 = 2 * 24 * 3_600 * 1_000_000;
@@ -40,13 +40,15 @@ pub async fn market_trades(
     let mut trades: Vec<Trade> = Vec::new();
     for (from, to) in windows(now) {
         let left = limit - trades.len();
-        let rows: Vec<TradeRow> = sql_query(&sql)
-            .bind::<Text, _>(market.symbol().to_string())
-            .bind::<SqlUuid, _>(from)
-            .bind::<SqlUuid, _>(to)
-            .bind::<BigInt, _>(page(left))
-            .load(connection)
-            .await?;
+        let rows: Vec<TradeRow> = prepared(
+            sql_query(&sql)
+                .bind::<Text, _>(market.symbol().to_string())
+                .bind::<SqlUuid, _>(from)
+                .bind::<SqlUuid, _>(to)
+                .bind::<BigInt, _>(page(left)),
+        )
+        .load(connection)
+        .await?;
         for row in rows {
             trades.push(row.trade(markets)?);
         }
@@ -118,7 +120,7 @@ pub async fn own_trades(
         if let Some(order_id) = order_id {
             query = query.bind::<SqlUuid, _>(id(order_id.as_u128()));
         }
-        let rows: Vec<TradeRow> = query.load(connection).await?;
+        let rows: Vec<TradeRow> = prepared(query).load(connection).await?;
         for row in rows {
             trades.push(row.trade(markets)?);
         }
@@ -170,10 +172,12 @@ async fn place(
     let Some(trade_id) = trade else {
         return Ok(None);
     };
-    let found: Vec<Executed> = sql_query("SELECT executed_at FROM trades WHERE trade_id = $1")
-        .bind::<SqlUuid, _>(id(trade_id.as_u128()))
-        .load(connection)
-        .await?;
+    let found: Vec<Executed> = prepared(
+        sql_query("SELECT executed_at FROM trades WHERE trade_id = $1")
+            .bind::<SqlUuid, _>(id(trade_id.as_u128())),
+    )
+    .load(connection)
+    .await?;
     let micros = |row: &Executed| u64::try_from(row.executed_at.timestamp_micros()).ok();
     let at = match found.iter().find_map(micros) {
         Some(micros) => Stamp::from_micros(micros),

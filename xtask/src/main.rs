@@ -11,6 +11,8 @@ mod servers;
 mod shell;
 mod steps;
 mod test;
+#[cfg(test)]
+mod test_plans;
 mod tidy;
 mod up;
 mod verify;

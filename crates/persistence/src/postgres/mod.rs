@@ -6,6 +6,7 @@ mod error;
 mod health;
 pub mod migrate;
 pub mod orders;
+pub mod partitions;
 mod prepared;
 mod target;
 mod tls;

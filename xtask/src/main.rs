@@ -7,10 +7,13 @@ mod crash;
 mod layers;
 mod lint;
 mod load;
+mod servers;
 mod shell;
 mod steps;
 mod test;
 mod tidy;
+mod up;
+mod verify;
 
 use clap::Parser;
 use std::process::ExitCode;

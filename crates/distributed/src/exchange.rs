@@ -2,13 +2,19 @@
 //! for it next to their parts: order entry, operations and accounts in `intake`, queries and feeds in `queries` and `feeds`.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use messaging::{Consumer, Link};
 use persistence::postgres::Pool;
+use persistence::postgres::views::MarketSeq;
 use runtime::{Clock, Ids};
 use wallet_client::Wallet;
 
+use crate::carrier::Carrier;
 use crate::follow::Views;
+use crate::health::LastHealth;
+use crate::queries::{Gathered, market_seqs};
 
 /// How a gateway's exchange is set up.
 #[derive(Clone)]
@@ -25,20 +31,79 @@ pub struct Options {
     pub answer_timeout: Duration,
     /// How many updates a slow receiver may lie behind.
     pub updates_kept: usize,
+    /// A machine's clock that differs more than this from the database's is not ready.
+    pub clock_difference: Duration,
 }
+
+impl Options {
+    /// The usual options over these two.
+    pub fn new(pool: Pool, wallet: Arc<dyn Wallet>) -> Self {
+        Self {
+            pool,
+            wallet,
+            clock: Clock::System,
+            ids: Ids::new(Clock::System),
+            answer_timeout: Duration::from_secs(2),
+            updates_kept: 4_096,
+            clock_difference: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Why an exchange cannot be opened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the exchange cannot be opened: {0}")]
+pub struct OpenError(pub(crate) String);
 
 /// The distributed exchange as one gateway has it.
 pub struct Distributed {
-    pub(crate) views: Views,
     pub(crate) options: Options,
+    pub(crate) views: Views,
+    /// How far every market has come in the database, for all who ask at the same time.
+    pub(crate) market_seqs: Gathered<Vec<MarketSeq>>,
+    pub(crate) last_health: LastHealth,
+    link: Option<Arc<Link>>,
+    /// Hears news for as long as it lives.
+    _consumer: Option<Consumer>,
+    stopping: AtomicBool,
 }
 
 impl Distributed {
-    /// Opens it.
-    pub fn open(options: Options) -> Self {
-        Self {
-            views: Views::new(&options),
+    /// Opens it: it reads what the database has and follows it from there on.
+    ///
+    /// # Errors
+    /// The database does not answer, or what it has makes no sense.
+    pub async fn open(options: Options, carrier: Carrier) -> Result<Self, OpenError> {
+        let Carrier {
+            notices: _,
+            news,
+            link,
+            consumer,
+        } = carrier;
+        let views = Views::open(&options, news).await?;
+        Ok(Self {
+            views,
+            market_seqs: market_seqs(options.pool.clone()),
+            last_health: LastHealth::default(),
+            link,
+            _consumer: consumer,
+            stopping: AtomicBool::new(false),
             options,
-        }
+        })
+    }
+
+    /// Nobody new should come: it says that it is not ready from now on.
+    pub fn announce_stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        self.forget_health();
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// What is wrong with the link to the broker; none: nothing.
+    pub(crate) fn broker_trouble(&self) -> Option<String> {
+        self.link.as_ref().and_then(|link| link.trouble())
     }
 }

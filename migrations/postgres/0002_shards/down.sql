@@ -2,6 +2,7 @@ DROP TABLE undecodable;
 DROP TABLE sessions;
 DROP TABLE dead_man;
 DROP TABLE cancel_cutoffs;
+DROP TABLE amendments;
 DROP TABLE client_order_ids;
 DROP TABLE commands;
 DROP TABLE shard_log;

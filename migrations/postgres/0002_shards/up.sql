@@ -74,6 +74,17 @@ CREATE TABLE client_order_ids (
 );
 CREATE INDEX idx_client_order_ids_order ON client_order_ids(order_id);
 
+-- Amendments that need more funds: written before the wallet is asked, and taken out with the insert of their command,
+-- so that a sweeper finds what a gateway left behind, and each is handed to its shard once.
+CREATE TABLE amendments (
+    request_id UUID NOT NULL PRIMARY KEY,
+    order_id UUID NOT NULL,
+    body BYTEA NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL,
+    swept_until TIMESTAMPTZ
+);
+CREATE INDEX idx_amendments_created ON amendments(created_at);
+
 -- Mass cancels that also take orders which were received before them and come later.
 CREATE TABLE cancel_cutoffs (
     id UUID NOT NULL PRIMARY KEY,
@@ -104,6 +115,7 @@ CREATE TABLE sessions (
     swept_until TIMESTAMPTZ
 );
 CREATE INDEX idx_sessions_gateway ON sessions(gateway);
+CREATE INDEX idx_sessions_user ON sessions(user_id);
 CREATE INDEX idx_sessions_alive ON sessions(alive_until);
 
 -- Messages that could not be decoded, kept as they came.

@@ -66,21 +66,7 @@ impl Rules {
         );
         self.database(database, *environment);
         self.pools(database, redis);
-        self.need(
-            rabbitmq.publisher_confirms,
-            "rabbitmq.publisher_confirms",
-            "must be true: events would get lost",
-        );
-        for (path, name) in [
-            ("rabbitmq.exchange_trade_events", &rabbitmq.exchange_trade_events),
-            ("rabbitmq.exchange_order_events", &rabbitmq.exchange_order_events),
-        ] {
-            self.need(
-                (1..=127).contains(&name.len()),
-                path,
-                "must have 1 to 127 letters",
-            );
-        }
+        self.rabbitmq(rabbitmq);
     }
 
     fn service(&mut self, environment: Environment, service: &Service) {

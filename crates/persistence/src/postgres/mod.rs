@@ -9,6 +9,7 @@ pub mod intake;
 pub mod invariants;
 pub mod migrate;
 pub mod orders;
+pub mod partitions;
 mod prepared;
 mod target;
 mod tls;

@@ -2,6 +2,7 @@
 
 mod encoding;
 mod exchange;
+pub mod fold;
 mod follow;
 mod intake;
 mod log;

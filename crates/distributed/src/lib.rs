@@ -9,7 +9,10 @@ mod health;
 mod intake;
 mod log;
 mod news;
+mod operations;
 mod queries;
+mod register;
+mod sweeper;
 
 pub use carrier::Carrier;
 pub use encoding::Undecodable;

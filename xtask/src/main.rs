@@ -13,6 +13,7 @@ mod steps;
 mod test;
 mod tidy;
 mod up;
+mod verify;
 
 use clap::Parser;
 use std::process::ExitCode;

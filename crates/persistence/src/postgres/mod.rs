@@ -6,6 +6,7 @@ mod connect;
 mod error;
 mod health;
 pub mod intake;
+pub mod invariants;
 pub mod migrate;
 pub mod orders;
 mod prepared;

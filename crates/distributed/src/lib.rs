@@ -5,6 +5,7 @@ mod carrier;
 mod encoding;
 mod exchange;
 mod feeds;
+pub mod fold;
 mod follow;
 mod health;
 mod intake;

@@ -11,7 +11,10 @@ mod health;
 mod intake;
 mod log;
 mod news;
+mod operations;
 mod queries;
+mod register;
+mod sweeper;
 
 pub use carrier::Carrier;
 pub use encoding::Undecodable;

@@ -11,6 +11,7 @@ mod edge;
 mod gauges;
 mod journal_command;
 mod markets;
+mod migrate;
 mod open;
 mod reload;
 mod server;

@@ -174,7 +174,8 @@ pub fn any_order() -> impl Strategy<Value = StoredOrder> {
             user_id: UserId::from_u128(ids.0),
             institution_id: ids.1.map(InstitutionId::from_u128),
             market,
-            side,
+            // Only buys have budgets.
+            side: if by_budget { Side::Buy } else { side },
             terms,
             time_in_force,
             self_trade_prevention,
@@ -201,7 +202,10 @@ pub fn any_order() -> impl Strategy<Value = StoredOrder> {
         let fold = FoldState {
             rank: alive.then_some(fold.0),
             turn: fold.1.map(u64::from).filter(|_| live),
-            shown: fold.1.map(|shown| Lots(u64::from(shown))).filter(|_| live),
+            shown: fold
+                .1
+                .map(|shown| Lots(u64::from(shown)).min(lots))
+                .filter(|_| live),
             reserve_left: Amount(if live { fold.2 } else { 0 }),
             releases: if alive { fold.3 } else { 0 },
             amendment: fold.4.map(RequestId::from_u128).filter(|_| alive),
@@ -217,20 +221,24 @@ pub fn any_order() -> impl Strategy<Value = StoredOrder> {
 /// A trade between two orders of a market.
 pub fn trade(number: u64, buyer: &Order, seller: &Order, parts: (u32, u64, u64)) -> Trade {
     let at = Stamp::from_micros(START + parts.1 % DAY);
-    let party = |order: &Order| TradeSide {
+    let (price, quantity) = (price(parts.0), quantity(1 + parts.2 % 1_000_000_000));
+    let market = markets().numbered(buyer.market).unwrap().clone();
+    let base = market.base_amount(quantity.lots());
+    let quote = market.notional(price, quantity.lots());
+    let party = |order: &Order, received: Amount| TradeSide {
         order_id: order.order_id,
         user_id: order.user_id,
-        fee: Amount(parts.1 % (1 << 50)),
+        fee: Amount(parts.1 % (received.0 + 1)),
         remaining: Lots(parts.2 % 1_000_000_000),
     };
     Trade {
         trade_id: TradeId::at(at, buyer.market, number),
         market: buyer.market,
         number,
-        price: price(parts.0),
-        quantity: quantity(1 + parts.2 % 1_000_000_000),
-        buyer: party(buyer),
-        seller: party(seller),
+        price,
+        quantity,
+        buyer: party(buyer, base),
+        seller: party(seller, quote),
         maker_side: Side::ALL[(parts.1 % 2) as usize],
         executed_at: at,
     }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Parser;
 
-use crate::{coverage, crash, layers, lint, load, test, tidy};
+use crate::{coverage, crash, layers, lint, load, test, tidy, up, verify};
 
 /// A chore.
 #[derive(Parser)]
@@ -23,6 +23,10 @@ pub enum Chore {
     Crash(crash::Options),
     /// Puts load on a running gateway and checks what came of it: run, fanout, book, private (see bins/load/README.md)
     Load(load::Options),
+    /// Starts the whole distributed exchange on this machine, on servers of its own or on given ones
+    Up(up::Options),
+    /// Looks at a deployment from outside
+    Verify(verify::Options),
 }
 
 impl Chore {
@@ -36,6 +40,8 @@ impl Chore {
             Self::Coverage(options) => coverage::run(options),
             Self::Crash(options) => crash::run(options),
             Self::Load(options) => load::run(options),
+            Self::Up(options) => up::run(options),
+            Self::Verify(options) => verify::run(options),
         }
     }
 }

@@ -7,10 +7,15 @@ mod crash;
 mod layers;
 mod lint;
 mod load;
+mod servers;
 mod shell;
 mod steps;
 mod test;
+#[cfg(test)]
+mod test_plans;
 mod tidy;
+mod up;
+mod verify;
 
 use clap::Parser;
 use std::process::ExitCode;

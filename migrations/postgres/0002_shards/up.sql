@@ -55,6 +55,8 @@ CREATE TABLE commands (
     order_id UUID,
     body BYTEA NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    -- How many orders a mass cancel has cancelled so far.
+    progress BIGINT NOT NULL DEFAULT 0 CHECK (progress >= 0),
     created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     CONSTRAINT chk_commands_order CHECK (kind NOT IN ('place', 'cancel', 'amend') OR order_id IS NOT NULL)
     -- Rows come and go: the dead ones are cleared away by their number, not by their share.

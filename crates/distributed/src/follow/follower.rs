@@ -97,6 +97,8 @@ impl Follower {
         self.shared.board.begin(&outset)?;
         let lane = |row: &ShardRow| (row.shard, Lane::from(row));
         self.lanes = outset.shards.shards.iter().map(lane).collect();
+        let settled = self.lanes.values().map(|lane| (lane.shard(), lane.settled()));
+        self.shared.settled.send_replace(settled.collect());
         self.told.clear();
         self.blocked_since = None;
         self.lost = false;
@@ -335,6 +337,9 @@ impl Follower {
         }
         told.add_granted(batch);
         self.tell(batch.seq, batch.events.clone(), told);
+        self.shared.settled.send_modify(|settled| {
+            settled.insert(shard, batch.seq);
+        });
     }
 
     fn tell(&self, seq: u64, events: Vec<domain::MarketEvent>, told: Balances) {

@@ -165,6 +165,7 @@ pub fn any_order() -> impl Strategy<Value = StoredOrder> {
         let market = MarketNumber(ids.2);
         let lots = markets().numbered(market).unwrap().lots(terms.size());
         let by_budget = matches!(terms.size(), Size::Budget(_));
+        let side = if by_budget { Side::Buy } else { side };
         let (state, alive) = state(lots, kind, (numbers.0, numbers.1), by_budget);
         let pending = state == OrderState::Pending;
         let id_time = Stamp::from_micros(ids.3.millis() * 1_000);
@@ -174,8 +175,7 @@ pub fn any_order() -> impl Strategy<Value = StoredOrder> {
             user_id: UserId::from_u128(ids.0),
             institution_id: ids.1.map(InstitutionId::from_u128),
             market,
-            // Only buys have budgets.
-            side: if by_budget { Side::Buy } else { side },
+            side,
             terms,
             time_in_force,
             self_trade_prevention,
@@ -204,7 +204,7 @@ pub fn any_order() -> impl Strategy<Value = StoredOrder> {
             turn: fold.1.map(u64::from).filter(|_| live),
             shown: fold
                 .1
-                .map(|shown| Lots(u64::from(shown)).min(lots))
+                .map(|shown| Lots(u64::from(shown) % (lots.0 + 1)))
                 .filter(|_| live),
             reserve_left: Amount(if live { fold.2 } else { 0 }),
             releases: if alive { fold.3 } else { 0 },
@@ -222,9 +222,9 @@ pub fn any_order() -> impl Strategy<Value = StoredOrder> {
 pub fn trade(number: u64, buyer: &Order, seller: &Order, parts: (u32, u64, u64)) -> Trade {
     let at = Stamp::from_micros(START + parts.1 % DAY);
     let (price, quantity) = (price(parts.0), quantity(1 + parts.2 % 1_000_000_000));
-    let market = markets().numbered(buyer.market).unwrap().clone();
-    let base = market.base_amount(quantity.lots());
-    let quote = market.notional(price, quantity.lots());
+    let markets = markets();
+    let grid = markets.numbered(buyer.market).unwrap();
+    // At most what the party receives.
     let party = |order: &Order, received: Amount| TradeSide {
         order_id: order.order_id,
         user_id: order.user_id,
@@ -237,8 +237,8 @@ pub fn trade(number: u64, buyer: &Order, seller: &Order, parts: (u32, u64, u64))
         number,
         price,
         quantity,
-        buyer: party(buyer, base),
-        seller: party(seller, quote),
+        buyer: party(buyer, grid.base_amount(quantity.lots())),
+        seller: party(seller, grid.notional(price, quantity.lots())),
         maker_side: Side::ALL[(parts.1 % 2) as usize],
         executed_at: at,
     }

@@ -7,6 +7,7 @@ mod expand;
 mod load;
 mod market;
 mod problem;
+mod rabbitmq;
 mod reload;
 mod rules;
 mod secret;
@@ -21,17 +22,18 @@ mod variables;
 mod wallet;
 
 pub use auth::{Algorithm, AuthSettings, Issuer, IssuerSettings, KeySource, PreviousKey};
-pub use database::{DatabaseSettings, SslMode};
+pub use database::{DatabaseSettings, PartitionSettings, SslMode};
 pub use load::find_file;
 pub use market::{Market, MarketEntry, MatchingSettings};
 pub use problem::{Problem, SettingsError};
+pub use rabbitmq::RabbitmqSettings;
 pub use reload::{ReloadPlan, reloadable};
 pub use secret::{FileSecrets, SecretError, SecretProvider};
 pub use sections::{
     DemoSettings, EmbeddedSettings, HistorySettings, LogFormat, LogOutput, LoggingSettings,
     MonitoringSettings, ServerSettings,
 };
-pub use services::{RabbitmqSettings, RedisSettings};
+pub use services::RedisSettings;
 pub use traffic::{LimitsSettings, WebsocketSettings};
 pub use variables::Variables;
 pub use wallet::WalletSettings;

@@ -1,4 +1,4 @@
-//! The sections of the settings for the servers that the distributed exchange needs beside PostgreSQL: Redis, RabbitMQ.
+//! The section of the settings for Redis, which the distributed exchange needs.
 
 use std::path::PathBuf;
 
@@ -81,66 +81,6 @@ impl Default for RedisSettings {
             root_certificate: None,
             pool_size: 100,
             max_retries: 3,
-        }
-    }
-}
-
-/// RabbitMQ.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RabbitmqSettings {
-    /// The whole address; wins over host, port, vhost, user and password.
-    #[serde(serialize_with = "secret::serialize_optional")]
-    pub url: Option<SecretString>,
-    /// Host name or address.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-    /// Virtual host; empty = the broker's default one, `/`.
-    pub vhost: String,
-    /// User.
-    pub user: String,
-    /// Password of the user.
-    #[serde(serialize_with = "secret::serialize")]
-    pub password: SecretString,
-    /// A file that holds the password instead.
-    pub password_file: Option<PathBuf>,
-    /// Exchange of executed trades.
-    pub exchange_trade_events: String,
-    /// Exchange of order changes.
-    pub exchange_order_events: String,
-    /// Whether the broker confirms what it stored.
-    pub publisher_confirms: bool,
-}
-
-impl RabbitmqSettings {
-    /// The address to connect to.
-    pub fn connection_url(&self) -> SecretString {
-        self.url.clone().unwrap_or_else(|| {
-            urls::compose(
-                "amqp",
-                &self.user,
-                &self.password,
-                (&self.host, self.port),
-                &self.vhost,
-            )
-        })
-    }
-}
-
-impl Default for RabbitmqSettings {
-    fn default() -> Self {
-        Self {
-            url: None,
-            host: "localhost".to_owned(),
-            port: 5672,
-            vhost: String::new(),
-            user: "guest".to_owned(),
-            password: SecretString::from("guest"),
-            password_file: None,
-            exchange_trade_events: "trade.events".to_owned(),
-            exchange_order_events: "order.events".to_owned(),
-            publisher_confirms: true,
         }
     }
 }

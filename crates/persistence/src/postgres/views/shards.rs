@@ -1,11 +1,11 @@
 //! How far each shard has come, as its owner has committed.
 
 use chrono::{DateTime, Utc};
-use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Timestamptz};
+use diesel::{QueryableByName, sql_query};
 use diesel_async::RunQueryDsl as _;
 
-use crate::postgres::{Connection, PgError};
+use crate::postgres::{Connection, PgError, prepared};
 
 /// How far one shard has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +59,7 @@ const SHARDS: &str = "SELECT shard, epoch, last_seq, published_seq, settled_seq,
 /// # Errors
 /// See [`PgError`].
 pub async fn shards(connection: &mut Connection) -> Result<Shards, PgError> {
-    let rows: Vec<Row> = diesel::sql_query(SHARDS).load(connection).await?;
+    let rows: Vec<Row> = prepared(sql_query(SHARDS)).load(connection).await?;
     let server_micros = rows.last().map(|row| row.now.timestamp_micros().unsigned_abs());
     Ok(Shards {
         shards: rows.into_iter().map(ShardRow::from).collect(),

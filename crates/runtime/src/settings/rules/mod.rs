@@ -1,6 +1,7 @@
 //! The rules that typed settings must keep, checked all together.
 
 mod auth;
+mod rabbitmq;
 mod services;
 mod text;
 mod traffic;

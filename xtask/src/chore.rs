@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Parser;
 
-use crate::{coverage, crash, layers, lint, load, test, tidy, up};
+use crate::{coverage, crash, layers, lint, load, test, tidy, up, verify};
 
 /// A chore.
 #[derive(Parser)]
@@ -25,6 +25,8 @@ pub enum Chore {
     Load(load::Options),
     /// Starts the whole distributed exchange on this machine, on servers of its own or on given ones
     Up(up::Options),
+    /// Looks at a deployment from outside
+    Verify(verify::Options),
 }
 
 impl Chore {
@@ -39,6 +41,7 @@ impl Chore {
             Self::Crash(options) => crash::run(options),
             Self::Load(options) => load::run(options),
             Self::Up(options) => up::run(options),
+            Self::Verify(options) => verify::run(options),
         }
     }
 }

@@ -11,8 +11,11 @@ mod servers;
 mod shell;
 mod steps;
 mod test;
+#[cfg(test)]
+mod test_plans;
 mod tidy;
 mod up;
+mod verify;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -1,5 +1,6 @@
 //! The exchange over PostgreSQL, RabbitMQ, Redis and the wallet: intake, shard runner, relay, settlement, sweeper.
 
+pub mod audit;
 mod carrier;
 mod encoding;
 mod exchange;

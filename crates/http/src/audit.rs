@@ -349,6 +349,7 @@ mod tests {
         let log = AuditLog {
             jobs: Some(jobs),
             writer: Some(writer),
+            table: None,
         };
         let first = log.append(entry()).await.unwrap_err();
         let second = log.append(entry()).await.unwrap_err();

@@ -2,4 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail so")]
 
 mod connecting;
+mod partitions;
+mod plans;
+mod refused;
+mod roles;
 mod support;

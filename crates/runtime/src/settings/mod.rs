@@ -22,7 +22,7 @@ mod variables;
 mod wallet;
 
 pub use auth::{Algorithm, AuthSettings, Issuer, IssuerSettings, KeySource, PreviousKey};
-pub use database::{DatabaseSettings, SslMode};
+pub use database::{DatabaseSettings, PartitionSettings, SslMode};
 pub use load::find_file;
 pub use market::{Market, MarketEntry, MatchingSettings};
 pub use problem::{Problem, SettingsError};

@@ -46,9 +46,9 @@ const MADE: &str =
     left_amount, status, created_at)
     ON CONFLICT (reservation_id) DO NOTHING";
 
-const CHANGED: &str = "UPDATE reservations r SET receives = n.receives, granted = n.granted * 0.00000001,
+const CHANGED: &str = "UPDATE reservations r SET granted = n.granted * 0.00000001,
     left_amount = n.left_amount * 0.00000001, status = n.status
-    FROM unnest(?, ?, ?, ?, ?) AS n (reservation_id, receives, granted, left_amount, status)
+    FROM unnest(?, ?, ?, ?) AS n (reservation_id, granted, left_amount, status)
     WHERE r.reservation_id = n.reservation_id";
 
 const HOUSE: &str = "INSERT INTO house_accounts (asset, shard, fees, external)
@@ -217,7 +217,6 @@ impl Work {
         let c = ReservationColumns::from_iter(changed);
         let updated = statement(CHANGED)
             .bind::<Array<SqlUuid>, _>(c.ids)
-            .bind::<Array<Nullable<Text>>, _>(c.receives)
             .bind::<Array<BigInt>, _>(c.granted)
             .bind::<Array<BigInt>, _>(c.left)
             .bind::<Array<Text>, _>(c.statuses)

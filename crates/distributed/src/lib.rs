@@ -5,12 +5,16 @@ mod carrier;
 mod encoding;
 mod exchange;
 mod feeds;
+pub mod fold;
 mod follow;
 mod health;
 mod intake;
 mod log;
 mod news;
+mod operations;
 mod queries;
+mod register;
+mod sweeper;
 
 pub use carrier::Carrier;
 pub use encoding::Undecodable;

@@ -12,6 +12,8 @@ mod servers;
 mod shell;
 mod steps;
 mod test;
+#[cfg(test)]
+mod test_plans;
 mod tidy;
 mod up;
 mod verify;

@@ -14,7 +14,9 @@ use wallet_client::Wallet;
 use crate::carrier::Carrier;
 use crate::follow::Views;
 use crate::health::LastHealth;
+use crate::intake::{Intake, IntakeOptions, Neighbours};
 use crate::queries::{Gathered, market_seqs};
+use crate::sweeper::{self, Background};
 
 /// How a gateway's exchange is set up.
 #[derive(Clone)]
@@ -29,6 +31,8 @@ pub struct Options {
     pub ids: Ids,
     /// How long a caller waits for an answer.
     pub answer_timeout: Duration,
+    /// The most requests of order entry in flight; placements are refused above 80 % of it.
+    pub in_flight: usize,
     /// How many updates a slow receiver may lie behind.
     pub updates_kept: usize,
     /// A machine's clock that differs more than this from the database's is not ready.
@@ -44,6 +48,7 @@ impl Options {
             clock: Clock::System,
             ids: Ids::new(Clock::System),
             answer_timeout: Duration::from_secs(2),
+            in_flight: 8_192,
             updates_kept: 4_096,
             clock_difference: Duration::from_secs(1),
         }
@@ -59,12 +64,14 @@ pub struct OpenError(pub(crate) String);
 pub struct Distributed {
     pub(crate) options: Options,
     pub(crate) views: Views,
+    pub(crate) intake: Arc<Intake>,
     /// How far every market has come in the database, for all who ask at the same time.
     pub(crate) market_seqs: Gathered<Vec<MarketSeq>>,
     pub(crate) last_health: LastHealth,
     link: Option<Arc<Link>>,
     /// Hears news for as long as it lives.
     _consumer: Option<Consumer>,
+    _background: Background,
     stopping: AtomicBool,
 }
 
@@ -75,13 +82,31 @@ impl Distributed {
     /// The database does not answer, or what it has makes no sense.
     pub async fn open(options: Options, carrier: Carrier) -> Result<Self, OpenError> {
         let Carrier {
-            notices: _,
+            notices,
             news,
             link,
             consumer,
         } = carrier;
         let views = Views::open(&options, news).await?;
+        let known = views.for_intake();
+        let neighbours = Neighbours {
+            wallet: Arc::clone(&options.wallet),
+            outcomes: known.clone(),
+            markets: known,
+            notices,
+        };
+        let intake_options = IntakeOptions {
+            pool: options.pool.clone(),
+            clock: options.clock.clone(),
+            ids: options.ids.clone(),
+            answer_timeout: options.answer_timeout,
+            capacity: options.in_flight,
+        };
+        let intake = Intake::open(intake_options, neighbours).await;
+        let intake = intake.map_err(|error| OpenError(error.to_string()))?;
         Ok(Self {
+            _background: sweeper::start(&intake, views.register()),
+            intake,
             views,
             market_seqs: market_seqs(options.pool.clone()),
             last_health: LastHealth::default(),

@@ -5,12 +5,17 @@ mod carrier;
 mod encoding;
 mod exchange;
 mod feeds;
+pub mod fold;
 mod follow;
 mod health;
 mod intake;
 mod log;
 mod news;
+mod operations;
 mod queries;
+mod register;
+pub mod replay;
+mod sweeper;
 
 pub use carrier::Carrier;
 pub use encoding::Undecodable;

@@ -44,11 +44,7 @@ impl<G: Gathered> Gatherer<G> {
         let (queue, waiting) = mpsc::channel(options.capacity.max(1));
         let (work, waiting) = (Arc::new(work), Arc::new(Mutex::new(waiting)));
         for _ in 0..options.lanes.max(1) {
-            runtime.spawn(lane(
-                Arc::clone(&work),
-                Arc::clone(&waiting),
-                options.most.max(1),
-            ));
+            runtime.spawn(lane(Arc::clone(&work), Arc::clone(&waiting), options.most.max(1)));
         }
         Self { queue }
     }

@@ -60,6 +60,13 @@ struct UserRow {
     user_id: Uuid,
 }
 
+/// Writes what was made of some users; where nothing could be made, the transaction changes nothing.
+async fn write(connection: &mut Connection, mass: Option<MassCancel>) -> Result<MassCancel, PgError> {
+    let mass = mass.ok_or_else(|| PgError::bad_row("commands", "a mass cancel could not be made"))?;
+    write_mass_cancel(connection, &mass).await?;
+    Ok(mass)
+}
+
 /// Disarms up to so many switches that have run out, and writes the mass cancels of their users, in one transaction. What
 /// was written.
 ///
@@ -69,13 +76,12 @@ pub async fn fire_switches(
     connection: &mut Connection,
     now: Stamp,
     limit: u32,
-    cancel: impl Fn(&[UserId]) -> MassCancel + Send + Sync,
+    cancel: impl Fn(&[UserId]) -> Option<MassCancel> + Send + Sync,
 ) -> Result<MassCancel, PgError> {
     connection
         .transaction(async |connection| {
-            let mass = cancel(&take_due_switches(connection, now, limit).await?);
-            write_mass_cancel(connection, &mass).await?;
-            Ok(mass)
+            let users = take_due_switches(connection, now, limit).await?;
+            write(connection, cancel(&users)).await
         })
         .await
 }
@@ -170,14 +176,12 @@ pub async fn keep_sessions(
 pub async fn close_session(
     connection: &mut Connection,
     session_id: SessionId,
-    cancel: impl Fn(&[UserId]) -> MassCancel + Send + Sync,
+    cancel: impl Fn(&[UserId]) -> Option<MassCancel> + Send + Sync,
 ) -> Result<MassCancel, PgError> {
     connection
         .transaction(async |connection| {
             let user = take_session(connection, session_id).await?;
-            let mass = cancel(user.as_slice());
-            write_mass_cancel(connection, &mass).await?;
-            Ok(mass)
+            write(connection, cancel(user.as_slice())).await
         })
         .await
 }
@@ -201,13 +205,12 @@ async fn take_session(connection: &mut Connection, session_id: SessionId) -> Res
 pub async fn fire_sessions(
     connection: &mut Connection,
     limit: u32,
-    cancel: impl Fn(&[UserId]) -> MassCancel + Send + Sync,
+    cancel: impl Fn(&[UserId]) -> Option<MassCancel> + Send + Sync,
 ) -> Result<MassCancel, PgError> {
     connection
         .transaction(async |connection| {
-            let mass = cancel(&take_dead_sessions(connection, limit).await?);
-            write_mass_cancel(connection, &mass).await?;
-            Ok(mass)
+            let users = take_dead_sessions(connection, limit).await?;
+            write(connection, cancel(&users)).await
         })
         .await
 }

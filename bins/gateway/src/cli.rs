@@ -12,7 +12,6 @@ use runtime::{Settings, Shutdown, telemetry};
 use crate::audit_command::AuditCommand;
 use crate::journal_command::JournalCommand;
 use crate::reload::Source;
-use crate::server::check_mode;
 use crate::token::TokenCommand;
 
 /// The trade engine's gateway. Without a command it runs.
@@ -75,7 +74,6 @@ impl Cli {
             Command::Journal(journal) => journal.execute(&settings),
             Command::Audit(audit) => audit.execute(&settings),
             Command::Config(ConfigCommand::Check) => {
-                check_mode(&settings)?;
                 for warning in &settings.warnings {
                     say(&format!("warning: {warning}"))?;
                 }

@@ -13,6 +13,7 @@ mod gauges;
 mod journal_command;
 mod markets;
 mod member;
+mod migrate;
 mod open;
 mod reload;
 mod server;

@@ -11,6 +11,7 @@ pub mod migrate;
 pub mod orders;
 pub mod partitions;
 mod prepared;
+pub mod shard;
 mod target;
 mod tls;
 pub mod views;

@@ -125,7 +125,7 @@ async fn an_amendment_reserves_what_it_needs_more_and_gives_back_what_it_needs_l
     );
     let same = amend(Amendment::default()).await.unwrap();
     assert_eq!(same.quantity.0, 2);
-    let funded = house.owner.knobs.applied.lock().unwrap();
+    let funded = house.owner.knobs.applied.lock().unwrap().clone();
     let funded = funded.iter().filter_map(|command| match command {
         ShardCommand::Amend { funding, .. } => Some(matches!(funding, Funding::Granted { .. })),
         _ => None,

@@ -158,7 +158,9 @@ impl House {
     /// A gateway that waits for so long.
     pub async fn waiting(answer_timeout: Duration) -> Self {
         let database = Database::create().await.unwrap();
-        let pool = pool(&database);
+        // The owner may do everything, the gateway only what a gateway may.
+        let owners = pool(database.url());
+        let pool = pool(format!("{}?options=-c%20role%3Dtrade_gateway", database.url()));
         let sql = client(&database).await;
         sql.batch_execute("INSERT INTO shards (shard) VALUES (0)")
             .await
@@ -172,7 +174,7 @@ impl House {
         let (table, told, heard): (Arc<Table>, Arc<Told>, Arc<Heard>) = Default::default();
         let owner = Owner::start(
             client(&database).await,
-            pool.clone(),
+            owners,
             Arc::clone(&wallet),
             Arc::clone(&table),
             Arc::clone(&told),
@@ -271,9 +273,9 @@ async fn client(database: &Database) -> tokio_postgres::Client {
     client
 }
 
-fn pool(database: &Database) -> Pool {
+fn pool(url: String) -> Pool {
     let options = PoolOptions {
-        url: database.url().into(),
+        url: url.into(),
         max_size: 8,
         wait: Duration::from_secs(10),
     };

@@ -1,12 +1,11 @@
 //! What must always hold between the wallet's tables, checked in one statement and therefore at one moment.
 
-use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Nullable, Text, Uuid as SqlUuid};
+use diesel::{QueryableByName, sql_query};
 use diesel_async::RunQueryDsl as _;
 use uuid::Uuid;
 
-use super::super::{Connection, PgError};
-use super::statement::statement;
+use super::super::{Connection, PgError, prepared};
 
 /// At most so many differences are told.
 const LIMIT: i64 = 1_000;
@@ -49,7 +48,7 @@ const DIFFERENCES: &str = "SELECT d.rule, d.user_id, d.asset, d.found::text AS f
     UNION ALL
     SELECT 'transaction', NULL, asset, sum(amount), 0 FROM ledger_entries
     GROUP BY transaction_number, asset HAVING sum(amount) <> 0
-    ) AS d ORDER BY d.rule, d.asset, d.user_id LIMIT ?";
+    ) AS d ORDER BY d.rule, d.asset, d.user_id LIMIT $1";
 
 /// Something that must hold and does not.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
@@ -95,8 +94,7 @@ impl std::fmt::Display for Difference {
 /// # Errors
 /// The statement failed.
 pub async fn differences(connection: &mut Connection) -> Result<Vec<Difference>, PgError> {
-    Ok(statement(DIFFERENCES)
-        .bind::<BigInt, _>(LIMIT)
+    Ok(prepared(sql_query(DIFFERENCES).bind::<BigInt, _>(LIMIT))
         .load(connection)
         .await?)
 }

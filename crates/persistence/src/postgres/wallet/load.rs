@@ -3,52 +3,51 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use diesel::QueryableByName;
 use diesel::sql_types::{
     Array, BigInt, Binary, Integer, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
 };
+use diesel::{QueryableByName, sql_query};
 use diesel_async::RunQueryDsl as _;
 use domain::{Asset, OrderId, UserId};
 use uuid::Uuid;
 
-use super::super::PgError;
+use super::super::{PgError, prepared};
 use super::read::{AccountRow, amount, asset, moment};
-use super::statement::statement;
 use super::store::REFUSED;
 use super::{HouseAccount, ReservationStatus, StoredAccount, StoredAnswer, StoredReservation, Work};
 
 const ACCOUNTS: &str = "SELECT w.user_id, w.asset, (w.available_balance * 100000000)::bigint AS available,
     (w.reserved_balance * 100000000)::bigint AS reserved, w.version
-    FROM unnest(?, ?) AS k (user_id, asset)
+    FROM unnest($1, $2) AS k (user_id, asset)
     JOIN wallets w ON w.user_id = k.user_id AND w.asset = k.asset
     ORDER BY w.user_id, w.asset FOR UPDATE OF w";
 
 const OPEN: &str = "INSERT INTO wallets (user_id, asset)
-    SELECT k.user_id, k.asset FROM unnest(?, ?) AS k (user_id, asset) ORDER BY k.user_id, k.asset
+    SELECT k.user_id, k.asset FROM unnest($1, $2) AS k (user_id, asset) ORDER BY k.user_id, k.asset
     ON CONFLICT (user_id, asset) DO NOTHING";
 
 /// Nobody changes a reservation without its account's lock, so what is found here is still so when it is locked.
-const HELD: &str = "SELECT r.reservation_id FROM unnest(?, ?) AS k (user_id, asset)
+const HELD: &str = "SELECT r.reservation_id FROM unnest($1, $2) AS k (user_id, asset)
     JOIN reservations r ON r.user_id = k.user_id AND r.asset = k.asset
     WHERE r.status = 'held' AND r.reservation_id = r.order_id";
 
 const RESERVATIONS: &str = "SELECT r.reservation_id, r.order_id, r.user_id, r.asset, r.receives,
     (r.granted * 100000000)::bigint AS granted, (r.left_amount * 100000000)::bigint AS left_amount, r.status,
     r.created_at
-    FROM unnest(?) AS k (reservation_id) JOIN reservations r ON r.reservation_id = k.reservation_id
+    FROM unnest($1) AS k (reservation_id) JOIN reservations r ON r.reservation_id = k.reservation_id
     ORDER BY r.reservation_id FOR UPDATE OF r";
 
 const OPEN_HOUSE: &str = "INSERT INTO house_accounts (asset, shard)
-    SELECT k.asset, k.shard FROM unnest(?, ?) AS k (asset, shard) ORDER BY k.asset, k.shard
+    SELECT k.asset, k.shard FROM unnest($1, $2) AS k (asset, shard) ORDER BY k.asset, k.shard
     ON CONFLICT (asset, shard) DO NOTHING";
 
 const HOUSE: &str = "SELECT h.asset, h.shard, (h.fees * 100000000)::bigint AS fees,
     (h.external * 100000000)::bigint AS external
-    FROM unnest(?, ?) AS k (asset, shard) JOIN house_accounts h ON h.asset = k.asset AND h.shard = k.shard
+    FROM unnest($1, $2) AS k (asset, shard) JOIN house_accounts h ON h.asset = k.asset AND h.shard = k.shard
     ORDER BY h.asset, h.shard FOR UPDATE OF h";
 
 const ANSWERS: &str = "SELECT t.key, t.body_hash, t.answer, t.status
-    FROM unnest(?) AS k (key) JOIN ledger_transactions t ON t.key = k.key";
+    FROM unnest($1) AS k (key) JOIN ledger_transactions t ON t.key = k.key";
 
 #[derive(QueryableByName)]
 struct IdRow {
@@ -128,11 +127,13 @@ impl Work {
         accounts: &BTreeSet<(UserId, Asset)>,
     ) -> Result<Vec<StoredAccount>, PgError> {
         let (users, assets) = columns(accounts);
-        let rows: Vec<AccountRow> = statement(ACCOUNTS)
-            .bind::<Array<SqlUuid>, _>(users)
-            .bind::<Array<Text>, _>(assets)
-            .load(self.connection()?)
-            .await?;
+        let rows: Vec<AccountRow> = prepared(
+            sql_query(ACCOUNTS)
+                .bind::<Array<SqlUuid>, _>(users)
+                .bind::<Array<Text>, _>(assets),
+        )
+        .load(self.connection()?)
+        .await?;
         rows.into_iter().map(StoredAccount::try_from).collect()
     }
 
@@ -146,11 +147,13 @@ impl Work {
             return Ok(true);
         }
         let (users, assets) = columns(accounts);
-        let opened = statement(OPEN)
-            .bind::<Array<SqlUuid>, _>(users)
-            .bind::<Array<Text>, _>(assets)
-            .execute(self.connection()?)
-            .await?;
+        let opened = prepared(
+            sql_query(OPEN)
+                .bind::<Array<SqlUuid>, _>(users)
+                .bind::<Array<Text>, _>(assets),
+        )
+        .execute(self.connection()?)
+        .await?;
         Ok(opened == accounts.len())
     }
 
@@ -166,20 +169,22 @@ impl Work {
         let mut ids = ids.clone();
         if !payers.is_empty() {
             let (users, assets) = columns(payers);
-            let held: Vec<IdRow> = statement(HELD)
-                .bind::<Array<SqlUuid>, _>(users)
-                .bind::<Array<Text>, _>(assets)
-                .load(self.connection()?)
-                .await?;
+            let held: Vec<IdRow> = prepared(
+                sql_query(HELD)
+                    .bind::<Array<SqlUuid>, _>(users)
+                    .bind::<Array<Text>, _>(assets),
+            )
+            .load(self.connection()?)
+            .await?;
             ids.extend(held.into_iter().map(|row| row.reservation_id));
         }
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let rows: Vec<ReservationRow> = statement(RESERVATIONS)
-            .bind::<Array<SqlUuid>, _>(Vec::from_iter(ids))
-            .load(self.connection()?)
-            .await?;
+        let rows: Vec<ReservationRow> =
+            prepared(sql_query(RESERVATIONS).bind::<Array<SqlUuid>, _>(Vec::from_iter(ids)))
+                .load(self.connection()?)
+                .await?;
         rows.into_iter().map(StoredReservation::try_from).collect()
     }
 
@@ -192,16 +197,20 @@ impl Work {
         accounts: &BTreeSet<(Asset, u32)>,
     ) -> Result<Vec<HouseAccount>, PgError> {
         let (assets, shards) = house_columns(accounts);
-        statement(OPEN_HOUSE)
-            .bind::<Array<Text>, _>(assets.clone())
-            .bind::<Array<Integer>, _>(shards.clone())
-            .execute(self.connection()?)
-            .await?;
-        let rows: Vec<HouseRow> = statement(HOUSE)
-            .bind::<Array<Text>, _>(assets)
-            .bind::<Array<Integer>, _>(shards)
-            .load(self.connection()?)
-            .await?;
+        prepared(
+            sql_query(OPEN_HOUSE)
+                .bind::<Array<Text>, _>(assets.clone())
+                .bind::<Array<Integer>, _>(shards.clone()),
+        )
+        .execute(self.connection()?)
+        .await?;
+        let rows: Vec<HouseRow> = prepared(
+            sql_query(HOUSE)
+                .bind::<Array<Text>, _>(assets)
+                .bind::<Array<Integer>, _>(shards),
+        )
+        .load(self.connection()?)
+        .await?;
         rows.into_iter().map(HouseAccount::try_from).collect()
     }
 
@@ -211,8 +220,7 @@ impl Work {
     /// # Errors
     /// The statement failed.
     pub async fn answers(&mut self, keys: Vec<&str>) -> Result<Vec<StoredAnswer>, PgError> {
-        let rows: Vec<AnswerRow> = statement(ANSWERS)
-            .bind::<Array<Text>, _>(keys)
+        let rows: Vec<AnswerRow> = prepared(sql_query(ANSWERS).bind::<Array<Text>, _>(keys))
             .load(self.connection()?)
             .await?;
         Ok(rows.into_iter().map(StoredAnswer::from).collect())

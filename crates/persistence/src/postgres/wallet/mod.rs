@@ -8,7 +8,6 @@ mod columns;
 mod load;
 mod read;
 mod record;
-mod statement;
 mod store;
 mod work;
 

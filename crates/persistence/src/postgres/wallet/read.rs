@@ -1,8 +1,8 @@
 //! What was committed, read without a lock: balances and pages of the ledger; and single values out of SQL.
 
 use chrono::{DateTime, Utc};
-use diesel::QueryableByName;
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::{QueryableByName, sql_query};
 use diesel_async::RunQueryDsl as _;
 use domain::{
     Amount, Asset, EntryAccount, EntryType, LedgerEntry, OrderId, Reference, RequestId, Stamp, TradeId,
@@ -10,23 +10,22 @@ use domain::{
 };
 use uuid::Uuid;
 
-use super::super::{Connection, PgError, Pool};
+use super::super::{Connection, PgError, Pool, prepared};
 use super::StoredAccount;
-use super::statement::statement;
 use crate::EntryQuery;
 
 const BALANCES: &str = "SELECT w.user_id, w.asset, (w.available_balance * 100000000)::bigint AS available,
     (w.reserved_balance * 100000000)::bigint AS reserved, w.version
-    FROM wallets w WHERE w.user_id = ANY(?) AND w.version > 0 ORDER BY w.user_id, w.asset";
+    FROM wallets w WHERE w.user_id = ANY($1) AND w.version > 0 ORDER BY w.user_id, w.asset";
 
 /// Each asset's lines are read along its own index.
 const ENTRIES: &str = "SELECT e.transaction_number, e.line, e.asset, (e.available * 100000000)::bigint AS available,
     (e.reserved * 100000000)::bigint AS reserved, e.entry_type, e.reference_id, e.reference_kind, e.created_at
-    FROM (SELECT w.user_id, w.asset FROM wallets w WHERE w.user_id = ? AND w.asset = coalesce(?, w.asset)) AS a
+    FROM (SELECT w.user_id, w.asset FROM wallets w WHERE w.user_id = $1 AND w.asset = coalesce($2, w.asset)) AS a
     CROSS JOIN LATERAL (SELECT * FROM ledger_entries l WHERE l.user_id = a.user_id AND l.asset = a.asset
-        AND (l.transaction_number, l.line) < (?, ?)
-        ORDER BY l.transaction_number DESC, l.line DESC LIMIT ?) AS e
-    ORDER BY e.transaction_number DESC, e.line DESC LIMIT ?";
+        AND (l.transaction_number, l.line) < ($3, $4)
+        ORDER BY l.transaction_number DESC, l.line DESC LIMIT $5) AS e
+    ORDER BY e.transaction_number DESC, e.line DESC LIMIT $6";
 
 #[derive(QueryableByName)]
 pub(super) struct AccountRow {
@@ -94,8 +93,7 @@ pub async fn balances(pool: &Pool, users: &[UserId]) -> Result<Vec<StoredAccount
         .iter()
         .map(|user_id| Uuid::from_u128(user_id.as_u128()))
         .collect();
-    let rows: Vec<AccountRow> = statement(BALANCES)
-        .bind::<Array<SqlUuid>, _>(ids)
+    let rows: Vec<AccountRow> = prepared(sql_query(BALANCES).bind::<Array<SqlUuid>, _>(ids))
         .load(&mut *pool.get().await?)
         .await?;
     rows.into_iter().map(StoredAccount::try_from).collect()
@@ -114,15 +112,17 @@ pub async fn entries(pool: &Pool, query: &EntryQuery) -> Result<Vec<LedgerEntry>
     } = query;
     let (transaction, line) = before.unwrap_or((u64::MAX, u32::MAX));
     let limit = i64::try_from(*limit).unwrap_or(i64::MAX);
-    let rows: Vec<EntryRow> = statement(ENTRIES)
-        .bind::<SqlUuid, _>(Uuid::from_u128(user_id.as_u128()))
-        .bind::<Nullable<Text>, _>(asset.map(|asset| asset.as_str().to_owned()))
-        .bind::<BigInt, _>(i64::try_from(transaction).unwrap_or(i64::MAX))
-        .bind::<BigInt, _>(i64::from(line))
-        .bind::<BigInt, _>(limit)
-        .bind::<BigInt, _>(limit)
-        .load(&mut *pool.get().await?)
-        .await?;
+    let rows: Vec<EntryRow> = prepared(
+        sql_query(ENTRIES)
+            .bind::<SqlUuid, _>(Uuid::from_u128(user_id.as_u128()))
+            .bind::<Nullable<Text>, _>(asset.map(|asset| asset.as_str().to_owned()))
+            .bind::<BigInt, _>(i64::try_from(transaction).unwrap_or(i64::MAX))
+            .bind::<BigInt, _>(i64::from(line))
+            .bind::<BigInt, _>(limit)
+            .bind::<BigInt, _>(limit),
+    )
+    .load(&mut *pool.get().await?)
+    .await?;
     rows.into_iter().map(|row| row.entry_of(*user_id)).collect()
 }
 
@@ -132,7 +132,7 @@ pub async fn entries(pool: &Pool, query: &EntryQuery) -> Result<Vec<LedgerEntry>
 /// It does not.
 pub async fn ping(pool: &Pool) -> Result<(), PgError> {
     let connection: &mut Connection = &mut *pool.get().await?;
-    statement("SELECT 1").execute(connection).await?;
+    prepared(sql_query("SELECT 1")).execute(connection).await?;
     Ok(())
 }
 

@@ -1,16 +1,15 @@
 //! Writes what a transaction has done, one statement for each table.
 
-use diesel::QueryableByName;
 use diesel::sql_types::{
     Array, BigInt, Binary, Integer, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
 };
+use diesel::{QueryableByName, sql_query};
 use diesel_async::RunQueryDsl as _;
 use domain::Stamp;
 use uuid::Uuid;
 
-use super::super::PgError;
+use super::super::{PgError, prepared};
 use super::columns::{LineColumns, ReservationColumns, time, units};
-use super::statement::statement;
 use super::{
     Changes, HouseChange, NewTransaction, StoredAccount, StoredAnswer, StoredReservation, Work, Written,
 };
@@ -21,20 +20,20 @@ const DONE: i16 = 0;
 pub(super) const REFUSED: i16 = 1;
 
 const TRANSACTIONS: &str = "INSERT INTO ledger_transactions (key, body_hash, answer, status, created_at)
-    SELECT t.key, t.body_hash, t.answer, t.status, ?
-    FROM unnest(?, ?, ?, ?) WITH ORDINALITY AS t (key, body_hash, answer, status, place) ORDER BY t.place
+    SELECT t.key, t.body_hash, t.answer, t.status, $1
+    FROM unnest($2, $3, $4, $5) WITH ORDINALITY AS t (key, body_hash, answer, status, place) ORDER BY t.place
     ON CONFLICT (key) DO NOTHING RETURNING number";
 
 const LINES: &str = "INSERT INTO ledger_entries (entry_id, transaction_number, line, user_id, house, asset, available,
     reserved, entry_type, reference_id, reference_kind, description, created_at)
     SELECT e.entry_id, e.number, e.line, e.user_id, e.house, e.asset, e.available * 0.00000001,
-    e.reserved * 0.00000001, e.entry_type, e.reference_id, e.reference_kind, e.description, ?
-    FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS e (entry_id, number, line, user_id, house, asset, available,
+    e.reserved * 0.00000001, e.entry_type, e.reference_id, e.reference_kind, e.description, $1
+    FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS e (entry_id, number, line, user_id, house, asset, available,
     reserved, entry_type, reference_id, reference_kind, description)";
 
 const ACCOUNTS: &str = "UPDATE wallets w SET available_balance = n.available * 0.00000001,
     reserved_balance = n.reserved * 0.00000001, version = n.version
-    FROM unnest(?, ?, ?, ?, ?) AS n (user_id, asset, available, reserved, version)
+    FROM unnest($1, $2, $3, $4, $5) AS n (user_id, asset, available, reserved, version)
     WHERE w.user_id = n.user_id AND w.asset = n.asset";
 
 const MADE: &str =
@@ -42,18 +41,18 @@ const MADE: &str =
     status, created_at)
     SELECT n.reservation_id, n.order_id, n.user_id, n.asset, n.receives, n.granted * 0.00000001,
     n.left_amount * 0.00000001, n.status, n.created_at
-    FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?) AS n (reservation_id, order_id, user_id, asset, receives, granted,
+    FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) AS n (reservation_id, order_id, user_id, asset, receives, granted,
     left_amount, status, created_at)
     ON CONFLICT (reservation_id) DO NOTHING";
 
 const CHANGED: &str = "UPDATE reservations r SET receives = n.receives, granted = n.granted * 0.00000001,
     left_amount = n.left_amount * 0.00000001, status = n.status
-    FROM unnest(?, ?, ?, ?, ?) AS n (reservation_id, receives, granted, left_amount, status)
+    FROM unnest($1, $2, $3, $4, $5) AS n (reservation_id, receives, granted, left_amount, status)
     WHERE r.reservation_id = n.reservation_id";
 
 const HOUSE: &str = "INSERT INTO house_accounts (asset, shard, fees, external)
     SELECT n.asset, n.shard, n.fees * 0.00000001, n.external * 0.00000001
-    FROM unnest(?, ?, ?, ?) AS n (asset, shard, fees, external) ORDER BY n.asset, n.shard
+    FROM unnest($1, $2, $3, $4) AS n (asset, shard, fees, external) ORDER BY n.asset, n.shard
     ON CONFLICT (asset, shard) DO UPDATE SET fees = house_accounts.fees + excluded.fees,
     external = house_accounts.external + excluded.external";
 
@@ -109,14 +108,16 @@ impl Work {
             answers.push(answer.as_slice());
             statuses.push(if *refused { REFUSED } else { DONE });
         }
-        let rows: Vec<NumberRow> = statement(TRANSACTIONS)
-            .bind::<Timestamptz, _>(time(at))
-            .bind::<Array<Text>, _>(keys)
-            .bind::<Array<Binary>, _>(hashes)
-            .bind::<Array<Binary>, _>(answers)
-            .bind::<Array<SmallInt>, _>(statuses)
-            .load(self.connection()?)
-            .await?;
+        let rows: Vec<NumberRow> = prepared(
+            sql_query(TRANSACTIONS)
+                .bind::<Timestamptz, _>(time(at))
+                .bind::<Array<Text>, _>(keys)
+                .bind::<Array<Binary>, _>(hashes)
+                .bind::<Array<Binary>, _>(answers)
+                .bind::<Array<SmallInt>, _>(statuses),
+        )
+        .load(self.connection()?)
+        .await?;
         let mut numbers: Vec<i64> = rows.into_iter().map(|row| row.number).collect();
         // They were given in this order.
         numbers.sort_unstable();
@@ -139,22 +140,24 @@ impl Work {
         if c.ids.is_empty() {
             return Ok(());
         }
-        statement(LINES)
-            .bind::<Timestamptz, _>(time(at))
-            .bind::<Array<SqlUuid>, _>(c.ids)
-            .bind::<Array<BigInt>, _>(c.numbers)
-            .bind::<Array<Integer>, _>(c.lines)
-            .bind::<Array<Nullable<SqlUuid>>, _>(c.users)
-            .bind::<Array<Nullable<Text>>, _>(c.houses)
-            .bind::<Array<Text>, _>(c.assets)
-            .bind::<Array<BigInt>, _>(c.available)
-            .bind::<Array<BigInt>, _>(c.reserved)
-            .bind::<Array<Text>, _>(c.types)
-            .bind::<Array<Text>, _>(c.references)
-            .bind::<Array<Text>, _>(c.kinds)
-            .bind::<Array<Text>, _>(c.descriptions)
-            .execute(self.connection()?)
-            .await?;
+        prepared(
+            sql_query(LINES)
+                .bind::<Timestamptz, _>(time(at))
+                .bind::<Array<SqlUuid>, _>(c.ids)
+                .bind::<Array<BigInt>, _>(c.numbers)
+                .bind::<Array<Integer>, _>(c.lines)
+                .bind::<Array<Nullable<SqlUuid>>, _>(c.users)
+                .bind::<Array<Nullable<Text>>, _>(c.houses)
+                .bind::<Array<Text>, _>(c.assets)
+                .bind::<Array<BigInt>, _>(c.available)
+                .bind::<Array<BigInt>, _>(c.reserved)
+                .bind::<Array<Text>, _>(c.types)
+                .bind::<Array<Text>, _>(c.references)
+                .bind::<Array<Text>, _>(c.kinds)
+                .bind::<Array<Text>, _>(c.descriptions),
+        )
+        .execute(self.connection()?)
+        .await?;
         Ok(())
     }
 
@@ -178,14 +181,16 @@ impl Work {
             held.push(units(*reserved));
             versions.push(version.cast_signed());
         }
-        let updated = statement(ACCOUNTS)
-            .bind::<Array<SqlUuid>, _>(users)
-            .bind::<Array<Text>, _>(assets)
-            .bind::<Array<BigInt>, _>(free)
-            .bind::<Array<BigInt>, _>(held)
-            .bind::<Array<BigInt>, _>(versions)
-            .execute(self.connection()?)
-            .await?;
+        let updated = prepared(
+            sql_query(ACCOUNTS)
+                .bind::<Array<SqlUuid>, _>(users)
+                .bind::<Array<Text>, _>(assets)
+                .bind::<Array<BigInt>, _>(free)
+                .bind::<Array<BigInt>, _>(held)
+                .bind::<Array<BigInt>, _>(versions),
+        )
+        .execute(self.connection()?)
+        .await?;
         Ok(updated)
     }
 
@@ -195,18 +200,20 @@ impl Work {
             return Ok(0);
         }
         let c = ReservationColumns::from_iter(made);
-        let added = statement(MADE)
-            .bind::<Array<SqlUuid>, _>(c.ids)
-            .bind::<Array<SqlUuid>, _>(c.orders)
-            .bind::<Array<SqlUuid>, _>(c.users)
-            .bind::<Array<Text>, _>(c.assets)
-            .bind::<Array<Nullable<Text>>, _>(c.receives)
-            .bind::<Array<BigInt>, _>(c.granted)
-            .bind::<Array<BigInt>, _>(c.left)
-            .bind::<Array<Text>, _>(c.statuses)
-            .bind::<Array<Timestamptz>, _>(c.times)
-            .execute(self.connection()?)
-            .await?;
+        let added = prepared(
+            sql_query(MADE)
+                .bind::<Array<SqlUuid>, _>(c.ids)
+                .bind::<Array<SqlUuid>, _>(c.orders)
+                .bind::<Array<SqlUuid>, _>(c.users)
+                .bind::<Array<Text>, _>(c.assets)
+                .bind::<Array<Nullable<Text>>, _>(c.receives)
+                .bind::<Array<BigInt>, _>(c.granted)
+                .bind::<Array<BigInt>, _>(c.left)
+                .bind::<Array<Text>, _>(c.statuses)
+                .bind::<Array<Timestamptz>, _>(c.times),
+        )
+        .execute(self.connection()?)
+        .await?;
         Ok(added)
     }
 
@@ -215,14 +222,16 @@ impl Work {
             return Ok(0);
         }
         let c = ReservationColumns::from_iter(changed);
-        let updated = statement(CHANGED)
-            .bind::<Array<SqlUuid>, _>(c.ids)
-            .bind::<Array<Nullable<Text>>, _>(c.receives)
-            .bind::<Array<BigInt>, _>(c.granted)
-            .bind::<Array<BigInt>, _>(c.left)
-            .bind::<Array<Text>, _>(c.statuses)
-            .execute(self.connection()?)
-            .await?;
+        let updated = prepared(
+            sql_query(CHANGED)
+                .bind::<Array<SqlUuid>, _>(c.ids)
+                .bind::<Array<Nullable<Text>>, _>(c.receives)
+                .bind::<Array<BigInt>, _>(c.granted)
+                .bind::<Array<BigInt>, _>(c.left)
+                .bind::<Array<Text>, _>(c.statuses),
+        )
+        .execute(self.connection()?)
+        .await?;
         Ok(updated)
     }
 
@@ -243,13 +252,15 @@ impl Work {
             fees.push(*fee);
             externals.push(*external);
         }
-        statement(HOUSE)
-            .bind::<Array<Text>, _>(assets)
-            .bind::<Array<Integer>, _>(shards)
-            .bind::<Array<BigInt>, _>(fees)
-            .bind::<Array<BigInt>, _>(externals)
-            .execute(self.connection()?)
-            .await?;
+        prepared(
+            sql_query(HOUSE)
+                .bind::<Array<Text>, _>(assets)
+                .bind::<Array<Integer>, _>(shards)
+                .bind::<Array<BigInt>, _>(fees)
+                .bind::<Array<BigInt>, _>(externals),
+        )
+        .execute(self.connection()?)
+        .await?;
         Ok(())
     }
 }

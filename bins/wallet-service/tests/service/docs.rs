@@ -85,6 +85,55 @@ async fn what_is_answered_is_what_is_described() {
     assert_eq!(names(&health), described(&document, "Health"));
 }
 
+/// The examples of the page about the wallet, in their order.
+fn examples() -> Vec<Value> {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/wallet.md");
+    let text = std::fs::read_to_string(page).unwrap();
+    let blocks = text.split("```json").skip(1);
+    blocks
+        .map(|block| serde_json::from_str(block.split("```").next().unwrap()).unwrap())
+        .collect()
+}
+
+/// The same value without what is made anew each time.
+fn without_ids(mut value: Value) -> Value {
+    for field in [
+        "reservation_id",
+        "buyer_ledger_entry_id",
+        "seller_ledger_entry_id",
+    ] {
+        if value.get(field).is_some_and(Value::is_string) {
+            value[field] = "an id".into();
+        }
+    }
+    value
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_about_the_wallet_says_what_is_answered() {
+    let [reserving, reserved, released, settling, settled, list]: [Value; 6] = examples().try_into().unwrap();
+    let service = Running::fresh();
+    service.fund(ALICE, "USDT", "5000").await;
+    let (status, answer) = service.post("/reserve", reserving).await;
+    assert_eq!((status, without_ids(answer)), (200, without_ids(reserved)));
+    let answer = service.post("/release", release(ALICE, "USDT", "1000", 1)).await;
+    assert_eq!(answer, (200, released));
+    let (status, answer) = service.post("/instructions", list).await;
+    assert_eq!(
+        (status, answer["results"][0]["code"].as_str()),
+        (200, Some("KEY_CONFLICT")),
+        "{answer}"
+    );
+    let service = Running::fresh();
+    service.fund(ALICE, "USDT", "25000").await;
+    service.fund(BOB, "BTC", "0.5").await;
+    for body in [reserve(ALICE, "USDT", "25000", 1), reserve(BOB, "BTC", "0.5", 2)] {
+        assert_eq!(service.post("/reserve", body).await.0, 200);
+    }
+    let (status, answer) = service.post("/settle-trade", settling).await;
+    assert_eq!((status, without_ids(answer)), (200, without_ids(settled)));
+}
+
 /// Every reference in a value.
 fn references(value: &Value, found: &mut BTreeSet<String>) {
     match value {

@@ -6,6 +6,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use http::{Authenticated, IssuerSettings, JwtAlgorithm, JwtError, JwtKeys, JwtSettings, TokenVerifier};
 use runtime::settings::{Algorithm, WalletSettings};
+use secrecy::{ExposeSecret, SecretString};
 
 /// The paths that need no token.
 pub(crate) const OPEN: [&str; 3] = ["/health", "/health/live", "/health/ready"];
@@ -19,12 +20,28 @@ const LEEWAY_SECS: u64 = 5;
 /// # Errors
 /// The settings have no key that can check.
 pub(crate) fn verifier(settings: &WalletSettings) -> Result<TokenVerifier, JwtError> {
-    let (algorithm, keys) = match settings.algorithm {
-        Algorithm::Hs256 => (JwtAlgorithm::Hs256, JwtKeys::Secret(settings.secret.clone())),
-        Algorithm::EdDsa => {
-            let public = settings.public_key.clone().unwrap_or_default();
-            (JwtAlgorithm::EdDsa, JwtKeys::Public(public))
-        }
+    let (algorithm, current, previous) = match settings.algorithm {
+        Algorithm::Hs256 => (
+            JwtAlgorithm::Hs256,
+            settings.secret.clone(),
+            settings.previous_secret.clone(),
+        ),
+        Algorithm::EdDsa => (
+            JwtAlgorithm::EdDsa,
+            SecretString::from(settings.public_key.clone().unwrap_or_default()),
+            settings.previous_public_key.clone().map(SecretString::from),
+        ),
+    };
+    let keys = match (previous, settings.previous_until) {
+        (Some(previous), Some(until)) => JwtKeys::Successive {
+            current,
+            previous,
+            previous_until: u64::try_from(until.timestamp()).unwrap_or(0),
+        },
+        _ => match algorithm {
+            JwtAlgorithm::Hs256 => JwtKeys::Secret(current),
+            JwtAlgorithm::EdDsa => JwtKeys::Public(current.expose_secret().to_owned()),
+        },
     };
     TokenVerifier::new(&JwtSettings {
         issuers: vec![IssuerSettings {

@@ -203,6 +203,7 @@ fn no_secret_is_forgotten() {
         ("rabbitmq.url", "amqp://a:b@c/"),
         ("redis.password", LONG),
         ("redis.url", "redis://:a@b/"),
+        ("wallet.previous_secret", LONG),
         ("wallet.private_key", LONG),
         ("wallet.secret", LONG),
     ];

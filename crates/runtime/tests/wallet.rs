@@ -35,6 +35,17 @@ fn the_usual_settings_are_right_and_each_rule_is_held() {
             &format!("algorithm: EdDSA, public_key: {KEY}, secret: {secret}"),
             "wallet.secret",
         ),
+        (
+            &format!("secret: {secret}, previous_secret: {secret}, previous_until: '2026-08-01T00:00:00Z'"),
+            "wallet.previous_secret",
+        ),
+        (&format!("previous_secret: {secret}"), "wallet.previous_until"),
+        ("previous_until: '2026-08-01T00:00:00Z'", "wallet.previous_until"),
+        (
+            &format!("previous_public_key: {KEY}, previous_until: '2026-08-01T00:00:00Z'"),
+            "wallet.previous_public_key",
+        ),
+        ("secret: development-secret-that-everybody-knows", "wallet.secret"),
         ("token_life: 1s", "wallet.token_life"),
         ("connect_timeout: 11s", "wallet.connect_timeout"),
         ("timeout: 0s, connect_timeout: 0s", "wallet.connect_timeout"),
@@ -53,6 +64,11 @@ fn the_usual_settings_are_right_and_each_rule_is_held() {
         format!("secret: {secret}"),
         format!("algorithm: EdDSA, public_key: {KEY}"),
         format!("algorithm: EdDSA, private_key: {KEY}"),
+        format!("previous_secret: {secret}, previous_until: '2026-08-01T00:00:00Z'"),
+        format!(
+            "algorithm: EdDSA, public_key: {KEY}, previous_public_key: {}, previous_until: '2026-08-01T00:00:00Z'",
+            "A".repeat(43)
+        ),
     ] {
         assert_eq!(wallet(&fields), Vec::<String>::new(), "{fields}");
     }

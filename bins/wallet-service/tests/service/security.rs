@@ -139,6 +139,27 @@ async fn security_20_services_with_a_key_pair_are_known_by_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_is_changed_while_callers_still_have_the_old_one() {
+    let mut settings = settings();
+    let (old, new) = (
+        settings.wallet.secret.clone(),
+        SecretString::from("the next secret, which is long enough"),
+    );
+    settings.wallet.secret = new.clone();
+    settings.wallet.previous_secret = Some(old.clone());
+    let (name, aud) = (settings.wallet.issuer.clone(), settings.wallet.audience.clone());
+    for (until, taken) in [("2999-01-01T00:00:00Z", true), ("2020-01-01T00:00:00Z", false)] {
+        settings.wallet.previous_until = Some(until.parse().unwrap());
+        let service = Running::with(settings.clone(), Arc::new(LedgerWallet::default()));
+        for (secret, taken) in [(&new, true), (&old, taken)] {
+            let token = token(secret, &name, &aud, 60);
+            let (status, _) = knock(&service, ROUTES[12], Some(&token)).await;
+            assert_eq!(status == 200, taken, "{until}: {status}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn security_21_settling_twice_settles_once_and_other_amounts_are_refused() {
     let service = Running::fresh();
     service.fund(ALICE, "USDT", "50000").await;

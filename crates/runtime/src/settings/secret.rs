@@ -137,6 +137,9 @@ pub(super) fn resolve(
     if let Some(secret) = reader.read("auth.previous_secret", auth.previous_secret_file.as_deref()) {
         auth.previous_secret = Some(secret);
     }
+    if let Some(secret) = reader.read("wallet.previous_secret", wallet.previous_secret_file.as_deref()) {
+        wallet.previous_secret = Some(secret);
+    }
     if let Some(key) = reader.read("wallet.private_key", wallet.private_key_file.as_deref()) {
         wallet.private_key = Some(key);
     }
@@ -201,6 +204,7 @@ pub(super) fn all(settings: &Settings) -> Vec<(String, Option<&SecretString>)> {
         ("rabbitmq.url", rabbitmq.url.as_ref()),
         ("redis.password", Some(&redis.password)),
         ("redis.url", redis.url.as_ref()),
+        ("wallet.previous_secret", wallet.previous_secret.as_ref()),
         ("wallet.private_key", wallet.private_key.as_ref()),
         ("wallet.secret", Some(&wallet.secret)),
     ];

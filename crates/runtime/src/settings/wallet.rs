@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::{Algorithm, duration, secret};
+use super::{Algorithm, duration, secret, timestamp};
 
 /// The wallet service, for itself and for those who call it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -32,6 +33,11 @@ pub struct WalletSettings {
     pub secret: SecretString,
     /// A file that holds the secret instead.
     pub secret_file: Option<PathBuf>,
+    /// HS256, at the service: the secret before the current one, good until `previous_until`.
+    #[serde(serialize_with = "secret::serialize_optional")]
+    pub previous_secret: Option<SecretString>,
+    /// A file that holds the previous secret instead.
+    pub previous_secret_file: Option<PathBuf>,
     /// EdDSA, at callers: the Ed25519 private key, 32 bytes in base64url without padding (the `d` of a JWK).
     #[serde(serialize_with = "secret::serialize_optional")]
     pub private_key: Option<SecretString>,
@@ -39,6 +45,11 @@ pub struct WalletSettings {
     pub private_key_file: Option<PathBuf>,
     /// EdDSA, at the service: the public key of it, base64url without padding (the `x` of a JWK).
     pub public_key: Option<String>,
+    /// EdDSA, at the service: the public key before the current one, good until `previous_until`.
+    pub previous_public_key: Option<String>,
+    /// When the previous key stops being good.
+    #[serde(with = "timestamp")]
+    pub previous_until: Option<DateTime<Utc>>,
     /// How long a token is good; a new one is made when half of it has passed.
     #[serde(with = "duration")]
     pub token_life: Duration,
@@ -75,9 +86,13 @@ impl Default for WalletSettings {
             algorithm: Algorithm::Hs256,
             secret: SecretString::from(Self::DEVELOPMENT_SECRET),
             secret_file: None,
+            previous_secret: None,
+            previous_secret_file: None,
             private_key: None,
             private_key_file: None,
             public_key: None,
+            previous_public_key: None,
+            previous_until: None,
             token_life: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(2),
             timeout: Duration::from_secs(10),

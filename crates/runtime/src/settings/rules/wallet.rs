@@ -5,6 +5,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 
 use super::{Rules, text};
+use crate::settings::auth::given;
 use crate::settings::{Algorithm, AuthSettings, Environment, WalletSettings};
 
 impl Rules {
@@ -33,6 +34,13 @@ impl Rules {
             "must not be empty",
         );
         self.wallet_keys(wallet, environment);
+        self.previous_wallet_keys(wallet, environment);
+        self.need(
+            wallet.algorithm != Algorithm::Hs256
+                || wallet.secret.expose_secret() != auth.secret.expose_secret(),
+            "wallet.secret",
+            "must differ from auth.secret: who signs users in must not sign services in",
+        );
         let life = Duration::from_secs(10)..=Duration::from_secs(3_600);
         self.need(
             life.contains(&wallet.token_life),
@@ -57,8 +65,7 @@ impl Rules {
     }
 
     fn wallet_keys(&mut self, wallet: &WalletSettings, environment: Environment) {
-        let (private, public) = (&wallet.private_key, &wallet.public_key);
-        let public = public.as_deref().filter(|key| !key.is_empty());
+        let (private, public) = (&wallet.private_key, given(&wallet.public_key));
         match wallet.algorithm {
             Algorithm::Hs256 => {
                 self.own_secret(&wallet.secret, "wallet.secret", environment);
@@ -91,6 +98,34 @@ impl Rules {
                 self.need(private.is_none_or(text::is_public_key), "wallet.private_key", key);
             }
         }
+    }
+
+    fn previous_wallet_keys(&mut self, wallet: &WalletSettings, environment: Environment) {
+        let key = given(&wallet.previous_public_key);
+        if let Some(secret) = &wallet.previous_secret {
+            self.own_secret(secret, "wallet.previous_secret", environment);
+            self.need(
+                wallet.algorithm == Algorithm::Hs256
+                    && secret.expose_secret() != wallet.secret.expose_secret(),
+                "wallet.previous_secret",
+                "must stand beside another wallet.secret",
+            );
+        }
+        if let Some(key) = key {
+            let current = given(&wallet.public_key).filter(|_| wallet.algorithm == Algorithm::EdDsa);
+            self.need(
+                text::is_public_key(key) && current.is_some_and(|current| current != key),
+                "wallet.previous_public_key",
+                "must be 32 bytes in base64url without padding, beside another wallet.public_key",
+            );
+        }
+        // A file that cannot be read has been reported already: it still is a previous secret.
+        let any = wallet.previous_secret.is_some() || wallet.previous_secret_file.is_some() || key.is_some();
+        self.need(
+            any == wallet.previous_until.is_some(),
+            "wallet.previous_until",
+            "must stand beside wallet.previous_secret or wallet.previous_public_key, and only there",
+        );
     }
 }
 

@@ -13,7 +13,6 @@ use crate::audit_command::AuditCommand;
 use crate::journal_command::JournalCommand;
 use crate::migrate::{MigrateCommand, PartitionsCommand};
 use crate::reload::Source;
-use crate::server::check_mode;
 use crate::token::TokenCommand;
 
 /// The trade engine's gateway. Without a command it runs.
@@ -84,7 +83,6 @@ impl Cli {
             Command::Migrate(migrate) => migrate.execute(&settings),
             Command::Partitions(partitions) => partitions.execute(&settings),
             Command::Config(ConfigCommand::Check) => {
-                check_mode(&settings)?;
                 for warning in &settings.warnings {
                     say(&format!("warning: {warning}"))?;
                 }

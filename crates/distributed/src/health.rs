@@ -60,7 +60,8 @@ impl Distributed {
         if let Some(health) = self.last_health.get() {
             return health;
         }
-        let (database, wallet) = tokio::join!(self.database_needs(), self.wallet_trouble());
+        let (database, wallet, redis) =
+            tokio::join!(self.database_needs(), self.wallet_trouble(), self.redis_need());
         let mut needs = database;
         needs.push(Need::vital("wallet", wallet));
         needs.push(Need {
@@ -69,6 +70,7 @@ impl Distributed {
             // Without it everything takes a few hundred milliseconds longer.
             dispensable: true,
         });
+        needs.extend(redis);
         let stopping = self.is_stopping().then(|| "is stopping".to_owned());
         needs.push(Need::vital("process", stopping));
         let ready = needs
@@ -90,6 +92,21 @@ impl Distributed {
     async fn wallet_trouble(&self) -> Option<String> {
         let asked = tokio::time::timeout(PATIENCE, self.options.wallet.trouble()).await;
         asked.unwrap_or_else(|_| Some("does not answer".to_owned()))
+    }
+
+    /// Without it each gateway counts rates alone, and keeps its tickets for itself.
+    async fn redis_need(&self) -> Option<Need> {
+        let redis = self.options.redis.as_ref()?;
+        let trouble = match tokio::time::timeout(PATIENCE, redis.ping()).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some("does not answer".to_owned()),
+        };
+        Some(Need {
+            name: "redis",
+            trouble,
+            dispensable: true,
+        })
     }
 
     async fn database_needs(&self) -> Vec<Need> {

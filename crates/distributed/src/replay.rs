@@ -15,7 +15,7 @@ use crate::{Batch, Entry};
 /// # Errors
 /// See [`PgError`].
 pub async fn logs(connection: &mut Connection) -> Result<Vec<ShardRow>, PgError> {
-    Ok(shards(connection).await?.shards)
+    shards(connection).await
 }
 
 /// The batches of a shard's log behind a number, in order, at most so many.

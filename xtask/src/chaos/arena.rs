@@ -42,6 +42,8 @@ pub enum Cure {
     Up(Server),
     /// Let everything through again.
     Open,
+    /// As above, over new connections: some cuts wait for bytes that have not come yet.
+    Mend(Way),
     /// Nothing has to be undone.
     Nothing,
 }
@@ -156,16 +158,22 @@ impl Arena {
                 Ok(("purge".to_owned(), Cure::Nothing))
             }
             Hit::Cut(way, cut) => {
-                let (_, proxy) = self
-                    .links
-                    .iter()
-                    .find(|(other, _)| other == way)
-                    .with_context(|| format!("there is no {way:?}"))?;
-                match cut {
-                    Cut::Now => proxy.cut(),
-                    Cut::After(direction, bytes) => proxy.cut_after(*direction, *bytes),
-                }
-                Ok((format!("cut {} from {:?}", way.program, way.server), Cure::Open))
+                let proxy = self.link(way)?;
+                let (word, cure) = match cut {
+                    Cut::Now => {
+                        proxy.cut();
+                        ("cut", Cure::Open)
+                    }
+                    Cut::After(direction, bytes) => {
+                        proxy.cut_after(*direction, *bytes);
+                        ("cut", Cure::Mend(way.clone()))
+                    }
+                    Cut::Held(direction) => {
+                        proxy.freeze(*direction);
+                        ("hold", Cure::Open)
+                    }
+                };
+                Ok((format!("{word} {} from {:?}", way.program, way.server), cure))
             }
             Hit::Delay(server, by) => {
                 self.to(*server).for_each(|proxy| proxy.delay(*by));
@@ -194,6 +202,12 @@ impl Arena {
             Cure::Up(server) => self.bring_up(server).await,
             Cure::Open => {
                 self.links.iter().for_each(|(_, proxy)| proxy.heal());
+                Ok(())
+            }
+            Cure::Mend(way) => {
+                let proxy = self.link(&way)?;
+                proxy.cut();
+                proxy.heal();
                 Ok(())
             }
             Cure::Nothing => Ok(()),
@@ -232,6 +246,13 @@ impl Arena {
             (Server::Rabbitmq, .., Some(server)) => server.start_again().await,
             _ => bail!("{server:?} is not ours to start"),
         }
+    }
+
+    fn link(&self, way: &Way) -> Result<&Proxy> {
+        let found = self.links.iter().find(|(other, _)| other == way);
+        found
+            .map(|(_, proxy)| proxy)
+            .with_context(|| format!("there is no {way:?}"))
     }
 
     fn to(&self, server: Server) -> impl Iterator<Item = &Proxy> {

@@ -31,7 +31,7 @@ pub enum Fault {
     RestartRedis,
     /// Every queue of RabbitMQ is emptied, again and again
     PurgeQueues,
-    /// Each program's connections to PostgreSQL are cut in turn, some in the middle of a message
+    /// Each program's connections to PostgreSQL are cut in turn, some in the middle of a message, or go silent
     CutPostgres,
     /// Each program's connections to RabbitMQ are cut in turn
     CutRabbitmq,
@@ -107,6 +107,8 @@ pub enum Cut {
     Now,
     /// When so many more bytes have passed: in the middle of a message.
     After(Direction, u64),
+    /// Not at all: bytes of this direction are held back, and nobody is told.
+    Held(Direction),
 }
 
 /// One thing that is done to the exchange.
@@ -200,10 +202,10 @@ fn cuts(server: Server, ways: &[Way], dice: &mut Dice) -> Vec<Blow> {
     dice.shuffle(&mut ways);
     ways.into_iter()
         .map(|way| {
-            let cut = if dice.chance(40) {
-                Cut::Now
-            } else {
-                Cut::After(direction(dice), dice.between(1, 4_000))
+            let cut = match dice.below(10) {
+                0..4 => Cut::Now,
+                4..8 => Cut::After(direction(dice), dice.between(1, 4_000)),
+                _ => Cut::Held(direction(dice)),
             };
             Blow {
                 hit: Hit::Cut(way, cut),

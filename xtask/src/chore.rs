@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Parser;
 
-use crate::{coverage, crash, layers, lint, load, test, tidy, up};
+use crate::{coverage, crash, database, layers, lint, load, test, tidy, up, verify};
 
 /// A chore.
 #[derive(Parser)]
@@ -25,6 +25,16 @@ pub enum Chore {
     Load(load::Options),
     /// Starts the whole distributed exchange on this machine, on servers of its own or on given ones
     Up(up::Options),
+    /// Looks at a deployment from outside
+    Verify(verify::Options),
+    /// The database's schema, forwards and back
+    #[command(subcommand)]
+    Migrate(database::Migrate),
+    /// The months of orders and the days of trades
+    #[command(subcommand)]
+    Partitions(database::Partitions),
+    /// How many orders a second the database takes, beside what its disk and its COPY can do
+    BenchInserts(database::BenchInserts),
 }
 
 impl Chore {
@@ -39,6 +49,10 @@ impl Chore {
             Self::Crash(options) => crash::run(options),
             Self::Load(options) => load::run(options),
             Self::Up(options) => up::run(options),
+            Self::Verify(options) => verify::run(options),
+            Self::Migrate(command) => database::migrate(command),
+            Self::Partitions(command) => database::partitions(command),
+            Self::BenchInserts(options) => database::bench_inserts(options),
         }
     }
 }

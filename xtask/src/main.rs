@@ -4,6 +4,7 @@
 mod chore;
 mod coverage;
 mod crash;
+mod database;
 mod layers;
 mod lint;
 mod load;
@@ -11,8 +12,11 @@ mod servers;
 mod shell;
 mod steps;
 mod test;
+#[cfg(test)]
+mod test_plans;
 mod tidy;
 mod up;
+mod verify;
 
 use clap::Parser;
 use std::process::ExitCode;

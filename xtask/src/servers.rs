@@ -131,8 +131,9 @@ impl Servers {
         if !shell::succeeds(Command::new("docker").arg("info")) {
             return Err(error);
         }
-        let container = Container::start(needed)?;
-        let url = container.until_it_answers(needed).await?;
+        let no_image = || format!("{error:#}; and the image {} does not help", needed.image);
+        let container = Container::start(needed).with_context(no_image)?;
+        let url = container.until_it_answers(needed).await.with_context(no_image)?;
         println!(
             "{name}: the image {} (tests that kill a server need the program itself: {error:#})",
             needed.image

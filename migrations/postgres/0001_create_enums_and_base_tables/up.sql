@@ -15,8 +15,8 @@ CREATE FUNCTION v7_floor(at TIMESTAMPTZ) RETURNS UUID
 -- The moment in a UUIDv7, in whole milliseconds. Made of immutable functions alone, so that it is inlined into the checks.
 CREATE FUNCTION v7_time(id UUID) RETURNS TIMESTAMPTZ
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    AS $$ SELECT to_timestamp(('x' || encode(substring(uuid_send(id) FROM 1 FOR 6), 'hex'))::bit(48)::bigint::float8
-                              / 1000) $$;
+    AS $$ SELECT (timestamp 'epoch' + ('x' || encode(substring(uuid_send(id) FROM 1 FOR 6), 'hex'))::bit(48)::bigint
+                                      * interval '1 millisecond') AT TIME ZONE 'UTC' $$;
 
 -- A new UUIDv7 of the present transaction's time, for rows written by hand.
 CREATE FUNCTION v7_new() RETURNS UUID
@@ -182,9 +182,11 @@ CREATE TABLE detached_partitions (
     parent VARCHAR(63) NOT NULL CHECK (parent IN ('orders', 'trades')),
     -- What it holds: rows from the one moment to the other.
     begins_at TIMESTAMPTZ NOT NULL,
-    ends_at TIMESTAMPTZ NOT NULL CHECK (ends_at > begins_at),
+    ends_at TIMESTAMPTZ NOT NULL,
     detached_at TIMESTAMPTZ NOT NULL,
-    drop_after TIMESTAMPTZ NOT NULL CHECK (drop_after >= detached_at)
+    drop_after TIMESTAMPTZ NOT NULL,
+    CONSTRAINT chk_detached_bounds CHECK (ends_at > begins_at),
+    CONSTRAINT chk_detached_grace CHECK (drop_after >= detached_at)
 );
 
 -- Makes the partitions that are missing: months of orders and days of trades from one moment to another, in UTC.

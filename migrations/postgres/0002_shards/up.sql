@@ -44,6 +44,19 @@ CREATE TABLE shard_log (
     PRIMARY KEY (shard, seq)
 );
 
+-- Removes at most so many rows of a shard's log that were written before a moment, oldest first, and only what is both
+-- published and settled. Whoever may call it need not own the table. How many there were.
+CREATE FUNCTION trim_shard_log(of_shard INTEGER, written_before TIMESTAMPTZ, at_most INTEGER) RETURNS INTEGER
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+    AS $$
+    WITH gone AS (
+        DELETE FROM shard_log l USING (
+            SELECT o.seq FROM shard_log o JOIN shards s USING (shard)
+             WHERE o.shard = of_shard AND o.seq <= least(s.published_seq, s.settled_seq)
+             ORDER BY o.seq LIMIT at_most) old
+         WHERE l.shard = of_shard AND l.seq = old.seq AND l.at < written_before RETURNING 1)
+    SELECT count(*)::integer FROM gone $$;
+
 -- The shards' to-do lists. No foreign key to `shards`: every insert would lock the one row that the owner updates in every
 -- commit. A shard comes from `market_state`, which has the foreign key.
 CREATE TABLE commands (
@@ -55,6 +68,8 @@ CREATE TABLE commands (
     order_id UUID,
     body BYTEA NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    -- How many orders a mass cancel has cancelled so far.
+    progress BIGINT NOT NULL DEFAULT 0 CHECK (progress >= 0),
     created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     CONSTRAINT chk_commands_order CHECK (kind NOT IN ('place', 'cancel', 'amend') OR order_id IS NOT NULL)
     -- Rows come and go: the dead ones are cleared away by their number, not by their share.

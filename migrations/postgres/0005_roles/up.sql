@@ -30,11 +30,15 @@ GRANT SELECT ON trades, candles, shards, shard_log, detached_partitions TO trade
 GRANT SELECT, INSERT ON commands, market_state, audit_log, undecodable TO trade_gateway;
 GRANT SELECT, INSERT, UPDATE ON markets, tiers, accounts, api_keys TO trade_gateway;
 GRANT SELECT, UPDATE ON register_version TO trade_gateway;
-GRANT SELECT, INSERT, UPDATE, DELETE ON client_order_ids, cancel_cutoffs, dead_man, sessions TO trade_gateway;
+GRANT SELECT, INSERT, UPDATE, DELETE ON client_order_ids, amendments, cancel_cutoffs, dead_man, sessions
+    TO trade_gateway;
 
--- The matcher writes what its fold says. A trade and a row of the log never change.
+-- The matcher writes what its fold says. A trade and a row of the log never change; old rows of the log go by
+-- the function.
 GRANT SELECT, INSERT, UPDATE ON orders, candles, markets, market_state, shards TO trade_matcher;
 GRANT SELECT, INSERT ON trades, shard_log, undecodable TO trade_matcher;
+REVOKE EXECUTE ON FUNCTION trim_shard_log(INTEGER, TIMESTAMPTZ, INTEGER) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION trim_shard_log(INTEGER, TIMESTAMPTZ, INTEGER) TO trade_matcher;
 GRANT SELECT, INSERT, UPDATE, DELETE ON commands, cancel_cutoffs TO trade_matcher;
 GRANT SELECT ON detached_partitions TO trade_matcher;
 

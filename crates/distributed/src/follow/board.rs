@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use domain::{Amount, Event, Market, MarketEvent, MarketNumber, MarketState, Side};
 use market_data::{Depth, Level};
+use persistence::postgres::orders::MarketGrids;
 use persistence::postgres::views::{MarketRow, Outset};
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
@@ -17,7 +18,7 @@ use crate::encoding::decode;
 
 /// Whether a batch follows what is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fit {
+pub(crate) enum Fit {
     /// It does.
     Next,
     /// Events of this market are missing before it: another shard has them, from which the market has moved.
@@ -33,12 +34,19 @@ struct Place {
     depth: Depth,
 }
 
+/// The markets, for callers and for reading rows.
+#[derive(Debug, Clone, Default)]
+struct Shown {
+    markets: Arc<Markets>,
+    grids: Arc<MarketGrids>,
+}
+
 /// What everybody may look at. Whoever changes it holds its lock until the update is told, so that a look and the updates
 /// after it leave nothing out.
 #[derive(Debug)]
 pub(crate) struct Board {
     places: Mutex<HashMap<MarketNumber, Place>>,
-    markets: RwLock<Arc<Markets>>,
+    shown: RwLock<Shown>,
     updates: broadcast::Sender<Arc<Update>>,
     updates_kept: usize,
     /// Counts the changes.
@@ -52,7 +60,7 @@ impl Board {
         let updates_kept = updates_kept.max(1).next_power_of_two();
         Self {
             places: Mutex::default(),
-            markets: RwLock::default(),
+            shown: RwLock::default(),
             updates: broadcast::channel(updates_kept).0,
             updates_kept,
             progress: watch::Sender::default(),
@@ -106,8 +114,12 @@ impl Board {
             market: Arc::clone(&place.market),
             state: place.state,
         };
-        let markets = Arc::new(Markets::new(places.values().map(view).collect()));
-        *self.markets.write().unwrap_or_else(PoisonError::into_inner) = markets;
+        let grids = MarketGrids::new(places.values().map(|place| Arc::clone(&place.market)));
+        let shown = Shown {
+            markets: Arc::new(Markets::new(places.values().map(view).collect())),
+            grids: Arc::new(grids),
+        };
+        *self.shown.write().unwrap_or_else(PoisonError::into_inner) = shown;
     }
 
     /// Whether a batch follows what is known.
@@ -208,7 +220,12 @@ impl Board {
 
     /// The markets.
     pub fn markets(&self) -> Arc<Markets> {
-        Arc::clone(&self.markets.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.shown.read().unwrap_or_else(PoisonError::into_inner).markets)
+    }
+
+    /// The markets, to read rows of orders and trades with.
+    pub fn grids(&self) -> Arc<MarketGrids> {
+        Arc::clone(&self.shown.read().unwrap_or_else(PoisonError::into_inner).grids)
     }
 
     /// The shard of a market.

@@ -5,10 +5,14 @@ mod follower;
 mod lane;
 mod money;
 mod owed;
+#[cfg(test)]
+mod tests;
 mod waiters;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use domain::MarketNumber;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -40,6 +44,8 @@ struct Shared {
     reload: AtomicBool,
     /// The latest version of tiers, accounts and API keys that was heard of.
     register: watch::Sender<u64>,
+    /// The last settled batch of each shard.
+    settled: watch::Sender<BTreeMap<u32, u64>>,
 }
 
 impl Shared {
@@ -73,6 +79,7 @@ impl Views {
             hurry: Notify::new(),
             reload: AtomicBool::new(false),
             register: watch::Sender::default(),
+            settled: watch::Sender::default(),
         });
         let follower = Follower::start(options.pool.clone(), Arc::clone(&shared)).await;
         let follower = follower.map_err(|trouble| OpenError(trouble.to_string()))?;
@@ -96,6 +103,17 @@ impl Views {
     /// The latest version of tiers, accounts and API keys that was heard of.
     pub fn register(&self) -> watch::Receiver<u64> {
         self.shared.register.subscribe()
+    }
+
+    /// Waits until these shards are settled up to these batches, and their owners were told; at most so long.
+    pub async fn wait_until_settled(&self, wanted: &[(u32, u64)], patience: Duration) {
+        let mut settled = self.shared.settled.subscribe();
+        let all = settled.wait_for(|known| {
+            let is_settled = |(shard, seq): &(u32, u64)| known.get(shard).is_some_and(|known| known >= seq);
+            wanted.iter().all(is_settled)
+        });
+        // Who waited in vain goes on with what there is.
+        let _ = tokio::time::timeout(patience, all).await;
     }
 
     /// The traits that intake asks.

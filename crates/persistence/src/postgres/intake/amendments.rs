@@ -7,10 +7,11 @@ use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Binary, Timestamptz, Uuid as SqlUuid};
-use diesel_async::RunQueryDsl as _;
+use diesel_async::{AsyncConnection as _, RunQueryDsl as _};
 use domain::{OrderId, RequestId, Stamp};
 use uuid::Uuid;
 
+use super::commands::{CommandRow, insert_commands};
 use crate::postgres::orders::value::time;
 use crate::postgres::{Connection, PgError, prepared};
 
@@ -45,18 +46,30 @@ pub async fn insert_draft(connection: &mut Connection, draft: &Draft, at: Stamp)
     Ok(())
 }
 
-/// Takes a draft out; false: somebody else did, and has written its command.
+/// Takes a draft out and writes its command, in one transaction; false: somebody else did before.
 ///
 /// # Errors
 /// See [`PgError`].
-pub async fn take_draft(connection: &mut Connection, request_id: RequestId) -> Result<bool, PgError> {
-    let taken = prepared(
-        sql_query("DELETE FROM amendments WHERE request_id = $1")
-            .bind::<SqlUuid, _>(Uuid::from_u128(request_id.as_u128())),
-    )
-    .execute(connection)
-    .await?;
-    Ok(taken == 1)
+pub async fn hand_draft(
+    connection: &mut Connection,
+    request_id: RequestId,
+    command: &CommandRow,
+) -> Result<bool, PgError> {
+    connection
+        .transaction(async |connection| {
+            let taken = prepared(
+                sql_query("DELETE FROM amendments WHERE request_id = $1")
+                    .bind::<SqlUuid, _>(Uuid::from_u128(request_id.as_u128())),
+            )
+            .execute(connection)
+            .await?;
+            if taken == 0 {
+                return Ok(false);
+            }
+            insert_commands(connection, std::slice::from_ref(command)).await?;
+            Ok(true)
+        })
+        .await
 }
 
 #[derive(QueryableByName)]

@@ -39,7 +39,7 @@ const CLAIM: &str = "INSERT INTO client_order_ids (user_id, client_order_id, ord
 ///
 /// # Errors
 /// See [`PgError`].
-pub async fn claim(connection: &mut Connection, claims: &[Claim]) -> Result<Vec<OrderId>, PgError> {
+pub(super) async fn claim(connection: &mut Connection, claims: &[Claim]) -> Result<Vec<OrderId>, PgError> {
     if claims.is_empty() {
         return Ok(Vec::new());
     }
@@ -129,7 +129,7 @@ const FORGET: &str = "DELETE FROM client_order_ids c USING UNNEST($1, $2, $3) AS
 ///
 /// # Errors
 /// See [`PgError`].
-pub async fn forget_claims(connection: &mut Connection, claims: &[&Claim]) -> Result<(), PgError> {
+pub(super) async fn forget_claims(connection: &mut Connection, claims: &[&Claim]) -> Result<(), PgError> {
     if claims.is_empty() {
         return Ok(());
     }

@@ -1,9 +1,10 @@
 //! The shards' to-do lists, as gateways write them.
 
 use chrono::{DateTime, Utc};
+use diesel::QueryableByName;
 use diesel::sql_query;
-use diesel::sql_types::{Array, Binary, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
-use diesel_async::RunQueryDsl as _;
+use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncConnection as _, RunQueryDsl as _};
 use domain::{CancelReason, OrderId, Side, Stamp, UserId};
 use uuid::Uuid;
 
@@ -106,6 +107,28 @@ pub async fn insert_commands(connection: &mut Connection, rows: &[CommandRow]) -
     Ok(())
 }
 
+#[derive(QueryableByName)]
+struct WaitingRow {
+    #[diesel(sql_type = Integer)]
+    shard: i32,
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+/// How many commands wait in each shard's list, as far as there are any.
+///
+/// # Errors
+/// See [`PgError`].
+pub async fn waiting_commands(connection: &mut Connection) -> Result<Vec<(u32, u64)>, PgError> {
+    let rows: Vec<WaitingRow> = prepared(sql_query(
+        "SELECT shard, count(*) AS count FROM commands GROUP BY shard",
+    ))
+    .load(connection)
+    .await?;
+    let waiting = |row: WaitingRow| (row.shard.cast_unsigned(), row.count.cast_unsigned());
+    Ok(rows.into_iter().map(waiting).collect())
+}
+
 /// A mass cancel that also takes orders which were received before it and come later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CutoffRow {
@@ -132,11 +155,33 @@ const CUTOFFS: &str = "INSERT INTO cancel_cutoffs (id, shard, user_id, symbol, s
     FROM UNNEST($1, $2, $3, $4, $5, $6, $7, $8) AS n(id, shard, user_id, symbol, side, reason, received_before, until) \
     ORDER BY n.id ON CONFLICT DO NOTHING";
 
-/// Writes the cut-offs of mass cancels, in one statement; in the transaction of their commands.
+/// The commands of a mass cancel, one for each shard, with their cut-offs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MassCancel {
+    /// The commands.
+    pub commands: Vec<CommandRow>,
+    /// Their cut-offs.
+    pub cutoffs: Vec<CutoffRow>,
+}
+
+/// Writes a mass cancel, in one transaction.
 ///
 /// # Errors
 /// See [`PgError`].
-pub async fn insert_cutoffs(connection: &mut Connection, rows: &[CutoffRow]) -> Result<(), PgError> {
+pub async fn insert_mass_cancel(connection: &mut Connection, mass: &MassCancel) -> Result<(), PgError> {
+    connection
+        .transaction(async |connection| write_mass_cancel(connection, mass).await)
+        .await
+}
+
+/// Writes a mass cancel in the caller's transaction.
+pub(super) async fn write_mass_cancel(connection: &mut Connection, mass: &MassCancel) -> Result<(), PgError> {
+    let MassCancel { commands, cutoffs } = mass;
+    insert_cutoffs(connection, cutoffs).await?;
+    insert_commands(connection, commands).await
+}
+
+async fn insert_cutoffs(connection: &mut Connection, rows: &[CutoffRow]) -> Result<(), PgError> {
     if rows.is_empty() {
         return Ok(());
     }

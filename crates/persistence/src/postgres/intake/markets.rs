@@ -3,9 +3,10 @@
 use diesel::QueryableByName;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, Text, Timestamptz};
-use diesel_async::RunQueryDsl as _;
+use diesel_async::{AsyncConnection as _, RunQueryDsl as _};
 use domain::{Amount, MarketDefinition, MarketNumber, Stamp};
 
+use super::commands::{CommandRow, insert_commands};
 use crate::postgres::orders::value::{time, units};
 use crate::postgres::{Connection, PgError, prepared};
 
@@ -91,11 +92,11 @@ pub async fn markets_like(
     Ok(rows.into_iter().map(market).collect())
 }
 
-/// Where a new market was put.
+/// What became of a new market.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MarketSlot {
-    /// It lives in this shard from now on.
-    Shard(u32),
+pub enum Added {
+    /// It lives in this shard from now on, which has the command that defines it.
+    ToShard(u32),
     /// Its number or symbol was taken meanwhile.
     Taken,
     /// There are no shards.
@@ -108,16 +109,35 @@ struct ShardRow {
     shard: i32,
 }
 
-/// Writes a new market with its encoded definition, in the shard that has the fewest; in the transaction of its command.
+/// Writes a new market with its encoded definition in the shard that has the fewest, and the command that defines it there,
+/// in one transaction.
 ///
 /// # Errors
 /// See [`PgError`].
-pub async fn define_market(
+pub async fn add_market(
     connection: &mut Connection,
     definition: &MarketDefinition,
     encoded: &[u8],
     at: Stamp,
-) -> Result<MarketSlot, PgError> {
+    command: impl Fn(u32) -> CommandRow + Send + Sync,
+) -> Result<Added, PgError> {
+    connection
+        .transaction(async |connection| {
+            let added = write_market(connection, definition, encoded, at).await?;
+            if let Added::ToShard(shard) = added {
+                insert_commands(connection, &[command(shard)]).await?;
+            }
+            Ok(added)
+        })
+        .await
+}
+
+async fn write_market(
+    connection: &mut Connection,
+    definition: &MarketDefinition,
+    encoded: &[u8],
+    at: Stamp,
+) -> Result<Added, PgError> {
     let shards: Vec<ShardRow> = prepared(sql_query(
         "SELECT s.shard FROM shards s LEFT JOIN market_state m ON m.shard = s.shard \
          GROUP BY s.shard ORDER BY count(m.symbol), s.shard LIMIT 1",
@@ -125,7 +145,7 @@ pub async fn define_market(
     .load(connection)
     .await?;
     let Some(ShardRow { shard }) = shards.as_slice().first() else {
-        return Ok(MarketSlot::NoShards);
+        return Ok(Added::NoShards);
     };
     let symbol = definition.symbol.to_string();
     let written = prepared(
@@ -143,7 +163,7 @@ pub async fn define_market(
     .execute(connection)
     .await?;
     if written == 0 {
-        return Ok(MarketSlot::Taken);
+        return Ok(Added::Taken);
     }
     prepared(
         sql_query("INSERT INTO market_state (symbol, shard) VALUES ($1, $2)")
@@ -152,5 +172,5 @@ pub async fn define_market(
     )
     .execute(connection)
     .await?;
-    Ok(MarketSlot::Shard(shard.cast_unsigned()))
+    Ok(Added::ToShard(shard.cast_unsigned()))
 }

@@ -7,21 +7,27 @@ mod ends;
 mod markets;
 mod pending;
 mod register;
+mod register_rows;
+mod store;
 mod timers;
 
-pub use amendments::{Draft, claim_drafts, insert_draft, take_draft};
-pub use client_ids::{Claim, claim, claims_of, forget_claims};
-pub use commands::{CommandKind, CommandRow, CutoffRow, insert_commands, insert_cutoffs};
-pub use ends::{ClaimPage, EndedClaims, remove_cutoffs, remove_ended_claims};
-pub use markets::{DefinedMarket, MarketSlot, define_market, last_prices, markets_like};
-pub use pending::{claim_pending, stored_among};
-pub use register::{
-    KeyCounts, RegisterRows, add_key, bump_version, key_counts, register, register_version, revoke_key,
-    set_account, set_tier, tier_count, tier_exists,
+pub use amendments::{Draft, claim_drafts, hand_draft, insert_draft};
+pub use client_ids::{Claim, claims_of};
+pub use commands::{
+    CommandKind, CommandRow, CutoffRow, MassCancel, insert_commands, insert_mass_cancel, waiting_commands,
 };
+pub use ends::{ClaimPage, EndedClaims, remove_cutoffs, remove_ended_claims};
+pub use markets::{Added, DefinedMarket, add_market, last_prices, markets_like};
+pub use pending::claim_pending;
+pub use register::{
+    RegisterLimits, RegisterRefusal, add_key, define_tier, register, register_version, revoke_key,
+    set_account_tier,
+};
+pub use register_rows::RegisterRows;
+pub use store::{StoreOrder, Stored, store_orders};
 pub use timers::{
-    Session, arm_switch, close_session, disarm_switch, keep_sessions, open_session, take_dead_sessions,
-    take_due_switches,
+    Session, arm_switch, close_session, disarm_switch, fire_sessions, fire_switches, keep_sessions,
+    open_session,
 };
 
 use uuid::Uuid;

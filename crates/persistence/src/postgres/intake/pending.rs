@@ -25,7 +25,10 @@ struct Id {
 ///
 /// # Errors
 /// See [`PgError`].
-pub async fn stored_among(connection: &mut Connection, ids: &[OrderId]) -> Result<Vec<OrderId>, PgError> {
+pub(super) async fn stored_among(
+    connection: &mut Connection,
+    ids: &[OrderId],
+) -> Result<Vec<OrderId>, PgError> {
     let rows: Vec<Id> = prepared(
         sql_query("SELECT order_id FROM orders WHERE order_id = ANY($1)")
             .bind::<Array<SqlUuid>, _>(uuids(ids.iter().map(|id| id.as_u128()))),

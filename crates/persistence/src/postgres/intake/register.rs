@@ -1,28 +1,15 @@
-//! What operators keep about users: tiers, who is in them, and API keys; with the version that every change raises.
+//! Changes of what operators keep about users; every change raises one version, so that a copy is known to be old.
 
-use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
-use diesel_async::RunQueryDsl as _;
-use domain::{ApiKey, ApiKeyId, FeeRate, InstitutionId, KeyMaterial, Stamp, Tier, TierName, UserId};
+use diesel_async::{AsyncConnection as _, RunQueryDsl as _};
+use domain::{ApiKey, ApiKeyId, FeeRate, KeyMaterial, Stamp, Tier, TierName, UserId};
 use uuid::Uuid;
 
+use super::register_rows::{RegisterRows, read_all};
 use crate::postgres::orders::value::time;
 use crate::postgres::{Connection, PgError, prepared};
-
-/// Everything that operators keep, at one version.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RegisterRows {
-    /// The version.
-    pub version: u64,
-    /// Every tier.
-    pub tiers: Vec<Tier>,
-    /// Who is in which tier.
-    pub accounts: Vec<(UserId, TierName)>,
-    /// Every API key, revoked or not, oldest first.
-    pub keys: Vec<ApiKey>,
-}
 
 #[derive(QueryableByName)]
 struct VersionRow {
@@ -42,10 +29,7 @@ pub async fn register_version(connection: &mut Connection) -> Result<u64, PgErro
 }
 
 /// Raises the version, first in the transaction of a change: changes come one after the other. The version now.
-///
-/// # Errors
-/// See [`PgError`].
-pub async fn bump_version(connection: &mut Connection) -> Result<u64, PgError> {
+async fn bump_version(connection: &mut Connection) -> Result<u64, PgError> {
     let row: VersionRow = prepared(sql_query(
         "UPDATE register_version SET version = version + 1 WHERE id = 1 RETURNING version",
     ))
@@ -54,137 +38,148 @@ pub async fn bump_version(connection: &mut Connection) -> Result<u64, PgError> {
     Ok(row.version.cast_unsigned())
 }
 
-#[derive(QueryableByName)]
-struct TierRow {
-    #[diesel(sql_type = Text)]
-    name: String,
-    #[diesel(sql_type = Nullable<Integer>)]
-    orders_per_second: Option<i32>,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    maker_fee: Option<i64>,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    taker_fee: Option<i64>,
-}
-
-#[derive(QueryableByName)]
-struct AccountRow {
-    #[diesel(sql_type = SqlUuid)]
-    user_id: Uuid,
-    #[diesel(sql_type = Text)]
-    tier: String,
-}
-
-#[derive(QueryableByName)]
-struct KeyRow {
-    #[diesel(sql_type = Text)]
-    key_id: String,
-    #[diesel(sql_type = SqlUuid)]
-    user_id: Uuid,
-    #[diesel(sql_type = Nullable<SqlUuid>)]
-    institution_id: Option<Uuid>,
-    #[diesel(sql_type = Text)]
-    label: String,
-    #[diesel(sql_type = Text)]
-    kind: String,
-    #[diesel(sql_type = Binary)]
-    material: Vec<u8>,
-    #[diesel(sql_type = Text)]
-    scope: String,
-    #[diesel(sql_type = Array<Text>)]
-    addresses: Vec<String>,
-    #[diesel(sql_type = Timestamptz)]
-    created_at: DateTime<Utc>,
-    #[diesel(sql_type = Nullable<Timestamptz>)]
-    revoked_at: Option<DateTime<Utc>>,
-}
-
-/// Everything that operators keep, as of one moment where the transaction reads one.
+/// Everything that operators keep, as of one moment.
 ///
 /// # Errors
 /// See [`PgError`].
 pub async fn register(connection: &mut Connection) -> Result<RegisterRows, PgError> {
-    let version = register_version(connection).await?;
-    let tiers: Vec<TierRow> = prepared(sql_query(
-        "SELECT name, orders_per_second, (maker_fee * 100000000)::bigint AS maker_fee, \
-         (taker_fee * 100000000)::bigint AS taker_fee FROM tiers ORDER BY name",
-    ))
-    .load(connection)
-    .await?;
-    let accounts: Vec<AccountRow> = prepared(sql_query(
-        "SELECT user_id, tier FROM accounts WHERE tier IS NOT NULL",
-    ))
-    .load(connection)
-    .await?;
-    let keys: Vec<KeyRow> = prepared(sql_query(
-        "SELECT key_id, user_id, institution_id, label, kind, material, scope, addresses, created_at, revoked_at \
-         FROM api_keys ORDER BY created_at, key_id",
-    ))
-    .load(connection)
-    .await?;
-    let account = |row: AccountRow| {
-        let tier = row.tier.parse();
-        let tier = tier.map_err(|error| PgError::bad_row("accounts", error))?;
-        Ok((UserId::from_u128(row.user_id.as_u128()), tier))
-    };
-    Ok(RegisterRows {
-        version,
-        tiers: tiers.into_iter().map(tier_of).collect::<Result<_, _>>()?,
-        accounts: accounts
-            .into_iter()
-            .map(account)
-            .collect::<Result<_, PgError>>()?,
-        keys: keys.into_iter().map(key_of).collect::<Result<_, _>>()?,
-    })
+    connection
+        .build_transaction()
+        .repeatable_read()
+        .read_only()
+        .run(async |connection| read_all(connection).await)
+        .await
 }
 
-fn tier_of(row: TierRow) -> Result<Tier, PgError> {
-    let TierRow {
-        name,
-        orders_per_second,
-        maker_fee,
-        taker_fee,
-    } = row;
-    let bad = |why: &str| PgError::bad_row("tiers", format!("{why} of {name}"));
-    let fee = |fee: Option<i64>| -> Result<Option<FeeRate>, PgError> {
-        let rate = fee.map(|fee| u32::try_from(fee).map(FeeRate));
-        rate.transpose().map_err(|_| bad("fee"))
-    };
-    let rate = orders_per_second.map(u32::try_from).transpose();
-    Ok(Tier {
-        orders_per_second: rate.map_err(|_| bad("orders_per_second"))?,
-        maker_fee: fee(maker_fee)?,
-        taker_fee: fee(taker_fee)?,
-        name: name.parse().map_err(|error| PgError::bad_row("tiers", error))?,
-    })
+/// How much may be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RegisterLimits {
+    /// The most tiers.
+    pub tiers: u32,
+    /// The most API keys of a user that are not revoked.
+    pub live_keys: u32,
+    /// The most API keys of a user, revoked ones included.
+    pub keys: u32,
 }
 
-fn key_of(row: KeyRow) -> Result<ApiKey, PgError> {
-    let bad = |why: &str| PgError::bad_row("api_keys", format!("{why} of {}", row.key_id));
-    let stamp = |at: DateTime<Utc>| {
-        let micros = u64::try_from(at.timestamp_micros()).map_err(|_| bad("a moment"))?;
-        Ok::<_, PgError>(Stamp::from_micros(micros))
-    };
-    let material = match row.kind.as_str() {
-        "ed25519" => {
-            let key = <[u8; 32]>::try_from(row.material.as_slice());
-            KeyMaterial::Ed25519(key.map_err(|_| bad("material"))?)
+/// Why nothing was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RegisterRefusal {
+    /// There are as many tiers as there may be.
+    TooManyTiers,
+    /// There is no such tier.
+    UnknownTier,
+    /// The API key's id is taken.
+    KeyTaken,
+    /// The user has as many API keys as a user may have.
+    TooManyKeys,
+    /// There is no such API key.
+    UnknownKey,
+}
+
+/// What ends a change's transaction.
+enum Ended {
+    Refused(RegisterRefusal),
+    Failed(PgError),
+}
+
+impl From<PgError> for Ended {
+    fn from(error: PgError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<diesel::result::Error> for Ended {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// A change: the version after it, or why nothing was changed.
+type Change = Result<Result<u64, RegisterRefusal>, PgError>;
+
+fn changed(done: Result<u64, Ended>) -> Change {
+    match done {
+        Ok(version) => Ok(Ok(version)),
+        Err(Ended::Refused(refusal)) => Ok(Err(refusal)),
+        Err(Ended::Failed(error)) => Err(error),
+    }
+}
+
+/// Defines a tier, or changes one. The version after it, or why nothing was changed.
+///
+/// # Errors
+/// See [`PgError`].
+pub async fn define_tier(connection: &mut Connection, tier: &Tier, limits: RegisterLimits) -> Change {
+    let done = connection.transaction(async |connection| {
+        let version = bump_version(connection).await?;
+        if tier_count(connection).await? >= u64::from(limits.tiers)
+            && !tier_exists(connection, &tier.name).await?
+        {
+            return Err(Ended::Refused(RegisterRefusal::TooManyTiers));
         }
-        "hmac_sha256" => KeyMaterial::HmacSha256(row.material.clone()),
-        _ => return Err(bad("kind")),
-    };
-    Ok(ApiKey {
-        key_id: row.key_id.parse().map_err(|_| bad("key_id"))?,
-        user_id: UserId::from_u128(row.user_id.as_u128()),
-        institution_id: row
-            .institution_id
-            .map(|id| InstitutionId::from_u128(id.as_u128())),
-        label: row.label.clone(),
-        material,
-        scope: row.scope.clone(),
-        addresses: row.addresses.clone(),
-        created_at: stamp(row.created_at)?,
-        revoked_at: row.revoked_at.map(stamp).transpose()?,
-    })
+        set_tier(connection, tier).await?;
+        Ok(version)
+    });
+    changed(done.await)
+}
+
+/// Puts a user into a tier, or out of every tier. The version after it, or why nothing was changed.
+///
+/// # Errors
+/// See [`PgError`].
+pub async fn set_account_tier(
+    connection: &mut Connection,
+    user_id: UserId,
+    tier: Option<&TierName>,
+    at: Stamp,
+) -> Change {
+    let done = connection.transaction(async |connection| {
+        let version = bump_version(connection).await?;
+        if let Some(name) = tier
+            && !tier_exists(connection, name).await?
+        {
+            return Err(Ended::Refused(RegisterRefusal::UnknownTier));
+        }
+        set_account(connection, user_id, tier, at).await?;
+        Ok(version)
+    });
+    changed(done.await)
+}
+
+/// Keeps a new API key, made at this moment. The version after it, or why nothing was changed.
+///
+/// # Errors
+/// See [`PgError`].
+pub async fn add_key(connection: &mut Connection, key: &ApiKey, at: Stamp, limits: RegisterLimits) -> Change {
+    let done = connection.transaction(async |connection| {
+        let version = bump_version(connection).await?;
+        let CountsRow { taken, live, ever } = key_counts(connection, key).await?;
+        if taken {
+            return Err(Ended::Refused(RegisterRefusal::KeyTaken));
+        }
+        if live >= i64::from(limits.live_keys) || ever >= i64::from(limits.keys) {
+            return Err(Ended::Refused(RegisterRefusal::TooManyKeys));
+        }
+        write_key(connection, key, at).await?;
+        Ok(version)
+    });
+    changed(done.await)
+}
+
+/// Revokes an API key for ever, if it is not revoked. The version after it, or why nothing was changed.
+///
+/// # Errors
+/// See [`PgError`].
+pub async fn revoke_key(connection: &mut Connection, key_id: &ApiKeyId, at: Stamp) -> Change {
+    let done = connection.transaction(async |connection| {
+        let version = bump_version(connection).await?;
+        if !write_revocation(connection, key_id, at).await? {
+            return Err(Ended::Refused(RegisterRefusal::UnknownKey));
+        }
+        Ok(version)
+    });
+    changed(done.await)
 }
 
 #[derive(QueryableByName)]
@@ -194,10 +189,7 @@ struct Count {
 }
 
 /// How many tiers there are.
-///
-/// # Errors
-/// See [`PgError`].
-pub async fn tier_count(connection: &mut Connection) -> Result<u64, PgError> {
+async fn tier_count(connection: &mut Connection) -> Result<u64, PgError> {
     let row: Count = prepared(sql_query("SELECT count(*) AS count FROM tiers"))
         .get_result(connection)
         .await?;
@@ -205,10 +197,7 @@ pub async fn tier_count(connection: &mut Connection) -> Result<u64, PgError> {
 }
 
 /// Whether there is a tier of this name.
-///
-/// # Errors
-/// See [`PgError`].
-pub async fn tier_exists(connection: &mut Connection, name: &TierName) -> Result<bool, PgError> {
+async fn tier_exists(connection: &mut Connection, name: &TierName) -> Result<bool, PgError> {
     let row: Count = prepared(
         sql_query("SELECT count(*) AS count FROM tiers WHERE name = $1").bind::<Text, _>(name.as_str()),
     )
@@ -218,10 +207,7 @@ pub async fn tier_exists(connection: &mut Connection, name: &TierName) -> Result
 }
 
 /// Writes a tier, new or not.
-///
-/// # Errors
-/// See [`PgError`].
-pub async fn set_tier(connection: &mut Connection, tier: &Tier) -> Result<(), PgError> {
+async fn set_tier(connection: &mut Connection, tier: &Tier) -> Result<(), PgError> {
     let Tier {
         name,
         orders_per_second,
@@ -247,10 +233,7 @@ pub async fn set_tier(connection: &mut Connection, tier: &Tier) -> Result<(), Pg
 }
 
 /// Puts a user into a tier, or out of every tier.
-///
-/// # Errors
-/// See [`PgError`]; the tier has to exist.
-pub async fn set_account(
+async fn set_account(
     connection: &mut Connection,
     user_id: UserId,
     tier: Option<&TierName>,
@@ -270,17 +253,6 @@ pub async fn set_account(
     Ok(())
 }
 
-/// How many API keys a user has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KeyCounts {
-    /// Whether somebody has a key of this id.
-    pub taken: bool,
-    /// The user's keys that are not revoked.
-    pub live: u64,
-    /// The user's keys, revoked ones included.
-    pub ever: u64,
-}
-
 #[derive(QueryableByName)]
 struct CountsRow {
     #[diesel(sql_type = Bool)]
@@ -292,11 +264,8 @@ struct CountsRow {
 }
 
 /// Whether an API key's id is taken, and how many keys its user has.
-///
-/// # Errors
-/// See [`PgError`].
-pub async fn key_counts(connection: &mut Connection, key: &ApiKey) -> Result<KeyCounts, PgError> {
-    let CountsRow { taken, live, ever } = prepared(sql_query(
+async fn key_counts(connection: &mut Connection, key: &ApiKey) -> Result<CountsRow, PgError> {
+    let counts: CountsRow = prepared(sql_query(
         "SELECT EXISTS (SELECT 1 FROM api_keys WHERE key_id = $1) AS taken, \
          count(*) FILTER (WHERE revoked_at IS NULL) AS live, count(*) AS ever FROM api_keys WHERE user_id = $2",
     )
@@ -304,18 +273,11 @@ pub async fn key_counts(connection: &mut Connection, key: &ApiKey) -> Result<Key
     .bind::<SqlUuid, _>(Uuid::from_u128(key.user_id.as_u128())))
     .get_result(connection)
     .await?;
-    Ok(KeyCounts {
-        taken,
-        live: live.cast_unsigned(),
-        ever: ever.cast_unsigned(),
-    })
+    Ok(counts)
 }
 
 /// Keeps a new API key, made at this moment.
-///
-/// # Errors
-/// See [`PgError`]; its id must not be taken.
-pub async fn add_key(connection: &mut Connection, key: &ApiKey, at: Stamp) -> Result<(), PgError> {
+async fn write_key(connection: &mut Connection, key: &ApiKey, at: Stamp) -> Result<(), PgError> {
     let ApiKey {
         key_id,
         user_id,
@@ -350,10 +312,11 @@ pub async fn add_key(connection: &mut Connection, key: &ApiKey, at: Stamp) -> Re
 }
 
 /// Revokes an API key, if it is not revoked; false: there is no such key.
-///
-/// # Errors
-/// See [`PgError`].
-pub async fn revoke_key(connection: &mut Connection, key_id: &ApiKeyId, at: Stamp) -> Result<bool, PgError> {
+async fn write_revocation(
+    connection: &mut Connection,
+    key_id: &ApiKeyId,
+    at: Stamp,
+) -> Result<bool, PgError> {
     let found = prepared(sql_query(
         "UPDATE api_keys SET revoked_at = COALESCE(revoked_at, GREATEST($2, created_at)) WHERE key_id = $1",
     )

@@ -5,10 +5,11 @@ use std::time::Duration;
 use diesel::QueryableByName;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Timestamptz, Uuid as SqlUuid};
-use diesel_async::RunQueryDsl as _;
+use diesel_async::{AsyncConnection as _, RunQueryDsl as _};
 use domain::{SessionId, Stamp, UserId};
 use uuid::Uuid;
 
+use super::commands::{MassCancel, write_mass_cancel};
 use crate::postgres::orders::value::time;
 use crate::postgres::{Connection, PgError, prepared};
 
@@ -59,11 +60,33 @@ struct UserRow {
     user_id: Uuid,
 }
 
-/// Disarms up to so many switches that have run out; their users, whose orders the same transaction has to cancel.
+/// Writes what was made of some users; where nothing could be made, the transaction changes nothing.
+async fn write(connection: &mut Connection, mass: Option<MassCancel>) -> Result<MassCancel, PgError> {
+    let mass = mass.ok_or_else(|| PgError::bad_row("commands", "a mass cancel could not be made"))?;
+    write_mass_cancel(connection, &mass).await?;
+    Ok(mass)
+}
+
+/// Disarms up to so many switches that have run out, and writes the mass cancels of their users, in one transaction. What
+/// was written.
 ///
 /// # Errors
 /// See [`PgError`].
-pub async fn take_due_switches(
+pub async fn fire_switches(
+    connection: &mut Connection,
+    now: Stamp,
+    limit: u32,
+    cancel: impl Fn(&[UserId]) -> Option<MassCancel> + Send + Sync,
+) -> Result<MassCancel, PgError> {
+    connection
+        .transaction(async |connection| {
+            let users = take_due_switches(connection, now, limit).await?;
+            write(connection, cancel(&users)).await
+        })
+        .await
+}
+
+async fn take_due_switches(
     connection: &mut Connection,
     now: Stamp,
     limit: u32,
@@ -145,14 +168,25 @@ pub async fn keep_sessions(
     Ok(())
 }
 
-/// Ends a session; whose it was, and none where it had ended before.
+/// Ends a session, and writes what it asks to be cancelled of its user's, in one transaction. What was written: nothing
+/// where it had ended before.
 ///
 /// # Errors
 /// See [`PgError`].
 pub async fn close_session(
     connection: &mut Connection,
     session_id: SessionId,
-) -> Result<Option<UserId>, PgError> {
+    cancel: impl Fn(&[UserId]) -> Option<MassCancel> + Send + Sync,
+) -> Result<MassCancel, PgError> {
+    connection
+        .transaction(async |connection| {
+            let user = take_session(connection, session_id).await?;
+            write(connection, cancel(user.as_slice())).await
+        })
+        .await
+}
+
+async fn take_session(connection: &mut Connection, session_id: SessionId) -> Result<Option<UserId>, PgError> {
     let rows: Vec<UserRow> = prepared(
         sql_query("DELETE FROM sessions WHERE session_id = $1 RETURNING user_id")
             .bind::<SqlUuid, _>(Uuid::from_u128(session_id.as_u128())),
@@ -163,11 +197,25 @@ pub async fn close_session(
     Ok(rows.as_slice().first().map(user))
 }
 
-/// Ends up to so many sessions that nobody kept alive; their users, whose orders the same transaction has to cancel.
+/// Ends up to so many sessions that nobody kept alive, and writes the mass cancels of their users, in one transaction. What
+/// was written.
 ///
 /// # Errors
 /// See [`PgError`].
-pub async fn take_dead_sessions(connection: &mut Connection, limit: u32) -> Result<Vec<UserId>, PgError> {
+pub async fn fire_sessions(
+    connection: &mut Connection,
+    limit: u32,
+    cancel: impl Fn(&[UserId]) -> Option<MassCancel> + Send + Sync,
+) -> Result<MassCancel, PgError> {
+    connection
+        .transaction(async |connection| {
+            let users = take_dead_sessions(connection, limit).await?;
+            write(connection, cancel(&users)).await
+        })
+        .await
+}
+
+async fn take_dead_sessions(connection: &mut Connection, limit: u32) -> Result<Vec<UserId>, PgError> {
     let rows: Vec<UserRow> = prepared(
         sql_query(
             "DELETE FROM sessions s WHERE s.session_id IN (SELECT o.session_id FROM sessions o \

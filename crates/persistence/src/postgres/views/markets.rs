@@ -1,11 +1,11 @@
 //! The markets as the shards' owners have committed them.
 
-use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
+use diesel::{QueryableByName, sql_query};
 use diesel_async::RunQueryDsl as _;
 use domain::{MarketNumber, MarketState};
 
-use crate::postgres::{Connection, PgError};
+use crate::postgres::{Connection, PgError, prepared};
 
 /// A market that its shard's fold has, at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,7 @@ const MARKETS: &str = "SELECT m.number, m.symbol, m.definition, s.shard, s.statu
 /// # Errors
 /// See [`PgError`].
 pub async fn markets(connection: &mut Connection) -> Result<Vec<MarketRow>, PgError> {
-    let rows: Vec<Row> = diesel::sql_query(MARKETS).load(connection).await?;
+    let rows: Vec<Row> = prepared(sql_query(MARKETS)).load(connection).await?;
     rows.into_iter().map(MarketRow::try_from).collect()
 }
 
@@ -113,7 +113,7 @@ const SEQS: &str = "SELECT m.number, s.shard, s.event_seq FROM markets m JOIN ma
 /// # Errors
 /// See [`PgError`].
 pub async fn market_seqs(connection: &mut Connection) -> Result<Vec<MarketSeq>, PgError> {
-    let rows: Vec<SeqRow> = diesel::sql_query(SEQS).load(connection).await?;
+    let rows: Vec<SeqRow> = prepared(sql_query(SEQS)).load(connection).await?;
     let seq = |SeqRow {
                    number,
                    shard,

@@ -15,6 +15,7 @@ mod operations;
 mod queries;
 mod register;
 pub mod replay;
+pub mod shard;
 mod sweeper;
 
 pub use carrier::Carrier;

@@ -1,5 +1,4 @@
-//! Encrypted connections trust the certificates that the settings name, and nothing else. And the definitions file is
-//! what a broker takes at its start.
+//! Encrypted connections trust the certificates that the settings name, and nothing else.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -86,25 +85,20 @@ async fn refused(settings: &RabbitmqSettings, words: &str) {
 }
 
 #[tokio::test]
-async fn an_encrypted_broker_with_the_definitions_file_is_used_and_a_false_one_is_refused() {
+async fn an_encrypted_broker_is_used_and_a_false_one_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
     certificates(dir, "good");
     certificates(dir, "false");
     let path = |name: &str| dir.join(name).display().to_string();
     let port = Port::free().unwrap();
-    let definitions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docker/rabbitmq/definitions.json");
     let options = Options::new()
         .setting("listeners.ssl.1", &format!("127.0.0.1:{}", port.number()))
         .setting("ssl_options.cacertfile", &path("good-root.pem"))
         .setting("ssl_options.certfile", &path("good.pem"))
         .setting("ssl_options.keyfile", &path("good.key"))
         .setting("ssl_options.verify", "verify_none")
-        .setting("ssl_options.fail_if_no_peer_cert", "false")
-        .setting(
-            "load_definitions",
-            &definitions.canonicalize().unwrap().display().to_string(),
-        );
+        .setting("ssl_options.fail_if_no_peer_cert", "false");
     let broker = RabbitMq::start(options).await.unwrap();
 
     let url = format!("amqps://guest:guest@127.0.0.1:{}/", port.number());
@@ -112,7 +106,6 @@ async fn an_encrypted_broker_with_the_definitions_file_is_used_and_a_false_one_i
     let good = settings(&url, root("good-root.pem"));
     let topology = Topology::new(&good, 0, "").unwrap();
     let link = Link::start(&good, topology, "test").unwrap();
-    // That it comes up says too that what the file declared is what the code declares.
     until_up(&link).await;
     let publish = link
         .publisher()

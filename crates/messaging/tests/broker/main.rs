@@ -5,6 +5,7 @@
 mod bench;
 mod consuming;
 mod dead_letters;
+mod definitions;
 mod encryption;
 mod outages;
 mod publishing;

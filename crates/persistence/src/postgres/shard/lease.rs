@@ -45,7 +45,8 @@ pub enum Taken {
     NoShard,
 }
 
-/// Bounds what a session of an owner may wait for, so that one that hangs does not keep its successor out.
+/// Bounds what a session of an owner may wait for, so that one that hangs does not keep its successor out. A statement
+/// may take sixty times as long, since loading a large shard takes a while.
 ///
 /// # Errors
 /// See [`PgError`].
@@ -53,7 +54,7 @@ pub async fn bound_session(connection: &mut Connection, wait: Duration) -> Resul
     let ms = wait.as_millis().max(1);
     let statements = format!(
         "SET lock_timeout = {ms}; SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {ms}",
-        ms.saturating_mul(5)
+        ms.saturating_mul(60)
     );
     Ok(connection.batch_execute(&statements).await?)
 }

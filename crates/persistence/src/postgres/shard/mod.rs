@@ -15,7 +15,9 @@ pub use lease::{
 };
 pub use moves::{MovedMarket, move_market};
 pub use state::{StoredMarket, markets_of_shard};
-pub use todo::{Todo, count_attempt, forward_strays, open_commands, set_aside};
+pub use todo::{
+    Todo, count_attempt, drop_repeated, forward_strays, forward_to_market, open_commands, set_aside,
+};
 
 use super::PgError;
 

@@ -4,7 +4,7 @@ use diesel::QueryableByName;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl as _;
-use domain::{OrderId, Status};
+use domain::{MarketNumber, OrderId, Status};
 use uuid::Uuid;
 
 use crate::postgres::{Connection, PgError, prepared};
@@ -150,4 +150,37 @@ pub async fn set_aside(connection: &mut Connection, id: Uuid, why: &str) -> Resu
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// Removes placements that were applied before.
+///
+/// # Errors
+/// See [`PgError`].
+pub async fn drop_repeated(connection: &mut Connection, shard: u32, ids: &[Uuid]) -> Result<(), PgError> {
+    sql_query("DELETE FROM commands WHERE id = ANY($1) AND shard = $2 AND kind = 'place'")
+        .bind::<Array<SqlUuid>, _>(ids)
+        .bind::<Integer, _>(shard.cast_signed())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+const FORWARD_ONE: &str = "UPDATE commands c SET shard = s.shard FROM markets m JOIN market_state s USING (symbol) \
+    WHERE c.id = $1 AND m.number = $2 AND s.shard <> c.shard";
+
+/// Hands a command about a market over to the shard in which it lives, if that is another. Whether it is.
+///
+/// # Errors
+/// See [`PgError`].
+pub async fn forward_to_market(
+    connection: &mut Connection,
+    id: Uuid,
+    market: MarketNumber,
+) -> Result<bool, PgError> {
+    let moved = sql_query(FORWARD_ONE)
+        .bind::<SqlUuid, _>(id)
+        .bind::<Integer, _>(market.0.cast_signed())
+        .execute(connection)
+        .await?;
+    Ok(moved == 1)
 }

@@ -13,7 +13,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::address::{self, AddressError};
 use crate::channel::lock;
-use crate::consumer::{Consumer, Consuming, Running, Subscription};
+use crate::consumer::{Consumer, Running, Subscription};
+use crate::consuming::Consuming;
 use crate::counts::Counts;
 use crate::delivery::{Handler, Undecodable};
 use crate::health::Health;

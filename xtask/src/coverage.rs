@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::servers::Servers;
 use crate::shell;
 
 /// What `cargo xtask coverage` can be told.
@@ -50,9 +51,11 @@ pub fn run(options: &Options) -> Result<()> {
         &["llvm-cov"]
     };
     shell::run(&mut with_tools(&["llvm-cov", "clean", "--workspace"]))?;
-    shell::run(&mut with_tools(
-        &[runner, &["--workspace", "--no-report"]].concat(),
-    ))?;
+    let mut servers = Servers::default();
+    servers.find(true)?;
+    let mut tests = with_tools(&[runner, &["--workspace", "--no-report"]].concat());
+    servers.tell(&mut tests);
+    shell::run(&mut tests)?;
     let report = |ignored: &str, arguments: &[&str]| {
         with_tools(
             &[

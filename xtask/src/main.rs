@@ -1,16 +1,23 @@
 //! The project's chores, run as `cargo xtask <chore>`.
 #![expect(clippy::print_stdout, reason = "a chore reports on standard output")]
 
+mod chaos;
 mod chore;
 mod coverage;
 mod crash;
+mod database;
 mod layers;
 mod lint;
 mod load;
+mod servers;
 mod shell;
 mod steps;
 mod test;
+#[cfg(test)]
+mod test_plans;
 mod tidy;
+mod up;
+mod verify;
 
 use clap::Parser;
 use std::process::ExitCode;

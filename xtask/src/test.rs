@@ -5,13 +5,21 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::servers::Servers;
 use crate::shell;
 use crate::steps::Steps;
 
-/// Runs unit and integration tests with cargo-nextest when it is installed, else with cargo's own runner, then the
+/// Finds or starts the servers that tests need, runs unit and integration tests with cargo-nextest when it is installed, else with cargo's own runner, then the
 /// examples in the documentation, and the API against its own description where Python is at hand.
 pub fn run() -> Result<()> {
     let mut steps = Steps::default();
+    let mut servers = Servers::default();
+    steps.step("servers", || servers.find(true));
+    let cargo = |arguments: &[&str]| {
+        let mut command = shell::cargo(arguments);
+        servers.tell(&mut command);
+        shell::run(&mut command)
+    };
     steps.step("tests", || {
         if shell::succeeds(&mut shell::cargo(&["nextest", "--version"])) {
             return cargo(&[
@@ -62,8 +70,4 @@ fn against_description() -> Result<bool> {
         }
         _ => bail!("test/schemathesis.sh failed ({status})"),
     }
-}
-
-fn cargo(arguments: &[&str]) -> Result<()> {
-    shell::run(&mut shell::cargo(arguments))
 }

@@ -2,6 +2,7 @@
 //!
 //! So far it replays: it puts an order flow through the matching core as fast as it can and says what came of it.
 
+mod audit;
 mod flow;
 mod pace;
 mod replay;
@@ -9,15 +10,18 @@ mod report;
 mod tally;
 mod target;
 mod whole;
+mod worker;
 
 use std::io::Write;
 
+pub use audit::AuditArguments;
 pub use flow::{Action, Flow, FlowError, Lifetime, Step};
 pub use replay::ReplayArguments;
 pub use report::{LatencyReport, Report};
 pub use tally::{FillRow, Listener, Tally};
 pub use target::{BookRow, Core, StillRests, Target};
 pub use whole::Whole;
+pub use worker::RunArguments;
 
 /// What the matcher is asked to do.
 #[derive(Debug, clap::Parser)]
@@ -29,8 +33,13 @@ pub struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum Task {
+    /// Own shards of the distributed exchange, or stand by for them, until a signal comes.
+    Run(RunArguments),
     /// Run a recorded order flow through the matching core, or through the whole exchange; print one JSON object with figures and totals.
     Replay(ReplayArguments),
+    /// Look whether everything holds in the tables of the distributed exchange; print one JSON object. Fails where
+    /// something does not.
+    Audit(AuditArguments),
 }
 
 /// Does what it is asked to do and writes the answer to `out`.
@@ -44,6 +53,8 @@ pub fn run(arguments: Arguments, out: &mut impl Write) -> anyhow::Result<()> {
             serde_json::to_writer(&mut *out, &report)?;
             writeln!(out)?;
         }
+        Task::Run(arguments) => worker::run(&arguments)?,
+        Task::Audit(arguments) => audit::audit(&arguments, out)?,
     }
     Ok(())
 }

@@ -1,12 +1,26 @@
 //! The exchange over PostgreSQL, RabbitMQ, Redis and the wallet: intake, shard runner, relay, settlement, sweeper.
 
+pub mod audit;
+mod carrier;
+mod encoding;
 mod exchange;
+mod feeds;
+pub mod fold;
 mod follow;
+mod health;
 mod intake;
 mod log;
 mod news;
+mod operations;
+mod queries;
+mod register;
+pub mod replay;
+pub mod shard;
+mod sweeper;
 
-pub use exchange::{Distributed, Options};
+pub use carrier::Carrier;
+pub use encoding::Undecodable;
+pub use exchange::{Distributed, OpenError, Options};
 pub use intake::{MarketTable, Notices, OutcomeNews, Outcomes};
 pub use log::{Batch, Entry, Funding, PlaceOrder, Quarantined, ShardCommand, Told, ToldRefusal};
 pub use news::News;

@@ -9,6 +9,7 @@ use crate::engine::Answer;
 use crate::funds::Funds;
 use crate::market::{MarketRow, MassCancel};
 use crate::orders::{Key, Live};
+use crate::steps::CancelSome;
 use crate::turn::Turn;
 
 impl<F: Funds> Turn<'_, F> {
@@ -79,6 +80,50 @@ impl<F: Funds> Turn<'_, F> {
             });
         }
         total
+    }
+
+    /// Cancels, market by market in the order of their numbers, at most so many orders that match. How many there were,
+    /// and whether that was all.
+    pub fn cancel_some(&mut self, some: &CancelSome, limit: usize) -> Result<(u64, bool), Refusal> {
+        let Selection {
+            user_id,
+            market,
+            side,
+        } = some.selection;
+        if market.is_some_and(|number| self.engine.place_of(number).is_none()) {
+            return Err(Refusal::UnknownMarket);
+        }
+        let owner = match user_id.map(|user_id| self.engine.users.find(user_id)) {
+            Some(None) => return Ok((0, true)),
+            Some(found) => found,
+            None => None,
+        };
+        let mass = MassCancel {
+            owner,
+            side,
+            reason: some.reason,
+        };
+        let mut left = limit;
+        for place in self.engine.places_by_number() {
+            let row = self.row(place);
+            let selected = market.is_none_or(|number| number == row.market.number())
+                && (some.even_halted || row.state != MarketState::Halted);
+            if !selected || self.count(place, &mass) == 0 {
+                continue;
+            }
+            if left == 0 {
+                return Ok((limit as u64, false));
+            }
+            self.row_mut(place).mass.push_back(mass);
+            left -= self.run_mass(place, left);
+            if !self.row(place).mass.is_empty() {
+                self.row_mut(place).mass.clear();
+                if self.count(place, &mass) > 0 {
+                    return Ok((limit as u64, false));
+                }
+            }
+        }
+        Ok(((limit - left) as u64, true))
     }
 
     fn count(&self, market: usize, mass: &MassCancel) -> u64 {

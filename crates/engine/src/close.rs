@@ -25,7 +25,9 @@ impl<F: Funds> Turn<'_, F> {
         let Some(mut live) = engine.orders.remove(key, &mut user.list) else {
             return;
         };
-        if let Some(id) = &live.order.client_order_id {
+        if engine.keeps_client_ids
+            && let Some(id) = &live.order.client_order_id
+        {
             user.end(id.clone(), self.at);
         }
         if let Some(end) = live.order.expires_at {

@@ -15,7 +15,6 @@ use crate::market::MarketRow;
 use crate::orders::{Key, Orders};
 use crate::sessions::Sessions;
 use crate::switches::Switches;
-use crate::turn::Turn;
 use crate::users::Users;
 
 /// What a command came to; the orders it speaks of are live, or closed by an event of the same command, or before.
@@ -65,6 +64,8 @@ pub struct Engine {
     pub(crate) timers: BTreeSet<(Stamp, u64, Key)>,
     pub(crate) switches: Switches,
     pub(crate) sessions: Sessions,
+    /// Whether it remembers client order ids; else a table does.
+    pub(crate) keeps_client_ids: bool,
     /// The rank of the last order that entered.
     pub(crate) last_rank: u64,
     /// Kept from one match to the next so that it need not grow again.
@@ -82,8 +83,17 @@ impl Engine {
             timers: BTreeSet::new(),
             switches: Switches::default(),
             sessions: Sessions::default(),
+            keeps_client_ids: true,
             last_rank: 0,
             steps: Vec::new(),
+        }
+    }
+
+    /// An engine that remembers no client order ids, because a table outside of it does.
+    pub fn without_client_ids(hash_seed: u64) -> Self {
+        Self {
+            keeps_client_ids: false,
+            ..Self::new(hash_seed)
         }
     }
 
@@ -111,13 +121,7 @@ impl Engine {
         funds: &mut impl Funds,
         events: &mut Vec<MarketEvent>,
     ) -> Answer {
-        let mut turn = Turn {
-            engine: self,
-            at,
-            fees,
-            funds,
-            events,
-        };
+        let mut turn = self.turn(at, fees, funds, events);
         match command {
             Command::Tick => {
                 turn.work(CHUNK);
@@ -127,9 +131,7 @@ impl Engine {
             other if other.is_registers() => return Answer::NotMine,
             _ => {}
         }
-        while turn.engine.is_due(at) {
-            turn.work(usize::MAX);
-        }
+        turn.catch_up();
         match command {
             Command::Place(place) => turn.place(place),
             Command::Cancel(cancel) => turn.cancel(cancel),
@@ -259,6 +261,11 @@ impl Engine {
     /// The price of a market's last trade.
     pub fn last_price(&self, number: MarketNumber) -> Option<Price> {
         self.row(number)?.last_price
+    }
+
+    /// The places of all markets, by number.
+    pub(crate) fn places_by_number(&self) -> Vec<usize> {
+        self.places.iter().map(|(_, place)| *place).collect()
     }
 
     pub(crate) fn place_of(&self, number: MarketNumber) -> Option<usize> {

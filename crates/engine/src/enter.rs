@@ -25,6 +25,9 @@ pub(crate) enum MatchStep {
         maker: Key,
         quantity: Quantity,
     },
+    Refilled {
+        maker: Key,
+    },
     Level {
         side: Side,
         price: Price,
@@ -53,6 +56,10 @@ impl Sink for Steps<'_> {
             maker: Key(maker_key),
             quantity,
         });
+    }
+
+    fn refilled(&mut self, key: u64) {
+        self.0.push(MatchStep::Refilled { maker: Key(key) });
     }
 
     fn level(&mut self, side: Side, price: Price, shown: Lots) {
@@ -114,6 +121,10 @@ impl<F: Funds> Turn<'_, F> {
                     self.prevent(maker, quantity);
                     self.prevent(key, quantity);
                 }
+                MatchStep::Refilled { maker } => {
+                    let turn = self.row_mut(market).next_turn();
+                    self.engine.orders.live_mut(maker).turn = turn;
+                }
                 MatchStep::Level { side, price, shown } => {
                     self.emit(
                         market,
@@ -161,9 +172,10 @@ impl<F: Funds> Turn<'_, F> {
             quantity: order.remaining(),
             display: order.display(),
         };
-        let book = &mut self.engine.markets[market].book;
-        live.slot = Some(book.rest(&resting));
-        let quantity = book.shown(side, price);
+        let row = &mut self.engine.markets[market];
+        live.turn = row.next_turn();
+        live.slot = Some(row.book.rest(&resting));
+        let quantity = row.book.shown(side, price);
         self.emit(
             market,
             Event::Level {

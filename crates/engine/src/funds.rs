@@ -11,6 +11,11 @@ pub struct FundsSlot(pub u32);
 pub trait Funds {
     /// Reserves for an order or for an amendment; none when the available balance does not cover it.
     fn reserve(&mut self, reserve: &Reserve) -> Option<FundsSlot>;
+    /// How many releases the reservation that was made last for an order has had already: of what was reserved too
+    /// much. The engine counts on from there.
+    fn released(&self) -> u32 {
+        0
+    }
     /// Settles a trade between two reservations.
     fn settle(&mut self, settle: &Settle, buyer: FundsSlot, seller: FundsSlot);
     /// Gives back a part of a reservation; with `last`, all that is left, and the slot is free.

@@ -19,8 +19,10 @@ mod place;
 mod rest;
 mod sessions;
 mod snapshot;
+mod steps;
 mod stops;
 mod switches;
+mod tables;
 mod trade;
 mod turn;
 mod users;
@@ -30,6 +32,8 @@ pub use engine::{Answer, DepthLevel, Engine};
 pub use fees::OwnFees;
 pub use funds::{Funds, FundsSlot};
 pub use snapshot::{EngineSnapshot, MarketSnapshot, OrderSnapshot, UserSnapshot};
+pub use steps::CancelSome;
+pub use tables::{LiveMarket, LiveOrder};
 
 /// The version of the rules by which this engine folds commands. A log is replayed only by a program that knows its
 /// version. Any change that alters an event of an old log needs a new one.

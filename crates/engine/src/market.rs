@@ -32,6 +32,8 @@ pub(crate) struct MarketRow {
     pub trade_number: u64,
     /// The number of the last event.
     pub event_seq: u64,
+    /// The last place that was given out in the queues of the book.
+    pub last_turn: u64,
     /// Triggered stops that have not entered yet, in order.
     pub triggered: VecDeque<Key>,
     /// Mass cancels that have not finished yet, in order.
@@ -48,6 +50,7 @@ impl MarketRow {
             last_price: None,
             trade_number: 0,
             event_seq: 0,
+            last_turn: 0,
             triggered: VecDeque::new(),
             mass: VecDeque::new(),
         }
@@ -56,6 +59,12 @@ impl MarketRow {
     /// The price that bands and protection are measured from; none before the first trade without an initial price.
     pub fn reference(&self) -> Option<Price> {
         self.last_price.or(self.market.definition().initial_price)
+    }
+
+    /// The next place at the back of a queue.
+    pub const fn next_turn(&mut self) -> u64 {
+        self.last_turn += 1;
+        self.last_turn
     }
 
     /// Whether steps are left from an earlier command.

@@ -38,6 +38,8 @@ pub(crate) struct Live {
     pub rank: u64,
     /// Where it rests in the book; none: it awaits its trigger, or is just being matched.
     pub slot: Option<Slot>,
+    /// Its place in the queue of its price while it rests: earlier is lower.
+    pub turn: u64,
     /// Its reservation.
     pub funds: FundsSlot,
     /// What is left of the reservation, in units of the asset that it pays with.
@@ -125,6 +127,7 @@ impl Orders {
             owner,
             rank,
             slot: None,
+            turn: 0,
             funds,
             reserved,
             releases,

@@ -90,8 +90,16 @@ impl<F: Funds> Turn<'_, F> {
             return Answer::Refused(Refusal::Shape(error));
         }
         let owner = self.engine.users.intern(place.user_id);
-        let fingerprint = fingerprint(place);
-        if let Some(id) = &place.client_order_id {
+        let named = place
+            .client_order_id
+            .as_ref()
+            .filter(|_| self.engine.keeps_client_ids);
+        let fingerprint = if self.engine.keeps_client_ids {
+            fingerprint(place)
+        } else {
+            0
+        };
+        if let Some(id) = named {
             match self.engine.users.get_mut(owner).claim(id, self.at) {
                 Some(claim) if claim.fingerprint == fingerprint => return Answer::Repeated(claim.order_id),
                 Some(claim) => return Answer::Refused(Refusal::ClientIdConflict(claim.order_id)),
@@ -109,6 +117,7 @@ impl<F: Funds> Turn<'_, F> {
         let reserved = checked.and_then(|()| self.reserve(market, &order));
         match reserved {
             Ok((funds, amount)) => {
+                let releases = self.funds.released();
                 self.engine.last_rank += 1;
                 let rank = self.engine.last_rank;
                 let entering = Entering {
@@ -118,7 +127,7 @@ impl<F: Funds> Turn<'_, F> {
                     rank,
                     funds,
                     reserved: amount,
-                    releases: 0,
+                    releases,
                     fingerprint,
                 };
                 self.come_to_life(entering);
@@ -214,6 +223,10 @@ impl<F: Funds> Turn<'_, F> {
             self.engine.timers.insert((end, rank, key));
         }
         self.emit(market, Event::OrderAccepted(accepted));
+        if let Some(reason) = self.cut_off {
+            self.close(key, Step::Cancel(reason));
+            return;
+        }
         match stop {
             Some(stop_price) => self.row_mut(market).stops.insert(side, stop_price, rank, key),
             None => self.enter(key),
@@ -228,12 +241,23 @@ impl<F: Funds> Turn<'_, F> {
             order_id: entering.order.order_id,
             request_id: None,
             user_id: entering.order.user_id,
-            number: 1,
+            number: entering.releases + 1,
             asset: pays_and_receives(symbol, entering.order.side).0,
             amount: entering.reserved,
             last: true,
         };
         self.funds.release(&release, entering.funds);
+    }
+
+    /// Rejects an order that nobody tries to place any more.
+    pub fn reject(&mut self, place: &Place, reason: RejectReason) -> Answer {
+        let Some(market) = self.engine.place_of(place.market) else {
+            return Answer::Refused(Refusal::UnknownMarket);
+        };
+        let owner = self.engine.users.intern(place.user_id);
+        let order = self.new_order(market, place);
+        self.stillborn(market, owner, order, Stillborn::Rejected(reason));
+        Answer::Placed(place.order_id)
     }
 
     fn stillborn(&mut self, market: usize, owner: u32, mut order: Order, why: Stillborn) {
@@ -242,7 +266,9 @@ impl<F: Funds> Turn<'_, F> {
             Stillborn::Expired(reason) => step(order.state, Step::Expire(reason)),
         };
         order.ended_at = Some(self.at);
-        if let Some(id) = &order.client_order_id {
+        if self.engine.keeps_client_ids
+            && let Some(id) = &order.client_order_id
+        {
             self.engine.users.get_mut(owner).end(id.clone(), self.at);
         }
         self.emit(market, Event::OrderClosed(Arc::new(order)));

@@ -210,7 +210,7 @@ impl Engine {
             placed[turn] = Some((key, stand, shown));
         }
         for (key, stand, shown) in placed.into_iter().flatten() {
-            engine.put_back(key, &stand, shown)?;
+            engine.put_back(key, &stand, shown, None)?;
         }
         Ok(engine)
     }
@@ -273,7 +273,7 @@ impl Engine {
         Ok(())
     }
 
-    fn restore_order(
+    pub(crate) fn restore_order(
         &mut self,
         snapshot: OrderSnapshot,
         market: usize,
@@ -295,7 +295,9 @@ impl Engine {
             .find(order.user_id)
             .ok_or_else(|| format!("user {} is missing", order.user_id))?;
         let user = self.users.get_mut(owner);
-        if let Some(id) = &order.client_order_id {
+        if self.keeps_client_ids
+            && let Some(id) = &order.client_order_id
+        {
             user.take(
                 id.clone(),
                 Claim {
@@ -322,7 +324,14 @@ impl Engine {
         Ok(key)
     }
 
-    fn put_back(&mut self, key: Key, stand: &Stand, shown: Lots) -> Result<(), String> {
+    /// Puts a live order where it waits; without a turn, at the back.
+    pub(crate) fn put_back(
+        &mut self,
+        key: Key,
+        stand: &Stand,
+        shown: Lots,
+        turn: Option<u64>,
+    ) -> Result<(), String> {
         let live = self.orders.live_mut(key);
         let row = &mut self.markets[stand.market];
         match (
@@ -343,6 +352,7 @@ impl Engine {
                     quantity: live.order.remaining(),
                     display: live.order.display(),
                 };
+                live.turn = turn.unwrap_or_else(|| row.next_turn());
                 live.slot = Some(row.book.restore(&resting, shown));
             }
             (Where::Stops, _, Some(stop)) => row.stops.insert(live.order.side, stop, live.rank, key),
@@ -353,13 +363,13 @@ impl Engine {
 }
 
 /// Where an order of a snapshot goes.
-struct Stand {
-    market: usize,
-    place: Where,
+pub(crate) struct Stand {
+    pub market: usize,
+    pub place: Where,
 }
 
 #[derive(Clone, Copy)]
-enum Where {
+pub(crate) enum Where {
     Book,
     Stops,
     Triggered,

@@ -1,6 +1,6 @@
 //! One command's turn: the engine, the stamp, the keeper of balances and the events so far, in one hand.
 
-use domain::{Event, MarketEvent, Stamp};
+use domain::{CancelReason, Event, MarketEvent, Stamp};
 
 use crate::engine::Engine;
 use crate::fees::OwnFees;
@@ -12,6 +12,8 @@ pub(crate) struct Turn<'a, F: Funds> {
     pub at: Stamp,
     /// The fees of the user who places an order.
     pub fees: OwnFees,
+    /// Why the order that is placed ends as soon as it has come to life; none: it lives.
+    pub cut_off: Option<CancelReason>,
     pub funds: &'a mut F,
     pub events: &'a mut Vec<MarketEvent>,
 }

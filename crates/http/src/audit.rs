@@ -5,8 +5,10 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
@@ -78,11 +80,41 @@ struct Job {
     done: oneshot::Sender<io::Result<u64>>,
 }
 
-/// The audit log. One thread writes it; appending waits without holding up a worker.
-#[derive(Debug)]
+/// A line for whoever keeps the log elsewhere than in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditLine {
+    /// Its number, from 1.
+    pub seq: u64,
+    /// Its text, without an end of line.
+    pub text: String,
+    /// The hash of its text, which the next line names, in 64 hex digits.
+    pub hash: String,
+}
+
+/// Makes the line that follows this number and hash (0 and 64 zeros before the first).
+pub type NextLine = Box<dyn Fn(u64, &str) -> io::Result<AuditLine> + Send + Sync>;
+
+/// Keeps the lines of all gateways in one chain.
+#[async_trait]
+pub trait AuditTable: Send + Sync {
+    /// Appends the line that `next` makes of the last line's number and hash; over all gateways one after the other. Its
+    /// number once it is durable.
+    async fn append(&self, next: NextLine) -> io::Result<u64>;
+}
+
+/// The audit log. In a file, one thread writes it; appending waits without holding up a worker.
 pub struct AuditLog {
     jobs: Option<mpsc::Sender<Job>>,
     writer: Option<JoinHandle<()>>,
+    table: Option<Arc<dyn AuditTable>>,
+}
+
+impl std::fmt::Debug for AuditLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AuditLog")
+            .field("in_a_table", &self.table.is_some())
+            .finish_non_exhaustive()
+    }
 }
 
 impl AuditLog {
@@ -102,7 +134,17 @@ impl AuditLog {
         Ok(Self {
             jobs: Some(jobs),
             writer: Some(writer),
+            table: None,
         })
+    }
+
+    /// The log that all gateways keep together in this table.
+    pub fn shared(table: Arc<dyn AuditTable>) -> Self {
+        Self {
+            jobs: None,
+            writer: None,
+            table: Some(table),
+        }
     }
 
     /// Appends an entry; its `seq` once the line is on the disk. Waits while 1,024 others do.
@@ -113,6 +155,10 @@ impl AuditLog {
     /// The entry is too large (`InvalidInput`), or it could not be written. After a failed write the log takes nothing more
     /// until it is opened again, as nobody knows what of the line is on the disk.
     pub async fn append(&self, entry: AuditEntry) -> io::Result<u64> {
+        if let Some(table) = &self.table {
+            let next = move |seq: u64, hash: &str| audit_line(entry.clone(), seq + 1, hash);
+            return table.append(Box::new(next)).await;
+        }
         let (done, written) = oneshot::channel();
         let job = Job {
             entry: Box::new(entry),
@@ -132,6 +178,29 @@ impl AuditLog {
     /// The first line that was altered, removed or moved.
     pub fn verify(path: impl AsRef<Path>) -> Result<u64, AuditFault> {
         audit_chain::verify(path.as_ref())
+    }
+
+    /// Goes on checking a chain of lines that come from a table: the number and hash after them. Begin with
+    /// [`AuditLog::start`].
+    ///
+    /// # Errors
+    /// The first line that was altered, removed or moved.
+    pub fn verify_lines<'a>(
+        from: (u64, String),
+        lines: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<(u64, String), AuditFault> {
+        let head = Head {
+            seq: from.0,
+            hash: from.1,
+        };
+        let head = audit_chain::follow(head, lines)?;
+        Ok((head.seq, head.hash))
+    }
+
+    /// The number and hash before the first line.
+    pub fn start() -> (u64, String) {
+        let Head { seq, hash } = Head::start();
+        (seq, hash)
     }
 }
 
@@ -174,20 +243,25 @@ impl Writer {
     }
 
     fn write(&mut self, entry: AuditEntry) -> io::Result<u64> {
-        let seq = self.head.seq + 1;
-        let text = line_of(entry, seq, &self.head.hash)?;
-        if text.len() > LINE_BYTES {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "the audit entry is too large",
-            ));
-        }
-        let hash = sha256_hex(text.as_bytes());
+        let AuditLine { seq, text, hash } = audit_line(entry, self.head.seq + 1, &self.head.hash)?;
         self.file.write_all(format!("{text}\n").as_bytes())?;
         self.file.sync_data()?;
         self.head = Head { seq, hash };
         Ok(seq)
     }
+}
+
+/// The line of an entry.
+fn audit_line(entry: AuditEntry, seq: u64, prev: &str) -> io::Result<AuditLine> {
+    let text = line_of(entry, seq, prev)?;
+    if text.len() > LINE_BYTES {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the audit entry is too large",
+        ));
+    }
+    let hash = sha256_hex(text.as_bytes());
+    Ok(AuditLine { seq, text, hash })
 }
 
 /// The text of a line: the entry, then `prev`, then the hash of all that stands before it.
@@ -275,6 +349,7 @@ mod tests {
         let log = AuditLog {
             jobs: Some(jobs),
             writer: Some(writer),
+            table: None,
         };
         let first = log.append(entry()).await.unwrap_err();
         let second = log.append(entry()).await.unwrap_err();

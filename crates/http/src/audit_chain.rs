@@ -62,7 +62,7 @@ impl fmt::Display for AuditDamage {
 
 impl Head {
     /// Before the first line.
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self {
             seq: 0,
             hash: "0".repeat(HASH_DIGITS),
@@ -102,6 +102,18 @@ fn entry(text: &[u8]) -> Result<Line, AuditDamage> {
         return Err(AuditDamage::Altered);
     }
     Ok(line)
+}
+
+/// Checks lines that follow a head, without their ends; the head after them.
+pub(crate) fn follow<'a>(from: Head, lines: impl IntoIterator<Item = &'a [u8]>) -> Result<Head, AuditFault> {
+    lines.into_iter().try_fold(from, |head, text| {
+        let line = head.seq + 1;
+        head.after(text).map_err(|what| AuditFault {
+            line,
+            seq: line,
+            what,
+        })
+    })
 }
 
 /// Checks the chain of a file.

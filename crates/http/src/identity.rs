@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::Scopes;
@@ -81,6 +82,64 @@ pub struct Identity {
     pub expires_secs: Option<u64>,
     /// What it was known by.
     pub credential: Credential,
+}
+
+/// An identity as gateways hand it to each other.
+#[derive(Serialize, Deserialize)]
+struct IdentityText {
+    user_id: Uuid,
+    institution_id: Option<Uuid>,
+    scope: String,
+    expires_secs: Option<u64>,
+    key: Option<String>,
+}
+
+impl Identity {
+    /// The identity for another gateway.
+    pub(crate) fn to_bytes(self) -> Vec<u8> {
+        let Self {
+            user_id,
+            institution_id,
+            scopes,
+            expires_secs,
+            credential,
+        } = self;
+        let key = match credential {
+            Credential::Token => None,
+            Credential::ApiKey(id) => Some(id.to_string()),
+        };
+        let text = IdentityText {
+            user_id,
+            institution_id,
+            scope: scopes.to_string(),
+            expires_secs,
+            key,
+        };
+        // A struct of plain values cannot fail to be written.
+        serde_json::to_vec(&text).unwrap_or_default()
+    }
+
+    /// The identity that another gateway wrote; none where it makes no sense.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let IdentityText {
+            user_id,
+            institution_id,
+            scope,
+            expires_secs,
+            key,
+        } = serde_json::from_slice(bytes).ok()?;
+        let credential = match key {
+            None => Credential::Token,
+            Some(id) => Credential::ApiKey(KeyId::new(&id)?),
+        };
+        Some(Self {
+            user_id,
+            institution_id,
+            scopes: Scopes::from_claim(&scope),
+            expires_secs,
+            credential,
+        })
+    }
 }
 
 #[cfg(test)]

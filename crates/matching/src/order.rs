@@ -171,6 +171,12 @@ pub trait Sink {
         let _ = (maker_key, price, quantity, maker_left);
     }
 
+    /// An iceberg's displayed part is used up: the next part is displayed, at the back of its level's queue. Comes before
+    /// what used it up.
+    fn refilled(&mut self, key: u64) {
+        let _ = key;
+    }
+
     /// The match leaves a price at which something changed; `shown` is displayed there now, zero: the level is gone.
     fn level(&mut self, side: Side, price: Price, shown: Lots) {
         let _ = (side, price, shown);

@@ -116,7 +116,7 @@ impl Run<'_> {
     fn fill(&mut self, sink: &mut impl Sink) {
         let node = self.arena.node(self.level.head);
         let (maker_key, maker_owner) = (node.key, node.owner());
-        let (quantity, maker_left) = self.consume();
+        let (quantity, maker_left) = self.consume(sink);
         if let Some(quantity) = Quantity::from_lots(quantity) {
             sink.fill(Fill {
                 maker_key,
@@ -130,7 +130,7 @@ impl Run<'_> {
 
     /// Takes what it can of the earliest order's displayed part; gives the quantity and what stays open of the order.
     #[inline]
-    fn consume(&mut self) -> (Lots, Lots) {
+    fn consume(&mut self, sink: &mut impl Sink) -> (Lots, Lots) {
         self.touched = true;
         let place = self.level.head;
         let hidden = self.arena.hidden(place);
@@ -142,7 +142,9 @@ impl Run<'_> {
         self.level.shown = self.level.shown.wrapping_sub(quantity);
         if shown == 0 {
             if hidden > 0 {
+                let key = node.key;
                 self.refill(place, next, hidden);
+                sink.refilled(key);
             } else {
                 self.drop_head(place, next);
             }
@@ -198,7 +200,7 @@ impl Run<'_> {
             }
             SelfTradePrevention::Decrement => {
                 let key = self.arena.node(self.level.head).key;
-                let (quantity, left) = self.consume();
+                let (quantity, left) = self.consume(sink);
                 if let Some(quantity) = Quantity::from_lots(quantity) {
                     sink.decremented(key, self.price, quantity, left);
                 }

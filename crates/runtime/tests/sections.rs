@@ -372,6 +372,34 @@ fn the_database_has_rules() {
             "mode: distributed\ndatabase: {max_idle_conns: 101}",
             "database.max_idle_conns: must be at most database.max_open_conns",
         ),
+        (
+            "mode: distributed\ndatabase: {partitions: {months_ahead: 2}}",
+            "database.partitions.months_ahead: must be 3 to 24",
+        ),
+        (
+            "mode: distributed\ndatabase: {partitions: {days_ahead: 13}}",
+            "database.partitions.days_ahead: must be 14 to 366",
+        ),
+        (
+            "mode: distributed\ndatabase: {partitions: {keep_trades: 1h}}",
+            "database.partitions.keep_trades: must be 0s (for ever) or at least 1d",
+        ),
+        (
+            "mode: distributed\ndatabase: {partitions: {keep_log: 1h}}",
+            "database.partitions.keep_log: must be 0s (for ever) or at least 1d",
+        ),
+        (
+            "mode: distributed\ndatabase: {partitions: {keep_orders: 400d}}",
+            "database.partitions.keep_trades: is needed with database.partitions.keep_orders",
+        ),
+        (
+            "mode: distributed\ndatabase: {partitions: {keep_trades: 90d, keep_orders: 400d}}",
+            "",
+        ),
+        (
+            "mode: distributed\ndatabase: {partitions: {grace: 1h}}",
+            "database.partitions.grace: must be at least 1d",
+        ),
     ]);
 }
 

@@ -3,6 +3,7 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio_postgres::{Client, NoTls};
@@ -11,6 +12,8 @@ use tokio_postgres::{Client, NoTls};
 const SERVER: &str = "postgres://postgres@127.0.0.1:5432/postgres";
 /// Only one process at a time makes the template.
 const LOCK: i64 = 0x0074_7261_6465;
+/// How long the end of a database may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 /// A migrated database with partitions for some days; dropped with this value.
@@ -66,11 +69,13 @@ impl Drop for Database {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()?;
-            runtime.block_on(async {
+            let gone = async {
                 let client = connect(&server).await?;
                 let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-                Ok(client.batch_execute(&drop).await?)
-            })
+                anyhow::Ok(client.batch_execute(&drop).await?)
+            };
+            // The server may be frozen.
+            runtime.block_on(async { tokio::time::timeout(PATIENCE, gone).await })?
         });
         // What is left over is dropped by the next process of the same number.
         let _ = dropping.join();

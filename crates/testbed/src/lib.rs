@@ -1,9 +1,7 @@
 //! Real servers for tests and rehearsals: databases of their own, servers of their own, and a TCP proxy that cuts.
-//!
-//! Tests that only need a database make one on the server that `TEST_POSTGRES_URL` names (by default the one on this
-//! machine's port 5432) by [`Database::create`]. Tests that kill, restart or purge start servers of their own
-//! ([`servers`]).
+#![doc = include_str!("../README.md")]
 
+mod certificates;
 mod database;
 mod exchange;
 mod health;
@@ -13,7 +11,9 @@ mod programs;
 mod proxy;
 pub mod servers;
 mod tree;
+pub mod usual;
 
+pub use certificates::Certificates;
 pub use database::Database;
 pub use exchange::{Exchange, ExchangeOptions, Member, Role};
 pub use ports::Port;

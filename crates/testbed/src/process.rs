@@ -157,6 +157,8 @@ impl Process {
     /// It has gone already, or did not end within `patience`: then it is killed.
     pub async fn stop(&mut self, signal: Signal, patience: Duration) -> Result<ExitStatus> {
         self.signal(signal)?;
+        // One that is frozen hears of it when it goes on.
+        let _ = self.resume();
         let deadline = Instant::now() + patience;
         loop {
             if let Some(status) = self.ended() {
@@ -260,6 +262,16 @@ mod tests {
         shell.kill();
         assert!(started.iter().all(|pid| tree::is_gone(*pid)));
         assert!(shell.ended().is_some());
+    }
+
+    #[tokio::test]
+    async fn one_that_is_frozen_stops_when_it_is_asked_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut shell = sh("echo ready; while :; do sleep 0.1; done", dir.path());
+        shell.until_said("ready", Duration::from_secs(30)).await.unwrap();
+        shell.pause().unwrap();
+        let status = shell.stop(Signal::TERM, Duration::from_secs(30)).await.unwrap();
+        assert_eq!(status.to_string(), "signal: 15 (SIGTERM)");
     }
 
     #[tokio::test]

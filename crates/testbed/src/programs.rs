@@ -1,5 +1,6 @@
 //! Finding the servers' programs, and an account to run those as that refuse to run as root.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -55,6 +56,19 @@ impl Account {
     /// Lets the command run as this account.
     pub fn runs(self, command: &mut Command) {
         command.uid(self.user).gid(self.group);
+    }
+
+    /// Whether it may pass through this folder; true where there is none yet.
+    pub fn may_enter(self, dir: &Path) -> bool {
+        let Ok(found) = std::fs::metadata(dir) else {
+            return true;
+        };
+        let shift = match (found.uid() == self.user, found.gid() == self.group) {
+            (true, _) => 6,
+            (false, true) => 3,
+            (false, false) => 0,
+        };
+        found.mode() >> shift & 1 == 1
     }
 
     /// Gives it a file or a folder, not what is in it.

@@ -65,7 +65,7 @@ impl From<Settle> for SettleTrade {
 #[serde(rename_all = "snake_case")]
 pub enum Instruction {
     /// Reserve. Its key is the order's id, or the amendment's. A caller that does not know what the order will receive
-    /// names the asset that it pays with: then any trade of the user that pays with this asset may use the reservation.
+    /// names the asset that it pays with: then the first trade that names the order says what it receives.
     Reserve(Reserve),
     /// Release. Its key is the reservation's id (the order's, or the amendment's) and the number. Number 0 is that of
     /// callers who know no numbers: its amount must be all that is left. The release of an unknown reservation leaves a

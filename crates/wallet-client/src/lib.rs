@@ -3,11 +3,15 @@
 #![doc = include_str!("../README.md")]
 
 mod answer;
+#[cfg(feature = "behaviour")]
+pub mod behaviour;
 mod breaker;
 mod caller;
 mod context;
 mod http_wallet;
 mod instruction;
+#[cfg(feature = "behaviour")]
+mod ledger_wallet;
 mod token;
 mod wallet;
 mod wire;
@@ -17,5 +21,7 @@ pub use breaker::{Admission, Breaker, BreakerOptions, CallEnd};
 pub use context::CallContext;
 pub use http_wallet::{ClientError, HttpWallet, HttpWalletOptions};
 pub use instruction::{Instruction, SettleTrade, TradeParty};
+#[cfg(feature = "behaviour")]
+pub use ledger_wallet::LedgerWallet;
 pub use token::{ServiceKey, TokenNames};
 pub use wallet::{EntryPage, Wallet};

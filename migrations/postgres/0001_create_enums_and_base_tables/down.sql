@@ -1,4 +1,5 @@
-DROP FUNCTION make_partitions(TIMESTAMPTZ, TIMESTAMPTZ);
+DROP FUNCTION make_partitions(TIMESTAMPTZ, TIMESTAMPTZ, TEXT[]);
+DROP TABLE detached_partitions;
 DROP TABLE candles;
 DROP TABLE trades;
 DROP TABLE orders;

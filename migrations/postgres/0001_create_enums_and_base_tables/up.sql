@@ -9,19 +9,20 @@ CREATE TYPE time_in_force_enum AS ENUM ('GTC', 'IOC', 'FOK', 'DAY', 'GTD');
 -- The lowest UUIDv7 of a moment: where the partitions' bounds lie.
 CREATE FUNCTION v7_floor(at TIMESTAMPTZ) RETURNS UUID
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    AS $$ SELECT (lpad(to_hex(floor(extract(epoch FROM at) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid $$;
+    AS $$ SELECT (lpad(to_hex(greatest(floor(extract(epoch FROM at) * 1000)::bigint, 0)), 12, '0')
+                  || '00000000000000000000')::uuid $$;
 
--- The moment in a UUIDv7, in whole milliseconds.
+-- The moment in a UUIDv7, in whole milliseconds. Made of immutable functions alone, so that it is inlined into the checks.
 CREATE FUNCTION v7_time(id UUID) RETURNS TIMESTAMPTZ
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    AS $$ SELECT 'epoch'::timestamptz + ('x' || lpad(left(replace(id::text, '-', ''), 12), 16, '0'))::bit(64)::bigint
-                 * interval '1 millisecond' $$;
+    AS $$ SELECT (timestamp 'epoch' + ('x' || encode(substring(uuid_send(id) FROM 1 FOR 6), 'hex'))::bit(48)::bigint
+                                      * interval '1 millisecond') AT TIME ZONE 'UTC' $$;
 
 -- A new UUIDv7 of the present transaction's time, for rows written by hand.
 CREATE FUNCTION v7_new() RETURNS UUID
     LANGUAGE sql VOLATILE PARALLEL SAFE
-    AS $$ SELECT (left(replace(v7_floor(now())::text, '-', ''), 12) || '7' || substr(md5(random()::text || clock_timestamp()::text), 1, 3)
-                  || '8' || substr(md5(random()::text || clock_timestamp()::text), 1, 15))::uuid $$;
+    AS $$ SELECT (left(replace(v7_floor(now())::text, '-', ''), 12) || '7'
+                  || substr(replace(gen_random_uuid()::text, '-', ''), 14))::uuid $$;
 
 CREATE TABLE markets (
     symbol VARCHAR(20) NOT NULL PRIMARY KEY,
@@ -87,7 +88,8 @@ CREATE TABLE orders (
     reserved DECIMAL(20,8),
     swept_until TIMESTAMPTZ,
 
-    CONSTRAINT chk_quantity_positive CHECK (quantity > 0),
+    -- NaN passes every lower bound; and nothing is larger than what fits into 63 bits of units of 1e-8.
+    CONSTRAINT chk_quantity_positive CHECK (quantity > 0 AND quantity <= 92233720368.54775807),
     CONSTRAINT chk_filled_lte_quantity CHECK (filled_quantity >= 0 AND prevented_quantity >= 0
         AND filled_quantity + prevented_quantity <= quantity),
     CONSTRAINT chk_market_no_price CHECK (order_type <> 'MARKET' OR price IS NULL),
@@ -97,11 +99,25 @@ CREATE TABLE orders (
     CONSTRAINT chk_stop_price CHECK (stop_price IS NULL OR order_type IN ('STOP', 'STOP_LIMIT')),
     CONSTRAINT chk_prices_positive CHECK (price > 0 AND stop_price > 0 AND protection_price > 0 AND quote_quantity > 0
         AND display_quantity > 0),
+    CONSTRAINT chk_prices_fit CHECK (price <= 92233720368.54775807 AND stop_price <= 92233720368.54775807
+        AND protection_price <= 92233720368.54775807 AND quote_quantity <= 92233720368.54775807
+        AND display_quantity <= 92233720368.54775807),
+    CONSTRAINT chk_amounts CHECK (filled_notional BETWEEN 0 AND 92233720368.54775807
+        AND fee_paid BETWEEN 0 AND 92233720368.54775807 AND reserve_left BETWEEN 0 AND 92233720368.54775807
+        AND reserved BETWEEN 0 AND 92233720368.54775807 AND displayed_remaining BETWEEN 0 AND quantity
+        AND release_number >= 0),
+    CONSTRAINT chk_fees CHECK (maker_fee >= 0 AND maker_fee < 1 AND taker_fee >= 0 AND taker_fee < 1),
+    CONSTRAINT chk_budget CHECK (quote_quantity IS NULL OR side = 'BUY'),
     CONSTRAINT chk_gtd CHECK (time_in_force <> 'GTD' OR expires_at IS NOT NULL),
     CONSTRAINT chk_filled CHECK (status <> 'FILLED' OR filled_quantity = quantity OR quote_quantity IS NOT NULL),
     CONSTRAINT chk_rejected CHECK (status <> 'REJECTED' OR filled_quantity = 0),
+    CONSTRAINT chk_pending CHECK (status <> 'PENDING'
+        OR (applied_at IS NULL AND filled_quantity = 0 AND prevented_quantity = 0 AND turn IS NULL)),
+    -- What has ended holds no money and no place in the book.
     CONSTRAINT chk_ended CHECK (status IN ('PENDING', 'OPEN', 'PARTIALLY_FILLED')
-        OR (rank IS NULL OR turn IS NULL) AND reserve_left = 0),
+        OR (turn IS NULL AND displayed_remaining IS NULL AND reserve_left = 0)),
+    CONSTRAINT chk_filled_at CHECK (filled_at IS NULL OR status = 'FILLED'),
+    CONSTRAINT chk_cancelled_at CHECK (cancelled_at IS NULL OR status IN ('CANCELLED', 'EXPIRED', 'REJECTED')),
     CONSTRAINT chk_order_id_time CHECK (v7_time(order_id) = date_trunc('milliseconds', created_at))
 ) PARTITION BY RANGE (order_id);
 
@@ -117,16 +133,19 @@ CREATE TABLE trades (
     seller_order_id UUID NOT NULL REFERENCES orders(order_id),
     buyer_user_id UUID NOT NULL,
     seller_user_id UUID NOT NULL,
-    price DECIMAL(20,8) NOT NULL CHECK (price > 0),
-    quantity DECIMAL(20,8) NOT NULL CHECK (quantity > 0),
-    buyer_fee DECIMAL(20,8) NOT NULL DEFAULT 0 CHECK (buyer_fee >= 0),
-    seller_fee DECIMAL(20,8) NOT NULL DEFAULT 0 CHECK (seller_fee >= 0),
+    price DECIMAL(20,8) NOT NULL CHECK (price > 0 AND price <= 92233720368.54775807),
+    quantity DECIMAL(20,8) NOT NULL CHECK (quantity > 0 AND quantity <= 92233720368.54775807),
+    buyer_fee DECIMAL(20,8) NOT NULL DEFAULT 0,
+    seller_fee DECIMAL(20,8) NOT NULL DEFAULT 0,
     is_buyer_maker BOOLEAN NOT NULL,
     executed_at TIMESTAMPTZ NOT NULL DEFAULT date_trunc('milliseconds', now()),
     -- Its number in the market, from 1, and what remained of both orders after it.
-    number BIGINT,
-    buyer_remaining DECIMAL(20,8) NOT NULL DEFAULT 0,
-    seller_remaining DECIMAL(20,8) NOT NULL DEFAULT 0,
+    number BIGINT CHECK (number > 0),
+    buyer_remaining DECIMAL(20,8) NOT NULL DEFAULT 0 CHECK (buyer_remaining BETWEEN 0 AND 92233720368.54775807),
+    seller_remaining DECIMAL(20,8) NOT NULL DEFAULT 0 CHECK (seller_remaining BETWEEN 0 AND 92233720368.54775807),
+    CONSTRAINT chk_trade_sides CHECK (buyer_order_id <> seller_order_id),
+    -- A fee is taken from what is received: the buyer's in the base asset, the seller's in the quote asset.
+    CONSTRAINT chk_trade_fees CHECK (buyer_fee BETWEEN 0 AND quantity AND seller_fee BETWEEN 0 AND price * quantity),
     CONSTRAINT chk_trade_id_time CHECK (v7_time(trade_id) = date_trunc('milliseconds', executed_at))
 ) PARTITION BY RANGE (trade_id);
 
@@ -151,37 +170,55 @@ CREATE TABLE candles (
     quote_volume DECIMAL(38,8) NOT NULL,
     trade_count BIGINT NOT NULL,
     PRIMARY KEY (symbol, span, opened_at),
-    CONSTRAINT chk_candle CHECK (low <= open AND low <= close AND high >= open AND high >= close)
+    CONSTRAINT chk_candle CHECK (low > 0 AND low <= open AND low <= close AND high >= open AND high >= close
+        AND high < 'NaN'),
+    CONSTRAINT chk_candle_volume CHECK (volume >= 0 AND volume < 'NaN' AND quote_volume >= 0 AND quote_volume < 'NaN'
+        AND trade_count >= 0)
+);
+
+-- Partitions that were taken out and wait to be dropped: until then they can be attached again.
+CREATE TABLE detached_partitions (
+    name VARCHAR(63) NOT NULL PRIMARY KEY,
+    parent VARCHAR(63) NOT NULL CHECK (parent IN ('orders', 'trades')),
+    -- What it holds: rows from the one moment to the other.
+    begins_at TIMESTAMPTZ NOT NULL,
+    ends_at TIMESTAMPTZ NOT NULL,
+    detached_at TIMESTAMPTZ NOT NULL,
+    drop_after TIMESTAMPTZ NOT NULL,
+    CONSTRAINT chk_detached_bounds CHECK (ends_at > begins_at),
+    CONSTRAINT chk_detached_grace CHECK (drop_after >= detached_at)
 );
 
 -- Makes the partitions that are missing: months of orders and days of trades from one moment to another, in UTC.
--- How many were made.
-CREATE FUNCTION make_partitions(first TIMESTAMPTZ, last TIMESTAMPTZ) RETURNS INTEGER LANGUAGE plpgsql AS $$
+-- How many were made. A table is made first and attached then: that waits for writers only, not for readers, and for
+-- two seconds at most. Whoever may call it need not own the tables.
+CREATE FUNCTION make_partitions(first TIMESTAMPTZ, last TIMESTAMPTZ, parents TEXT[] DEFAULT '{orders,trades}')
+    RETURNS INTEGER LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = public, pg_temp SET lock_timeout = '2s'
+    AS $$
 DECLARE
-    at TIMESTAMP;
-    name TEXT;
+    step RECORD;
     made INTEGER := 0;
 BEGIN
-    at := date_trunc('month', first AT TIME ZONE 'UTC');
-    WHILE at <= last AT TIME ZONE 'UTC' LOOP
-        name := 'orders_' || to_char(at, 'YYYY_MM');
-        IF to_regclass(name) IS NULL THEN
-            -- Fills update rows in place where there is room on the page.
-            EXECUTE format('CREATE TABLE %I PARTITION OF orders FOR VALUES FROM (%L) TO (%L) WITH (fillfactor = 60)',
-                name, v7_floor(at AT TIME ZONE 'UTC'), v7_floor((at + interval '1 month') AT TIME ZONE 'UTC'));
+    PERFORM pg_advisory_xact_lock(1886544244);
+    FOR step IN
+        SELECT 'orders' AS parent, 'orders_' || to_char(at, 'YYYY_MM') AS child, at AS low, at + interval '1 month' AS high,
+               -- Fills update rows of orders in place where there is room on the page.
+               ' WITH (fillfactor = 60)' AS storage
+          FROM generate_series(date_trunc('month', first AT TIME ZONE 'UTC'), last AT TIME ZONE 'UTC', interval '1 month') AS at
+         WHERE 'orders' = ANY(parents)
+        UNION ALL
+        SELECT 'trades', 'trades_' || to_char(at, 'YYYY_MM_DD'), at, at + interval '1 day', ''
+          FROM generate_series(date_trunc('day', first AT TIME ZONE 'UTC'), last AT TIME ZONE 'UTC', interval '1 day') AS at
+         WHERE 'trades' = ANY(parents)
+    LOOP
+        IF to_regclass('public.' || step.child) IS NULL THEN
+            EXECUTE format('CREATE TABLE public.%I (LIKE public.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)%s',
+                step.child, step.parent, step.storage);
+            EXECUTE format('ALTER TABLE public.%I ATTACH PARTITION public.%I FOR VALUES FROM (%L) TO (%L)', step.parent,
+                step.child, v7_floor(step.low AT TIME ZONE 'UTC'), v7_floor(step.high AT TIME ZONE 'UTC'));
             made := made + 1;
         END IF;
-        at := at + interval '1 month';
-    END LOOP;
-    at := date_trunc('day', first AT TIME ZONE 'UTC');
-    WHILE at <= last AT TIME ZONE 'UTC' LOOP
-        name := 'trades_' || to_char(at, 'YYYY_MM_DD');
-        IF to_regclass(name) IS NULL THEN
-            EXECUTE format('CREATE TABLE %I PARTITION OF trades FOR VALUES FROM (%L) TO (%L)',
-                name, v7_floor(at AT TIME ZONE 'UTC'), v7_floor((at + interval '1 day') AT TIME ZONE 'UTC'));
-            made := made + 1;
-        END IF;
-        at := at + interval '1 day';
     END LOOP;
     RETURN made;
 END $$;

@@ -3,22 +3,23 @@
 CREATE TABLE wallets (
     user_id UUID NOT NULL,
     asset VARCHAR(12) NOT NULL,
-    available_balance DECIMAL(20,8) NOT NULL DEFAULT 0 CHECK (available_balance >= 0),
-    reserved_balance DECIMAL(20,8) NOT NULL DEFAULT 0 CHECK (reserved_balance >= 0),
+    -- NaN passes every lower bound; and nothing is larger than what fits into 63 bits of units of 1e-8.
+    available_balance DECIMAL(20,8) NOT NULL DEFAULT 0 CHECK (available_balance BETWEEN 0 AND 92233720368.54775807),
+    reserved_balance DECIMAL(20,8) NOT NULL DEFAULT 0 CHECK (reserved_balance BETWEEN 0 AND 92233720368.54775807),
     -- How often it has changed.
-    version BIGINT NOT NULL DEFAULT 0,
+    version BIGINT NOT NULL DEFAULT 0 CHECK (version >= 0),
     PRIMARY KEY (user_id, asset)
-);
+) WITH (fillfactor = 70);
 
 -- The accounts that an asset has once, split by shard so that no row is everybody's: fees collected, and what came in
 -- from outside less what went out.
 CREATE TABLE house_accounts (
     asset VARCHAR(12) NOT NULL,
-    shard INTEGER NOT NULL DEFAULT 0,
-    fees NUMERIC(38,8) NOT NULL DEFAULT 0 CHECK (fees >= 0),
-    external NUMERIC(38,8) NOT NULL DEFAULT 0,
+    shard INTEGER NOT NULL DEFAULT 0 CHECK (shard >= 0),
+    fees NUMERIC(38,8) NOT NULL DEFAULT 0 CHECK (fees >= 0 AND fees < 'NaN'),
+    external NUMERIC(38,8) NOT NULL DEFAULT 0 CHECK (external < 'NaN'),
     PRIMARY KEY (asset, shard)
-);
+) WITH (fillfactor = 10);
 
 -- What an order, or an amendment on its way, holds. An order's own has the order's id, an amendment's the amendment's.
 CREATE TABLE reservations (
@@ -28,8 +29,8 @@ CREATE TABLE reservations (
     asset VARCHAR(12) NOT NULL,
     receives VARCHAR(12),
     -- What was granted, and what of it is left. A refused reserve and a release before its reserve leave both at 0.
-    granted DECIMAL(20,8) NOT NULL CHECK (granted >= 0),
-    left_amount DECIMAL(20,8) NOT NULL CHECK (left_amount >= 0 AND left_amount <= granted),
+    granted DECIMAL(20,8) NOT NULL CHECK (granted BETWEEN 0 AND 92233720368.54775807),
+    left_amount DECIMAL(20,8) NOT NULL CHECK (left_amount BETWEEN 0 AND granted),
     -- held: it may be used; closed: it has ended; refused: the balance did not cover it; tombstone: released before it came.
     status VARCHAR(12) NOT NULL CHECK (status IN ('held', 'closed', 'refused', 'tombstone')),
     created_at TIMESTAMPTZ NOT NULL,
@@ -58,8 +59,8 @@ CREATE TABLE ledger_entries (
     house VARCHAR(8) CHECK (house IN ('FEE', 'EXTERNAL')),
     asset VARCHAR(12) NOT NULL,
     -- The change of what is free to use, and of what is held for orders. `amount` is their sum.
-    available NUMERIC(38,8) NOT NULL,
-    reserved NUMERIC(38,8) NOT NULL,
+    available NUMERIC(38,8) NOT NULL CHECK (available < 'NaN'),
+    reserved NUMERIC(38,8) NOT NULL CHECK (reserved < 'NaN'),
     amount NUMERIC(38,8) GENERATED ALWAYS AS (available + reserved) STORED,
     entry_type VARCHAR(12) NOT NULL CHECK (entry_type IN
         ('RESERVE', 'RELEASE', 'TRADE_BUY', 'TRADE_SELL', 'FEE', 'DEPOSIT', 'WITHDRAWAL', 'ADJUSTMENT')),

@@ -39,7 +39,8 @@ INSERT INTO register_version (id, version) VALUES (1, 1);
 CREATE TABLE audit_log (
     number BIGINT NOT NULL PRIMARY KEY,
     line BYTEA NOT NULL,
-    previous BYTEA NOT NULL CHECK (octet_length(previous) = 32),
+    -- Unique too, so that the chain never forks.
+    previous BYTEA NOT NULL UNIQUE CHECK (octet_length(previous) = 32),
     hash BYTEA NOT NULL UNIQUE CHECK (octet_length(hash) = 32),
     created_at TIMESTAMPTZ NOT NULL DEFAULT now()
 );

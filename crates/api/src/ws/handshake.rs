@@ -35,7 +35,7 @@ pub(super) async fn connect(
         Problem::of_status(StatusCode::BAD_REQUEST).detail("this is no handshake of a WebSocket")
     })?;
     let limits = state.ws;
-    let identity = identify(&request, &state, shown)?;
+    let identity = identify(&request, &state, shown).await?;
     let Some((seat, inbox)) = Seat::take(&state.streams, limits.connections) else {
         return Err(Problem::unavailable("there are too many connections", 5));
     };
@@ -52,33 +52,42 @@ pub(super) async fn connect(
 }
 
 /// The caller, where it has shown anything.
-fn identify(request: &HttpRequest, state: &ApiState, shown: Shown) -> Result<Option<Identity>, Problem> {
+async fn identify(
+    request: &HttpRequest,
+    state: &ApiState,
+    shown: Shown,
+) -> Result<Option<Identity>, Problem> {
     let headers = request.headers();
     let in_header = headers.contains_key(header::AUTHORIZATION) || headers.contains_key("x-api-key");
     match (in_header, shown.token, shown.ticket) {
         (false, None, None) => Ok(None),
         (true, None, None) => Authenticated::of(request).map(|Authenticated(identity)| Some(identity)),
-        (false, Some(token), None) => logged_in(request, state, || {
-            state.verifier.verify(token.expose_secret()).ok()
-        }),
-        (false, None, Some(ticket)) => logged_in(request, state, || {
-            state
-                .tickets
-                .redeem(ticket.expose_secret(), state.clock.monotonic())
-                .filter(|identity| !is_revoked(&*state.exchange, *identity))
-        }),
+        (false, Some(token), None) => {
+            let check = async { state.verifier.verify(token.expose_secret()).ok() };
+            logged_in(request, state, check).await
+        }
+        (false, None, Some(ticket)) => {
+            let check = async {
+                let shown = state
+                    .tickets
+                    .redeem(ticket.expose_secret(), state.clock.monotonic());
+                let identity = shown.await;
+                identity.filter(|identity| !is_revoked(&*state.exchange, *identity))
+            };
+            logged_in(request, state, check).await
+        }
         _ => Err(Problem::of_status(StatusCode::BAD_REQUEST).detail("sign in in one way only")),
     }
 }
 
-fn logged_in(
+async fn logged_in(
     request: &HttpRequest,
     state: &ApiState,
-    check: impl FnOnce() -> Option<Identity>,
+    check: impl Future<Output = Option<Identity>>,
 ) -> Result<Option<Identity>, Problem> {
     let address = client_address(request);
     state.addresses.may_log_in(address)?;
-    match check() {
+    match check.await {
         Some(identity) => Ok(Some(identity)),
         None => {
             state.addresses.login_failed(address);

@@ -82,7 +82,7 @@ async fn ticket(
     _: NoBody,
 ) -> Result<impl Responder, Problem> {
     let (now, at) = (state.clock.monotonic(), state.now());
-    let ticket = state.tickets.issue(identity, now);
+    let ticket = state.tickets.issue(identity, now).await;
     let ticket = ticket.ok_or_else(|| Problem::unavailable("too many tickets wait to be used", 1))?;
     let life = u64::try_from(Tickets::LIFE.as_micros()).unwrap_or(u64::MAX);
     let expires_at = time(Stamp::from_micros(at.micros().saturating_add(life)));

@@ -107,7 +107,7 @@ async fn a_connection_ends_with_its_token_unless_a_fresh_one_comes() {
 }
 
 /// Where a ticket of alice's API key leads.
-fn with_key(house: &House, key_id: &str) -> String {
+async fn with_key(house: &House, key_id: &str) -> String {
     let identity = Identity {
         user_id: Uuid::from_u128(ALICE),
         institution_id: None,
@@ -115,7 +115,7 @@ fn with_key(house: &House, key_id: &str) -> String {
         expires_secs: None,
         credential: Credential::ApiKey(KeyId::new(key_id).unwrap()),
     };
-    let ticket = house.tickets.issue(identity, Clock::System.monotonic());
+    let ticket = house.tickets.issue(identity, Clock::System.monotonic()).await;
     format!("/ws?ticket={}", ticket.unwrap())
 }
 
@@ -151,11 +151,11 @@ async fn a_connection_ends_when_its_api_key_is_revoked() {
     for key in ["one", "two"] {
         add_key(&house, key).await;
     }
-    let open = async |key| Client::open(&house, &with_key(&house, key), &[]).await;
+    let open = async |key| Client::open(&house, &with_key(&house, key).await, &[]).await;
     let mut revoked = open("one").await.unwrap();
     let mut good = open("two").await.unwrap();
     revoked.subscribe(&["orders"]).await;
-    let late = with_key(&house, "one");
+    let late = with_key(&house, "one").await;
     let order = house.place(ALICE, Side::Buy, 1, 10_000).await;
     house
         .exchange
@@ -186,7 +186,7 @@ async fn a_heartbeat_finds_a_revoked_api_key_too() {
     })
     .await;
     add_key(&house, "one").await;
-    let path = with_key(&house, "one");
+    let path = with_key(&house, "one").await;
     let mut listening = Client::open(&house, &path, &[]).await.unwrap();
     listening.subscribe(&["orders"]).await;
     house

@@ -1,14 +1,162 @@
 //! What a gateway knows by following every shard's log: markets, books, and what its commands came to.
 
-use crate::exchange::Options;
+mod board;
+mod follower;
+mod lane;
+mod money;
+mod owed;
+#[cfg(test)]
+mod tests;
+mod waiters;
 
-/// What a gateway knows by following every shard's log. Cheap to clone.
-#[derive(Debug, Clone)]
-pub(crate) struct Views {}
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use domain::MarketNumber;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use trading::Markets;
+use uuid::Uuid;
+
+use self::follower::Follower;
+use self::owed::Owed;
+use self::waiters::Waiters;
+use crate::exchange::{OpenError, Options};
+use crate::{MarketTable, News, OutcomeNews, Outcomes, Told};
+
+pub(crate) use self::board::Board;
+
+/// What the database has at the beginning makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("what the database has makes no sense: {0}")]
+pub(crate) struct BadOutset(String);
+
+/// What the follower and those who ask share.
+struct Shared {
+    board: Arc<Board>,
+    waiters: Waiters,
+    owed: Arc<Owed>,
+    /// Somebody waits for what the database has already.
+    hurry: Notify,
+    /// Whether the markets' shards are to be read again.
+    reload: AtomicBool,
+    /// The latest version of tiers, accounts and API keys that was heard of.
+    register: watch::Sender<u64>,
+    /// The last settled batch of each shard.
+    settled: watch::Sender<BTreeMap<u32, u64>>,
+}
+
+impl Shared {
+    fn reload_soon(&self) {
+        self.reload.store(true, Ordering::Release);
+        self.hurry.notify_one();
+    }
+
+    fn take_reload(&self) -> bool {
+        self.reload.swap(false, Ordering::AcqRel)
+    }
+}
+
+/// What a gateway knows by following every shard's log.
+pub(crate) struct Views {
+    shared: Arc<Shared>,
+    tasks: Vec<JoinHandle<()>>,
+}
 
 impl Views {
-    /// Nothing is known yet.
-    pub fn new(_options: &Options) -> Self {
-        Self {}
+    /// Reads what there is and follows it from there on, until nobody sends news any more.
+    ///
+    /// # Errors
+    /// The database does not answer, or what it has makes no sense.
+    pub async fn open(options: &Options, news: mpsc::Receiver<News>) -> Result<Self, OpenError> {
+        let board = Arc::new(Board::new(options.updates_kept));
+        let shared = Arc::new(Shared {
+            board: Arc::clone(&board),
+            waiters: Waiters::default(),
+            owed: Arc::default(),
+            hurry: Notify::new(),
+            reload: AtomicBool::new(false),
+            register: watch::Sender::default(),
+            settled: watch::Sender::default(),
+        });
+        let follower = Follower::start(options.pool.clone(), Arc::clone(&shared)).await;
+        let follower = follower.map_err(|trouble| OpenError(trouble.to_string()))?;
+        let asking = Arc::clone(&shared.owed).work(Arc::clone(&options.wallet), board);
+        Ok(Self {
+            tasks: vec![tokio::spawn(follower.run(news)), tokio::spawn(asking)],
+            shared,
+        })
+    }
+
+    /// The markets and books.
+    pub fn board(&self) -> &Board {
+        &self.shared.board
+    }
+
+    /// Somebody waits for what the database has already: it is read now.
+    pub fn hurry(&self) {
+        self.shared.hurry.notify_one();
+    }
+
+    /// The latest version of tiers, accounts and API keys that was heard of.
+    pub fn register(&self) -> watch::Receiver<u64> {
+        self.shared.register.subscribe()
+    }
+
+    /// Waits until these shards are settled up to these batches, and their owners were told; at most so long.
+    pub async fn wait_until_settled(&self, wanted: &[(u32, u64)], patience: Duration) {
+        let mut settled = self.shared.settled.subscribe();
+        let all = settled.wait_for(|known| {
+            let is_settled = |(shard, seq): &(u32, u64)| known.get(shard).is_some_and(|known| known >= seq);
+            wanted.iter().all(is_settled)
+        });
+        // Who waited in vain goes on with what there is.
+        let _ = tokio::time::timeout(patience, all).await;
+    }
+
+    /// The traits that intake asks.
+    pub fn for_intake(&self) -> Arc<Known> {
+        Arc::new(Known(Arc::clone(&self.shared)))
+    }
+}
+
+impl Drop for Views {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// What intake asks: outcomes and the table of markets.
+pub(crate) struct Known(Arc<Shared>);
+
+impl Outcomes for Known {
+    fn expect(&self, command: Uuid) -> oneshot::Receiver<OutcomeNews> {
+        self.0.waiters.expect(command)
+    }
+
+    fn applied(&self, command: Uuid) -> Option<Told> {
+        self.0.waiters.applied(command)
+    }
+
+    fn forget(&self, command: Uuid) {
+        self.0.waiters.forget(command);
+    }
+}
+
+impl MarketTable for Known {
+    fn markets(&self) -> Arc<Markets> {
+        self.0.board.markets()
+    }
+
+    fn shard_of(&self, market: MarketNumber) -> Option<u32> {
+        self.0.board.shard_of(market)
+    }
+
+    fn reload_soon(&self) {
+        self.0.reload_soon();
     }
 }

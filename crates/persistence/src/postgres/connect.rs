@@ -5,7 +5,9 @@ use std::time::Duration;
 use deadpool::managed::{HookError, Metrics, QueueMode};
 use diesel::connection::InstrumentationEvent;
 use diesel_async::pooled_connection::deadpool::{Hook, Object, Pool as Objects, PoolError};
-use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
+use diesel_async::pooled_connection::{
+    AsyncDieselConnectionManager, ManagerConfig, PoolError as OfManager, RecyclingMethod,
+};
 use diesel_async::{AsyncConnection, AsyncPgConnection};
 use futures_util::FutureExt;
 use runtime::settings::DatabaseSettings;
@@ -145,7 +147,7 @@ impl Pool {
         self.0.get().await.map_err(|error| {
             PgError::NoConnection(match error {
                 PoolError::Timeout(_) => "none of the pool within the time allowed".to_owned(),
-                PoolError::Backend(error) => error.to_string(),
+                PoolError::Backend(OfManager::ConnectionError(error)) => error.to_string(),
                 error => error.to_string(),
             })
         })

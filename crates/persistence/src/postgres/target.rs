@@ -39,7 +39,7 @@ impl Target {
         let bad = |why: String| PgError::NoConnection(format!("the address cannot be used: {why}"));
         let mut config: Config = plain
             .parse()
-            .map_err(|error: tokio_postgres::Error| bad(error.to_string()))?;
+            .map_err(|error: tokio_postgres::Error| bad(told(&error)))?;
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT_TIMEOUT);
         }
@@ -98,7 +98,7 @@ impl Target {
     }
 
     async fn establish(&self) -> ConnectionResult<AsyncPgConnection> {
-        let refused = |error: tokio_postgres::Error| ConnectionError::BadConnection(error.to_string());
+        let refused = |error: tokio_postgres::Error| ConnectionError::BadConnection(told(&error));
         match &self.tls {
             Some(tls) => {
                 let made = self.config.connect(tls.clone()).await;
@@ -112,6 +112,18 @@ impl Target {
             }
         }
     }
+}
+
+/// An error and its causes.
+fn told(error: &tokio_postgres::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }
 
 /// An address without the parameters that are read here, and these.

@@ -165,6 +165,7 @@ pub fn any_order() -> impl Strategy<Value = StoredOrder> {
         let market = MarketNumber(ids.2);
         let lots = markets().numbered(market).unwrap().lots(terms.size());
         let by_budget = matches!(terms.size(), Size::Budget(_));
+        let side = if by_budget { Side::Buy } else { side };
         let (state, alive) = state(lots, kind, (numbers.0, numbers.1), by_budget);
         let pending = state == OrderState::Pending;
         let id_time = Stamp::from_micros(ids.3.millis() * 1_000);
@@ -201,7 +202,10 @@ pub fn any_order() -> impl Strategy<Value = StoredOrder> {
         let fold = FoldState {
             rank: alive.then_some(fold.0),
             turn: fold.1.map(u64::from).filter(|_| live),
-            shown: fold.1.map(|shown| Lots(u64::from(shown))).filter(|_| live),
+            shown: fold
+                .1
+                .map(|shown| Lots(u64::from(shown) % (lots.0 + 1)))
+                .filter(|_| live),
             reserve_left: Amount(if live { fold.2 } else { 0 }),
             releases: if alive { fold.3 } else { 0 },
             amendment: fold.4.map(RequestId::from_u128).filter(|_| alive),
@@ -217,20 +221,24 @@ pub fn any_order() -> impl Strategy<Value = StoredOrder> {
 /// A trade between two orders of a market.
 pub fn trade(number: u64, buyer: &Order, seller: &Order, parts: (u32, u64, u64)) -> Trade {
     let at = Stamp::from_micros(START + parts.1 % DAY);
-    let party = |order: &Order| TradeSide {
+    let (price, quantity) = (price(parts.0), quantity(1 + parts.2 % 1_000_000_000));
+    let markets = markets();
+    let grid = markets.numbered(buyer.market).unwrap();
+    // At most what the party receives.
+    let party = |order: &Order, received: Amount| TradeSide {
         order_id: order.order_id,
         user_id: order.user_id,
-        fee: Amount(parts.1 % (1 << 50)),
+        fee: Amount(parts.1 % (received.0 + 1)),
         remaining: Lots(parts.2 % 1_000_000_000),
     };
     Trade {
         trade_id: TradeId::at(at, buyer.market, number),
         market: buyer.market,
         number,
-        price: price(parts.0),
-        quantity: quantity(1 + parts.2 % 1_000_000_000),
-        buyer: party(buyer),
-        seller: party(seller),
+        price,
+        quantity,
+        buyer: party(buyer, grid.base_amount(quantity.lots())),
+        seller: party(seller, grid.notional(price, quantity.lots())),
         maker_side: Side::ALL[(parts.1 % 2) as usize],
         executed_at: at,
     }

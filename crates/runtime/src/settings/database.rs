@@ -68,6 +68,43 @@ pub struct DatabaseSettings {
     pub tcp_user_timeout: Duration,
     /// Whether statements are logged.
     pub log_queries: bool,
+    /// The months of orders and the days of trades.
+    pub partitions: PartitionSettings,
+}
+
+/// How far ahead partitions are made, and how long they are kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PartitionSettings {
+    /// Months of orders that are made ahead, at least 3.
+    pub months_ahead: u32,
+    /// Days of trades that are made ahead, at least 14.
+    pub days_ahead: u32,
+    /// A day of trades is taken out when it ended longer ago; 0 = never.
+    #[serde(with = "duration")]
+    pub keep_trades: Duration,
+    /// A month of orders is taken out when it ended longer ago, and none of them is live or has a trade; 0 = never.
+    #[serde(with = "duration")]
+    pub keep_orders: Duration,
+    /// What a shard applied longer ago is removed from its log, once it is published and settled; 0 = never.
+    #[serde(with = "duration")]
+    pub keep_log: Duration,
+    /// What was taken out is dropped so much later.
+    #[serde(with = "duration")]
+    pub grace: Duration,
+}
+
+impl Default for PartitionSettings {
+    fn default() -> Self {
+        Self {
+            months_ahead: 3,
+            days_ahead: 21,
+            keep_trades: Duration::ZERO,
+            keep_orders: Duration::ZERO,
+            keep_log: Duration::ZERO,
+            grace: Duration::from_secs(7 * 86_400),
+        }
+    }
 }
 
 /// How a connection to PostgreSQL is protected, by the names that PostgreSQL's own clients use.
@@ -180,6 +217,7 @@ impl Default for DatabaseSettings {
             idle_in_transaction_timeout: Duration::from_secs(10),
             tcp_user_timeout: Duration::from_secs(10),
             log_queries: false,
+            partitions: PartitionSettings::default(),
         }
     }
 }

@@ -189,6 +189,13 @@ impl Member {
         for (name, port) in ports {
             command.env(format!("TRADE_ENGINE_SERVER__{name}"), port.number().to_string());
         }
+        if self.role == Role::Wallet {
+            command.env("TRADE_ENGINE_WALLET__PORT", self.http.number().to_string());
+            command.env(
+                "TRADE_ENGINE_WALLET__METRICS_PORT",
+                self.metrics.number().to_string(),
+            );
+        }
         command.env("TRADE_ENGINE_DATA_DIR", self.dir.join(&self.name));
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         command

@@ -14,11 +14,12 @@ use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use crate::certificates::Certificates;
 use crate::ports::Port;
 use crate::process::Process;
 
 pub use options::Options;
-pub use postgres::PostgresProgram;
+pub use postgres::{PostgresProgram, may_hold_postgres};
 pub use rabbitmq::RabbitMqProgram;
 pub use redis::RedisProgram;
 
@@ -39,6 +40,8 @@ pub struct Place {
     pub dir: PathBuf,
     /// Its port of 127.0.0.1.
     pub port: u16,
+    /// What it shows to those who connect, where connections are encrypted.
+    pub certificates: Option<Certificates>,
 }
 
 /// What differs between the servers.
@@ -92,17 +95,18 @@ impl<P: Program> Server<P> {
             .dir
             .clone()
             .or_else(|| folder.as_ref().map(|dir| dir.path().to_owned()));
+        let dir = dir.context("a folder")?;
+        std::fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
+        let dir = dir.canonicalize()?;
+        let certificates = options.tls_names.as_ref();
+        let certificates = certificates.map(|names| Certificates::make(&dir.join("tls"), names));
         let place = Place {
-            dir: dir.context("a folder")?,
+            dir,
             port: options
                 .port
                 .or_else(|| port.as_ref().map(Port::number))
                 .context("a port")?,
-        };
-        std::fs::create_dir_all(&place.dir).with_context(|| place.dir.display().to_string())?;
-        let place = Place {
-            dir: place.dir.canonicalize()?,
-            ..place
+            certificates: certificates.transpose()?,
         };
         let there = place.clone();
         let program = tokio::task::spawn_blocking(move || P::prepare(&there, &options));
@@ -125,6 +129,11 @@ impl<P: Program> Server<P> {
     /// Its port of 127.0.0.1; for RabbitMQ that of AMQP.
     pub fn port(&self) -> u16 {
         self.place.port
+    }
+
+    /// What it shows to those who connect, where connections are encrypted.
+    pub fn certificates(&self) -> Option<&Certificates> {
+        self.place.certificates.as_ref()
     }
 
     /// Its folder.

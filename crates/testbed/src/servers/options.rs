@@ -8,6 +8,7 @@ pub struct Options {
     pub(super) dir: Option<PathBuf>,
     pub(super) port: Option<u16>,
     pub(super) passwords: bool,
+    pub(super) tls_names: Option<Vec<String>>,
     pub(super) settings: Vec<(String, String)>,
 }
 
@@ -28,6 +29,21 @@ impl Options {
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
         self.port = Some(port);
+        self
+    }
+
+    /// Connections are encrypted: the server shows a certificate for 127.0.0.1 and localhost, signed by an authority of its
+    /// own ([`super::Server::certificates`]), and refuses plain connections (PostgreSQL: but those of `postgres`, by whom
+    /// databases are made).
+    #[must_use]
+    pub fn tls(self) -> Self {
+        self.tls_names(&["127.0.0.1", "localhost"])
+    }
+
+    /// As [`Options::tls`], with a certificate for these names: another name than the one it is reached by must be refused.
+    #[must_use]
+    pub fn tls_names(mut self, names: &[&str]) -> Self {
+        self.tls_names = Some(names.iter().map(|name| (*name).to_owned()).collect());
         self
     }
 

@@ -1,7 +1,7 @@
 //! PostgreSQL: a cluster of its own, made by `initdb`, that never loses what it has committed.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -15,6 +15,9 @@ const ADVICE: &str = "Debian and Ubuntu: apt-get install postgresql; Fedora: dnf
                       macOS: brew install postgresql";
 /// Enough for two gateways, two matchers, a wallet and the tests around them.
 const CONNECTIONS: u32 = 300;
+
+/// Who runs it where we are root.
+const ACCOUNTS: [&str; 2] = ["postgres", "nobody"];
 
 /// How PostgreSQL is run.
 #[derive(Debug)]
@@ -33,7 +36,7 @@ impl Program for PostgresProgram {
     fn prepare(place: &Place, options: &Options) -> Result<Self> {
         let program = Self {
             bin: programs::folder_of(&["postgres", "initdb"], &folders(), ADVICE)?,
-            account: Account::unless_root(&["postgres", "nobody"])?,
+            account: Account::unless_root(&ACCOUNTS)?,
             settings: options.settings.clone(),
         };
         if !place.dir.join("data/PG_VERSION").exists() {
@@ -65,6 +68,14 @@ impl Program for PostgresProgram {
         command.arg("-D").arg(place.dir.join("data"));
         for (name, value) in always.chain(more) {
             command.arg("-c").arg(format!("{name}={value}"));
+        }
+        if let Some(certificates) = &place.certificates {
+            let (shown, key) = (certificates.certificate(), certificates.key());
+            command.args(["-c", "ssl=on"]);
+            command
+                .arg("-c")
+                .arg(format!("ssl_cert_file={}", shown.display()));
+            command.arg("-c").arg(format!("ssl_key_file={}", key.display()));
         }
         command
     }
@@ -103,9 +114,17 @@ impl PostgresProgram {
     /// Who may come in from this machine, and how they show who they are.
     fn let_in(&self, place: &Place, passwords: bool) -> Result<()> {
         let others = if passwords { "scram-sha-256" } else { "trust" };
-        let rules = format!("host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 {others}\n");
+        let host = if place.certificates.is_some() {
+            "hostssl"
+        } else {
+            "host"
+        };
+        let rules = format!("host all postgres 127.0.0.1/32 trust\n{host} all all 127.0.0.1/32 {others}\n");
         let path = place.dir.join("data/pg_hba.conf");
         std::fs::write(&path, rules).with_context(|| path.display().to_string())?;
+        if let (Some(account), Some(certificates)) = (self.account, &place.certificates) {
+            account.owns(&certificates.key())?;
+        }
         self.account.map_or(Ok(()), |account| account.owns(&path))
     }
 
@@ -129,6 +148,16 @@ impl Postgres {
     /// The server is down, or a migration fails.
     pub async fn database(&self) -> Result<Database> {
         Database::create_on(&self.url()).await
+    }
+}
+
+/// Whether a PostgreSQL of one's own could have its data under this folder, which need not exist: as root it runs as another
+/// account, which must be able to enter all folders above.
+pub fn may_hold_postgres(dir: &Path) -> bool {
+    match Account::unless_root(&ACCOUNTS) {
+        Ok(None) => true,
+        Ok(Some(account)) => dir.ancestors().skip(1).all(|above| account.may_enter(above)),
+        Err(_) => false,
     }
 }
 

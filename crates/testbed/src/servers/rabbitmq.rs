@@ -61,7 +61,12 @@ impl Program for RabbitMqProgram {
     }
 
     fn url(&self, place: &Place) -> String {
-        format!("amqp://guest:guest@127.0.0.1:{}/", place.port)
+        let scheme = if place.certificates.is_some() {
+            "amqps"
+        } else {
+            "amqp"
+        };
+        format!("{scheme}://guest:guest@127.0.0.1:{}/", place.port)
     }
 }
 
@@ -95,10 +100,18 @@ impl RabbitMq {
 }
 
 fn write_configuration(place: &Place, options: &Options) -> Result<()> {
-    let mut lines = vec![
-        format!("listeners.tcp.1 = 127.0.0.1:{}", place.port),
-        "log.console.level = info".to_owned(),
-    ];
+    let mut lines = vec!["log.console.level = info".to_owned()];
+    match &place.certificates {
+        None => lines.push(format!("listeners.tcp.1 = 127.0.0.1:{}", place.port)),
+        Some(certificates) => lines.extend([
+            "listeners.tcp = none".to_owned(),
+            format!("listeners.ssl.1 = 127.0.0.1:{}", place.port),
+            format!("ssl_options.cacertfile = {}", certificates.authority().display()),
+            format!("ssl_options.certfile = {}", certificates.certificate().display()),
+            format!("ssl_options.keyfile = {}", certificates.key().display()),
+            "ssl_options.verify = verify_none".to_owned(),
+        ]),
+    }
     let more = options
         .settings
         .iter()

@@ -34,8 +34,13 @@ impl Program for RedisProgram {
     fn command(&self, place: &Place) -> Command {
         let mut command = Command::new(self.bin.join("redis-server"));
         let port = place.port.to_string();
+        let plain = if place.certificates.is_some() {
+            "0"
+        } else {
+            port.as_str()
+        };
         let always = [
-            ("port", port.as_str()),
+            ("port", plain),
             ("bind", "127.0.0.1"),
             ("daemonize", "no"),
             ("appendonly", "yes"),
@@ -51,6 +56,13 @@ impl Program for RedisProgram {
         for (name, value) in always.into_iter().chain(more) {
             command.arg(format!("--{name}")).arg(value);
         }
+        if let Some(certificates) = &place.certificates {
+            command.arg("--tls-port").arg(&port);
+            command.arg("--tls-cert-file").arg(certificates.certificate());
+            command.arg("--tls-key-file").arg(certificates.key());
+            command.arg("--tls-ca-cert-file").arg(certificates.authority());
+            command.args(["--tls-auth-clients", "no"]);
+        }
         command
     }
 
@@ -59,6 +71,11 @@ impl Program for RedisProgram {
         let password = password
             .map(|(_, password)| format!(":{password}@"))
             .unwrap_or_default();
-        format!("redis://{password}127.0.0.1:{}/0", place.port)
+        let scheme = if place.certificates.is_some() {
+            "rediss"
+        } else {
+            "redis"
+        };
+        format!("{scheme}://{password}127.0.0.1:{}/0", place.port)
     }
 }

@@ -53,7 +53,7 @@ impl MarketGrids {
     }
 
     /// The market of an order that is to be written.
-    pub(super) fn to_write(
+    pub(crate) fn to_write(
         &self,
         table: &'static str,
         number: MarketNumber,

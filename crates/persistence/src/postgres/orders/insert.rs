@@ -8,7 +8,7 @@ use domain::{Market, Place, Size};
 use uuid::Uuid;
 
 use super::{FeeRates, value};
-use crate::postgres::{Connection, PgError};
+use crate::postgres::{Connection, PgError, prepared};
 
 /// An order to be stored as PENDING.
 #[derive(Debug, Clone, Copy)]
@@ -47,31 +47,33 @@ pub async fn insert_pending(connection: &mut Connection, orders: &[NewOrder<'_>]
         columns.push(order);
     }
     let c = columns;
-    diesel::sql_query(INSERT)
-        .into_boxed::<Pg>()
-        .bind::<Array<SqlUuid>, _>(c.order_ids)
-        .bind::<Array<SqlUuid>, _>(c.user_ids)
-        .bind::<Array<Nullable<SqlUuid>>, _>(c.institution_ids)
-        .bind::<Array<Text>, _>(c.symbols)
-        .bind::<Array<Text>, _>(c.sides)
-        .bind::<Array<Text>, _>(c.order_types)
-        .bind::<Array<BigInt>, _>(c.quantities)
-        .bind::<Array<Nullable<BigInt>>, _>(c.prices)
-        .bind::<Array<Nullable<BigInt>>, _>(c.stop_prices)
-        .bind::<Array<Text>, _>(c.times_in_force)
-        .bind::<Array<Nullable<Text>>, _>(c.client_order_ids)
-        .bind::<Array<Timestamptz>, _>(c.created_at)
-        .bind::<Array<Nullable<BigInt>>, _>(c.budgets)
-        .bind::<Array<Nullable<BigInt>>, _>(c.displays)
-        .bind::<Array<Bool>, _>(c.post_only)
-        .bind::<Array<Text>, _>(c.preventions)
-        .bind::<Array<Nullable<BigInt>>, _>(c.protections)
-        .bind::<Array<BigInt>, _>(c.maker_fees)
-        .bind::<Array<BigInt>, _>(c.taker_fees)
-        .bind::<Array<Timestamptz>, _>(c.deadlines)
-        .bind::<Array<Nullable<Timestamptz>>, _>(c.ends)
-        .execute(connection)
-        .await?;
+    prepared(
+        diesel::sql_query(INSERT)
+            .into_boxed::<Pg>()
+            .bind::<Array<SqlUuid>, _>(c.order_ids)
+            .bind::<Array<SqlUuid>, _>(c.user_ids)
+            .bind::<Array<Nullable<SqlUuid>>, _>(c.institution_ids)
+            .bind::<Array<Text>, _>(c.symbols)
+            .bind::<Array<Text>, _>(c.sides)
+            .bind::<Array<Text>, _>(c.order_types)
+            .bind::<Array<BigInt>, _>(c.quantities)
+            .bind::<Array<Nullable<BigInt>>, _>(c.prices)
+            .bind::<Array<Nullable<BigInt>>, _>(c.stop_prices)
+            .bind::<Array<Text>, _>(c.times_in_force)
+            .bind::<Array<Nullable<Text>>, _>(c.client_order_ids)
+            .bind::<Array<Timestamptz>, _>(c.created_at)
+            .bind::<Array<Nullable<BigInt>>, _>(c.budgets)
+            .bind::<Array<Nullable<BigInt>>, _>(c.displays)
+            .bind::<Array<Bool>, _>(c.post_only)
+            .bind::<Array<Text>, _>(c.preventions)
+            .bind::<Array<Nullable<BigInt>>, _>(c.protections)
+            .bind::<Array<BigInt>, _>(c.maker_fees)
+            .bind::<Array<BigInt>, _>(c.taker_fees)
+            .bind::<Array<Timestamptz>, _>(c.deadlines)
+            .bind::<Array<Nullable<Timestamptz>>, _>(c.ends),
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

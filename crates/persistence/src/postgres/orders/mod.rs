@@ -6,7 +6,7 @@ mod read;
 pub(crate) mod row;
 pub(crate) mod trades;
 mod update;
-mod value;
+pub(crate) mod value;
 
 use domain::{Amount, FeeRate, Lots, Market, Order, Place, RequestId};
 

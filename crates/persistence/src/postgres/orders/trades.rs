@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::MarketGrids;
 use super::value::{self, Reader};
-use crate::postgres::{Connection, PgError};
+use crate::postgres::{Connection, PgError, prepared};
 
 /// The columns that [`TradeRow`] reads, of a table called `t`.
 pub(crate) const COLUMNS: &str = "t.trade_id, t.symbol, t.buyer_order_id, t.seller_order_id, t.buyer_user_id, \
@@ -121,25 +121,27 @@ pub async fn insert_trades(
     for trade in trades {
         c.push(trade, markets.to_write("trades", trade.market)?);
     }
-    diesel::sql_query(INSERT)
-        .into_boxed::<Pg>()
-        .bind::<Array<SqlUuid>, _>(c.trade_ids)
-        .bind::<Array<Text>, _>(c.symbols)
-        .bind::<Array<SqlUuid>, _>(c.buyer_orders)
-        .bind::<Array<SqlUuid>, _>(c.seller_orders)
-        .bind::<Array<SqlUuid>, _>(c.buyers)
-        .bind::<Array<SqlUuid>, _>(c.sellers)
-        .bind::<Array<BigInt>, _>(c.prices)
-        .bind::<Array<BigInt>, _>(c.quantities)
-        .bind::<Array<BigInt>, _>(c.buyer_fees)
-        .bind::<Array<BigInt>, _>(c.seller_fees)
-        .bind::<Array<Bool>, _>(c.buyer_makers)
-        .bind::<Array<Timestamptz>, _>(c.executed_at)
-        .bind::<Array<BigInt>, _>(c.numbers)
-        .bind::<Array<BigInt>, _>(c.buyer_rests)
-        .bind::<Array<BigInt>, _>(c.seller_rests)
-        .execute(connection)
-        .await?;
+    prepared(
+        diesel::sql_query(INSERT)
+            .into_boxed::<Pg>()
+            .bind::<Array<SqlUuid>, _>(c.trade_ids)
+            .bind::<Array<Text>, _>(c.symbols)
+            .bind::<Array<SqlUuid>, _>(c.buyer_orders)
+            .bind::<Array<SqlUuid>, _>(c.seller_orders)
+            .bind::<Array<SqlUuid>, _>(c.buyers)
+            .bind::<Array<SqlUuid>, _>(c.sellers)
+            .bind::<Array<BigInt>, _>(c.prices)
+            .bind::<Array<BigInt>, _>(c.quantities)
+            .bind::<Array<BigInt>, _>(c.buyer_fees)
+            .bind::<Array<BigInt>, _>(c.seller_fees)
+            .bind::<Array<Bool>, _>(c.buyer_makers)
+            .bind::<Array<Timestamptz>, _>(c.executed_at)
+            .bind::<Array<BigInt>, _>(c.numbers)
+            .bind::<Array<BigInt>, _>(c.buyer_rests)
+            .bind::<Array<BigInt>, _>(c.seller_rests),
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use domain::{Market, OrderState, Stamp};
 use uuid::Uuid;
 
 use super::{FoldState, MarketGrids, StoredOrder, value};
-use crate::postgres::{Connection, PgError};
+use crate::postgres::{Connection, PgError, prepared};
 
 /// Whoever changes many orders locks them first in the order of their ids.
 const LOCK: &str = "SELECT count(*) FROM (SELECT 1 FROM orders WHERE order_id = ANY($1) ORDER BY order_id \
@@ -48,39 +48,40 @@ pub async fn update_orders(
         let market = markets.to_write("orders", order.order.market)?;
         c.push(order, market);
     }
-    diesel::sql_query(LOCK)
-        .bind::<Array<SqlUuid>, _>(&c.order_ids)
+    prepared(diesel::sql_query(LOCK).bind::<Array<SqlUuid>, _>(&c.order_ids))
         .execute(connection)
         .await?;
-    let changed = diesel::sql_query(UPDATE)
-        .into_boxed::<Pg>()
-        .bind::<Array<SqlUuid>, _>(c.order_ids)
-        .bind::<Array<Text>, _>(c.statuses)
-        .bind::<Array<BigInt>, _>(c.quantities)
-        .bind::<Array<BigInt>, _>(c.filled)
-        .bind::<Array<Nullable<BigInt>>, _>(c.prices)
-        .bind::<Array<Timestamptz>, _>(c.updated_at)
-        .bind::<Array<Nullable<Timestamptz>>, _>(c.filled_at)
-        .bind::<Array<Nullable<Timestamptz>>, _>(c.cancelled_at)
-        .bind::<Array<Nullable<BigInt>>, _>(c.displays)
-        .bind::<Array<Nullable<BigInt>>, _>(c.protections)
-        .bind::<Array<BigInt>, _>(c.prevented)
-        .bind::<Array<BigInt>, _>(c.notionals)
-        .bind::<Array<BigInt>, _>(c.fees)
-        .bind::<Array<BigInt>, _>(c.maker_fees)
-        .bind::<Array<BigInt>, _>(c.taker_fees)
-        .bind::<Array<Nullable<Timestamptz>>, _>(c.ends)
-        .bind::<Array<Nullable<Timestamptz>>, _>(c.triggered_at)
-        .bind::<Array<Nullable<Timestamptz>>, _>(c.applied_at)
-        .bind::<Array<Nullable<Text>>, _>(c.reasons)
-        .bind::<Array<Nullable<BigInt>>, _>(c.ranks)
-        .bind::<Array<Nullable<BigInt>>, _>(c.turns)
-        .bind::<Array<Nullable<BigInt>>, _>(c.shown)
-        .bind::<Array<BigInt>, _>(c.reserve_left)
-        .bind::<Array<Integer>, _>(c.releases)
-        .bind::<Array<Nullable<SqlUuid>>, _>(c.amendments)
-        .execute(connection)
-        .await?;
+    let changed = prepared(
+        diesel::sql_query(UPDATE)
+            .into_boxed::<Pg>()
+            .bind::<Array<SqlUuid>, _>(c.order_ids)
+            .bind::<Array<Text>, _>(c.statuses)
+            .bind::<Array<BigInt>, _>(c.quantities)
+            .bind::<Array<BigInt>, _>(c.filled)
+            .bind::<Array<Nullable<BigInt>>, _>(c.prices)
+            .bind::<Array<Timestamptz>, _>(c.updated_at)
+            .bind::<Array<Nullable<Timestamptz>>, _>(c.filled_at)
+            .bind::<Array<Nullable<Timestamptz>>, _>(c.cancelled_at)
+            .bind::<Array<Nullable<BigInt>>, _>(c.displays)
+            .bind::<Array<Nullable<BigInt>>, _>(c.protections)
+            .bind::<Array<BigInt>, _>(c.prevented)
+            .bind::<Array<BigInt>, _>(c.notionals)
+            .bind::<Array<BigInt>, _>(c.fees)
+            .bind::<Array<BigInt>, _>(c.maker_fees)
+            .bind::<Array<BigInt>, _>(c.taker_fees)
+            .bind::<Array<Nullable<Timestamptz>>, _>(c.ends)
+            .bind::<Array<Nullable<Timestamptz>>, _>(c.triggered_at)
+            .bind::<Array<Nullable<Timestamptz>>, _>(c.applied_at)
+            .bind::<Array<Nullable<Text>>, _>(c.reasons)
+            .bind::<Array<Nullable<BigInt>>, _>(c.ranks)
+            .bind::<Array<Nullable<BigInt>>, _>(c.turns)
+            .bind::<Array<Nullable<BigInt>>, _>(c.shown)
+            .bind::<Array<BigInt>, _>(c.reserve_left)
+            .bind::<Array<Integer>, _>(c.releases)
+            .bind::<Array<Nullable<SqlUuid>>, _>(c.amendments),
+    )
+    .execute(connection)
+    .await?;
     if changed == orders.len() {
         Ok(())
     } else {

@@ -1,10 +1,10 @@
 //! The batches of a shard's log, a piece at a time.
 
-use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Binary, Integer, SmallInt};
+use diesel::{QueryableByName, sql_query};
 use diesel_async::RunQueryDsl as _;
 
-use crate::postgres::{Connection, PgError};
+use crate::postgres::{Connection, PgError, prepared};
 
 /// A row of `shard_log` as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,13 +54,15 @@ pub async fn batches_after(
     limit: usize,
 ) -> Result<Vec<LoggedBatch>, PgError> {
     let number = |seq: u64| i64::try_from(seq).unwrap_or(i64::MAX);
-    let rows: Vec<Row> = diesel::sql_query(BATCHES)
-        .bind::<Integer, _>(shard.cast_signed())
-        .bind::<BigInt, _>(number(after))
-        .bind::<BigInt, _>(number(up_to))
-        .bind::<BigInt, _>(i64::try_from(limit).unwrap_or(i64::MAX))
-        .load(connection)
-        .await?;
+    let rows: Vec<Row> = prepared(
+        sql_query(BATCHES)
+            .bind::<Integer, _>(shard.cast_signed())
+            .bind::<BigInt, _>(number(after))
+            .bind::<BigInt, _>(number(up_to))
+            .bind::<BigInt, _>(i64::try_from(limit).unwrap_or(i64::MAX)),
+    )
+    .load(connection)
+    .await?;
     Ok(rows.into_iter().map(LoggedBatch::from).collect())
 }
 

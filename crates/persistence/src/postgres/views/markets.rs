@@ -1,11 +1,11 @@
 //! The markets as the shards' owners have committed them.
 
-use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
+use diesel::{QueryableByName, sql_query};
 use diesel_async::RunQueryDsl as _;
 use domain::{MarketNumber, MarketState};
 
-use crate::postgres::{Connection, PgError};
+use crate::postgres::{Connection, PgError, prepared};
 
 /// A market that its shard's fold has, at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,7 @@ const MARKETS: &str = "SELECT m.number, m.symbol, m.definition, s.shard, s.statu
 /// # Errors
 /// See [`PgError`].
 pub async fn markets(connection: &mut Connection) -> Result<Vec<MarketRow>, PgError> {
-    let rows: Vec<Row> = diesel::sql_query(MARKETS).load(connection).await?;
+    let rows: Vec<Row> = prepared(sql_query(MARKETS)).load(connection).await?;
     rows.into_iter().map(MarketRow::try_from).collect()
 }
 
@@ -84,28 +84,44 @@ impl TryFrom<Row> for MarketRow {
     }
 }
 
+/// How far a market has come, and where it lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MarketSeq {
+    /// The market.
+    pub number: MarketNumber,
+    /// The shard in which it lives.
+    pub shard: u32,
+    /// The number of its last event.
+    pub event_seq: u64,
+}
+
 #[derive(QueryableByName)]
 struct SeqRow {
     #[diesel(sql_type = Integer)]
     number: i32,
+    #[diesel(sql_type = Integer)]
+    shard: i32,
     #[diesel(sql_type = BigInt)]
     event_seq: i64,
 }
 
-const EVENT_SEQS: &str =
-    "SELECT m.number, s.event_seq FROM markets m JOIN market_state s USING (symbol) WHERE s.event_seq > 0";
+const SEQS: &str = "SELECT m.number, s.shard, s.event_seq FROM markets m JOIN market_state s USING (symbol) \
+    WHERE s.event_seq > 0 ORDER BY m.number";
 
-/// The number of the last event of every market that has had one.
+/// How far every market has come that has had an event, by number.
 ///
 /// # Errors
 /// See [`PgError`].
-pub async fn event_seqs(connection: &mut Connection) -> Result<Vec<(MarketNumber, u64)>, PgError> {
-    let rows: Vec<SeqRow> = diesel::sql_query(EVENT_SEQS).load(connection).await?;
-    let seq = |row: SeqRow| {
-        (
-            MarketNumber(row.number.cast_unsigned()),
-            row.event_seq.cast_unsigned(),
-        )
+pub async fn market_seqs(connection: &mut Connection) -> Result<Vec<MarketSeq>, PgError> {
+    let rows: Vec<SeqRow> = prepared(sql_query(SEQS)).load(connection).await?;
+    let seq = |SeqRow {
+                   number,
+                   shard,
+                   event_seq,
+               }: SeqRow| MarketSeq {
+        number: MarketNumber(number.cast_unsigned()),
+        shard: shard.cast_unsigned(),
+        event_seq: event_seq.cast_unsigned(),
     };
     Ok(rows.into_iter().map(seq).collect())
 }

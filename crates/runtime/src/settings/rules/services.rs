@@ -5,12 +5,16 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Rules;
-use crate::settings::{DatabaseSettings, Environment, RedisSettings, Settings, SslMode, urls};
+use crate::settings::{
+    DatabaseSettings, Environment, PartitionSettings, RedisSettings, Settings, SslMode, urls,
+};
 
 /// Passwords that stand in examples and images everywhere.
 const DEFAULT_PASSWORDS: [&str; 8] = [
     "", "admin", "changeme", "guest", "password", "postgres", "rabbitmq", "redis",
 ];
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// One server that the distributed exchange connects to.
 struct Service<'a> {
@@ -136,6 +140,41 @@ impl Rules {
             database.connect_timeout >= Duration::from_secs(1),
             "database.connect_timeout",
             "must be at least 1s",
+        );
+        self.partitions(&database.partitions);
+    }
+
+    fn partitions(&mut self, partitions: &PartitionSettings) {
+        self.need(
+            (3..=24).contains(&partitions.months_ahead),
+            "database.partitions.months_ahead",
+            "must be 3 to 24",
+        );
+        self.need(
+            (14..=366).contains(&partitions.days_ahead),
+            "database.partitions.days_ahead",
+            "must be 14 to 366",
+        );
+        for (path, kept) in [
+            ("database.partitions.keep_trades", partitions.keep_trades),
+            ("database.partitions.keep_orders", partitions.keep_orders),
+            ("database.partitions.keep_log", partitions.keep_log),
+        ] {
+            self.need(
+                kept.is_zero() || kept >= DAY,
+                path,
+                "must be 0s (for ever) or at least 1d",
+            );
+        }
+        self.need(
+            partitions.keep_orders.is_zero() || !partitions.keep_trades.is_zero(),
+            "database.partitions.keep_trades",
+            "is needed with database.partitions.keep_orders: an order stays as long as a trade of it",
+        );
+        self.need(
+            partitions.grace >= DAY,
+            "database.partitions.grace",
+            "must be at least 1d",
         );
     }
 

@@ -1,0 +1,379 @@
+//! Follows every shard: listens to news, looks at the database in case they are lost, and reads what is missing.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{Asset, UserId};
+use persistence::postgres::views::{self, Outset, ShardRow};
+use persistence::postgres::{PgError, Pool};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior};
+use trading::{Audience, Update};
+
+use super::board::Fit;
+use super::lane::Lane;
+use super::money::{Balances, touched};
+use super::{BadOutset, Shared};
+use crate::encoding::Undecodable;
+use crate::{Batch, News};
+
+/// How often the database is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Batches of one read.
+const PIECE: usize = 32;
+/// News that are taken before what they bring is worked off.
+const NEWS_AT_ONCE: usize = 256;
+/// The longest wait for the database.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a market's events may be missing before everything is read anew.
+const BLOCKED: Duration = Duration::from_secs(5);
+
+/// Why following has to begin again, or to wait.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trouble {
+    /// The database did not answer: worth another try.
+    #[error(transparent)]
+    Database(#[from] PgError),
+    /// The database took too long: worth another try.
+    #[error("the database did not answer in time")]
+    TooLate,
+    /// The log does not lead on from what is known: everything is read anew.
+    #[error("the log of shard {shard} does not lead on from batch {after}")]
+    Broken {
+        /// The shard.
+        shard: u32,
+        /// The last batch that is known.
+        after: u64,
+    },
+    /// A batch cannot be read by this program: everything is read anew.
+    #[error("a batch in the log cannot be read: {0}")]
+    Undecodable(#[from] Undecodable),
+    /// What was read at the beginning makes no sense.
+    #[error(transparent)]
+    BadOutset(#[from] BadOutset),
+}
+
+impl Trouble {
+    /// Whether everything has to be read anew.
+    const fn is_lasting(&self) -> bool {
+        match self {
+            Self::Database(_) | Self::TooLate | Self::BadOutset(_) => false,
+            Self::Broken { .. } | Self::Undecodable(_) => true,
+        }
+    }
+}
+
+/// Follows every shard.
+pub(super) struct Follower {
+    pool: Pool,
+    shared: Arc<Shared>,
+    lanes: BTreeMap<u32, Lane>,
+    /// Balances that were told as settled, by shard, until the batches are.
+    told: HashMap<u32, Balances>,
+    /// Since when a batch waits for events of its market in another shard.
+    blocked_since: Option<Instant>,
+    /// Everything has to be read anew.
+    lost: bool,
+}
+
+impl Follower {
+    /// Reads what there is.
+    pub async fn start(pool: Pool, shared: Arc<Shared>) -> Result<Self, Trouble> {
+        let mut follower = Self {
+            pool,
+            shared,
+            lanes: BTreeMap::new(),
+            told: HashMap::new(),
+            blocked_since: None,
+            lost: false,
+        };
+        follower.begin().await?;
+        Ok(follower)
+    }
+
+    async fn begin(&mut self) -> Result<(), Trouble> {
+        let outset: Outset = in_time(async { views::outset(&mut *self.pool.get().await?).await }).await?;
+        self.shared.board.begin(&outset)?;
+        let lane = |row: &ShardRow| (row.shard, Lane::from(row));
+        self.lanes = outset.shards.iter().map(lane).collect();
+        let settled = self.lanes.values().map(|lane| (lane.shard(), lane.settled()));
+        self.shared.settled.send_replace(settled.collect());
+        self.told.clear();
+        self.blocked_since = None;
+        self.lost = false;
+        Ok(())
+    }
+
+    /// Follows until nobody sends news any more.
+    pub async fn run(mut self, mut news: mpsc::Receiver<News>) {
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let shared = Arc::clone(&self.shared);
+        loop {
+            let done = tokio::select! {
+                came = news.recv() => {
+                    let Some(came) = came else { return };
+                    self.hear(came);
+                    for _ in 1..NEWS_AT_ONCE {
+                        match news.try_recv() {
+                            Ok(came) => self.hear(came),
+                            Err(_) => break,
+                        }
+                    }
+                    Ok(())
+                }
+                _ = looks.tick() => self.look(false).await,
+                () = shared.hurry.notified() => self.look(true).await,
+            };
+            let done = match done {
+                Ok(()) => self.advance().await,
+                Err(trouble) => Err(trouble),
+            };
+            if let Err(trouble) = done {
+                metrics::counter!("follower_troubles_total").increment(1);
+                tracing::warn!(%trouble, "following the shards");
+                self.lost |= trouble.is_lasting();
+                // The next look tries again; without one, news alone would do so in a hurry.
+                looks.reset();
+                looks.tick().await;
+            }
+        }
+    }
+
+    fn hear(&mut self, news: News) {
+        match news {
+            News::Applied(batch) => self.lane(batch.shard).hear(batch),
+            News::Settled {
+                shard,
+                epoch,
+                seq,
+                balances,
+            } => {
+                let lane = self.lane(shard);
+                let is_new = seq > lane.settled();
+                if lane.hear_settled(epoch, seq) && is_new {
+                    let told = self.told.entry(shard).or_default();
+                    balances.into_iter().for_each(|balance| told.add(balance));
+                }
+            }
+            News::Balances(balances) => {
+                let mut told = Balances::default();
+                balances.into_iter().for_each(|balance| told.add(balance));
+                self.tell(0, Vec::new(), told);
+            }
+            News::Register(version) => {
+                self.shared.register.send_if_modified(|known| {
+                    let is_new = *known < version;
+                    *known = version.max(*known);
+                    is_new
+                });
+            }
+            News::Markets => self.shared.reload_soon(),
+        }
+    }
+
+    fn lane(&mut self, shard: u32) -> &mut Lane {
+        self.lanes.entry(shard).or_insert_with(|| Lane::new(shard))
+    }
+
+    /// Looks at how far the shards are. With `at_once`, what is not known yet is read now, else when its news are late.
+    async fn look(&mut self, at_once: bool) -> Result<(), Trouble> {
+        if self.lost {
+            self.begin().await?;
+            self.shared.board.lose_followers();
+        }
+        let reload = self.shared.take_reload();
+        let waits = self.blocked_since.is_some();
+        let pool = self.pool.clone();
+        let found = in_time(async move {
+            let mut connection = pool.get().await?;
+            let found = views::shards(&mut connection).await?;
+            let seqs = match reload {
+                true => Some(views::market_seqs(&mut connection).await?),
+                false => None,
+            };
+            Ok((found, seqs))
+        })
+        .await;
+        let (found, seqs) = found.inspect_err(|_| {
+            if reload {
+                self.shared.reload_soon();
+            }
+        })?;
+        if let Some(seqs) = seqs {
+            let shards = seqs.iter().map(|market| (market.number, market.shard));
+            self.shared.board.move_markets(shards);
+        }
+        for row in &found {
+            if !self.lane(row.shard).look(row, at_once || waits) {
+                tracing::error!(
+                    shard = row.shard,
+                    "the database has gone back behind what was followed"
+                );
+                self.lost = true;
+            }
+        }
+        self.measure();
+        Ok(())
+    }
+
+    /// Takes, reads and settles until nothing is left to do.
+    async fn advance(&mut self) -> Result<(), Trouble> {
+        loop {
+            self.take_what_fits();
+            self.settle().await?;
+            if !self.read_missing().await? {
+                break;
+            }
+        }
+        match self.blocked_since {
+            Some(since) if since.elapsed() > BLOCKED => {
+                tracing::warn!("events of a market are missing in every log; everything is read anew");
+                self.lost = true;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn take_what_fits(&mut self) {
+        let mut moved = true;
+        let mut blocked = false;
+        while std::mem::take(&mut moved) {
+            blocked = false;
+            for lane in self.lanes.values_mut() {
+                while let Some(next) = lane.next() {
+                    if let Fit::Blocked(market) = self.shared.board.fits(next) {
+                        tracing::debug!(market = market.0, shard = lane.shard(), "waits for another shard");
+                        blocked = true;
+                        break;
+                    }
+                    let Some(batch) = lane.take() else { break };
+                    self.shared.waiters.apply(&batch.entries);
+                    self.shared.board.take(&batch);
+                    moved = true;
+                }
+            }
+        }
+        self.blocked_since = blocked.then(|| self.blocked_since.unwrap_or_else(Instant::now));
+    }
+
+    /// Reads a piece of what is missing of each shard. False: nothing is missing.
+    async fn read_missing(&mut self) -> Result<bool, Trouble> {
+        let missing = |lane: &Lane| lane.missing().map(|range| (lane.shard(), range));
+        let missing: Vec<(u32, (u64, u64))> = self.lanes.values().filter_map(missing).collect();
+        for (shard, (first, last)) in &missing {
+            for batch in self.read(*shard, *first, *last).await? {
+                self.lane(*shard).read(batch);
+            }
+        }
+        Ok(!missing.is_empty())
+    }
+
+    /// The batches of a shard from one number on up to another; not all of them, but at least the first.
+    async fn read(&self, shard: u32, first: u64, last: u64) -> Result<Vec<Arc<Batch>>, Trouble> {
+        metrics::counter!("follower_log_reads_total").increment(1);
+        let pool = self.pool.clone();
+        let read = async move {
+            let mut connection = pool.get().await?;
+            views::batches_after(&mut connection, shard, first - 1, last, PIECE).await
+        };
+        let rows = in_time(read).await?;
+        if rows.first().is_none_or(|row| row.seq != first) {
+            return Err(Trouble::Broken {
+                shard,
+                after: first - 1,
+            });
+        }
+        let mut batches = Vec::with_capacity(rows.len());
+        for (row, seq) in rows.into_iter().zip(first..) {
+            if row.seq != seq {
+                break;
+            }
+            batches.push(Arc::new(Batch::from_row(row)?));
+        }
+        Ok(batches)
+    }
+
+    /// Tells the owners of what is settled.
+    async fn settle(&mut self) -> Result<(), Trouble> {
+        let shards: Vec<u32> = self.lanes.keys().copied().collect();
+        for shard in shards {
+            let mut accounts = BTreeSet::new();
+            while let Some((next, kept)) = self.lane(shard).next_settled() {
+                let last = self.lane(shard).can_settle_to();
+                let batches = match kept {
+                    Some(batch) => vec![batch],
+                    None => self.read(shard, next, last).await?,
+                };
+                for batch in batches {
+                    touched(&batch, &mut accounts);
+                    self.settle_batch(shard, &batch, batch.seq == last, &accounts);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the owners of a settled batch, with the last one what they have after it.
+    fn settle_batch(
+        &mut self,
+        shard: u32,
+        batch: &Batch,
+        is_last: bool,
+        accounts: &BTreeSet<(UserId, Asset)>,
+    ) {
+        self.lane(shard).settle(batch.seq);
+        self.shared.waiters.settle(&batch.entries);
+        let mut told = Balances::default();
+        if is_last {
+            told = self.told.remove(&shard).unwrap_or_default();
+            let missing = accounts.iter().filter(|account| !told.has(account));
+            let users: BTreeSet<UserId> = missing.map(|(user_id, _)| *user_id).collect();
+            if !users.is_empty() && !self.shared.owed.add(users) {
+                self.shared.board.lose_followers();
+            }
+        }
+        told.add_granted(batch);
+        self.tell(batch.seq, batch.events.clone(), told);
+        self.shared.settled.send_modify(|settled| {
+            settled.insert(shard, batch.seq);
+        });
+    }
+
+    fn tell(&self, seq: u64, events: Vec<domain::MarketEvent>, told: Balances) {
+        let balances = told.changes();
+        if !events.is_empty() || !balances.is_empty() {
+            self.shared.board.tell_owners(Update {
+                audience: Audience::Owners,
+                seq,
+                events,
+                balances,
+            });
+        }
+    }
+
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "metrics are floats, and none of these passes 2^53"
+    )]
+    fn measure(&self) {
+        for lane in self.lanes.values() {
+            let shard = lane.shard().to_string();
+            metrics::gauge!("follower_batches_behind", "shard" => shard.clone()).set(lane.behind() as f64);
+            let unsettled = lane.taken().saturating_sub(lane.settled());
+            metrics::gauge!("follower_batches_unsettled", "shard" => shard).set(unsettled as f64);
+        }
+        metrics::gauge!("follower_waiters").set(self.shared.waiters.len() as f64);
+        metrics::gauge!("follower_users_owed").set(self.shared.owed.len() as f64);
+    }
+}
+
+/// The database's answer, if it comes in time.
+async fn in_time<T>(answer: impl Future<Output = Result<T, PgError>>) -> Result<T, Trouble> {
+    match tokio::time::timeout(PATIENCE, answer).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(Trouble::TooLate),
+    }
+}

@@ -1,0 +1,182 @@
+//! Whether a gateway can do its work: everything that it needs is asked, at most once a second.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use persistence::postgres::views::{self, ShardRow};
+use persistence::postgres::{PgError, clock_difference};
+use runtime::Clock;
+use tokio::time::Instant;
+use trading::Health;
+
+use crate::Distributed;
+
+/// How long an answer holds.
+const HOLDS: Duration = Duration::from_secs(1);
+/// The longest wait for the database and for the wallet.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The last answer.
+#[derive(Debug, Default)]
+pub(crate) struct LastHealth(Mutex<Option<(Instant, Health)>>);
+
+impl LastHealth {
+    fn get(&self) -> Option<Health> {
+        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = last.as_ref().filter(|(at, _)| at.elapsed() < HOLDS);
+        fresh.map(|(_, health)| health.clone())
+    }
+
+    fn set(&self, health: Health) {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = Some((Instant::now(), health));
+    }
+
+    fn forget(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// One thing that is needed: its name, what is wrong with it, and whether placements can be taken without it.
+struct Need {
+    name: &'static str,
+    trouble: Option<String>,
+    dispensable: bool,
+}
+
+impl Need {
+    const fn vital(name: &'static str, trouble: Option<String>) -> Self {
+        Self {
+            name,
+            trouble,
+            dispensable: false,
+        }
+    }
+}
+
+impl Distributed {
+    /// Whether placements are taken now, and what each thing says.
+    pub(crate) async fn look_at_health(&self) -> Health {
+        if let Some(health) = self.last_health.get() {
+            return health;
+        }
+        let (database, wallet, redis) =
+            tokio::join!(self.database_needs(), self.wallet_trouble(), self.redis_need());
+        let mut needs = database;
+        needs.push(Need::vital("wallet", wallet));
+        needs.push(Need {
+            name: "rabbitmq",
+            trouble: self.broker_trouble(),
+            // Without it everything takes a few hundred milliseconds longer.
+            dispensable: true,
+        });
+        needs.extend(redis);
+        let stopping = self.is_stopping().then(|| "is stopping".to_owned());
+        needs.push(Need::vital("process", stopping));
+        let ready = needs
+            .iter()
+            .all(|need| need.dispensable || need.trouble.is_none());
+        let health = Health {
+            ready,
+            dependencies: needs.into_iter().map(|need| (need.name, need.trouble)).collect(),
+        };
+        self.last_health.set(health.clone());
+        health
+    }
+
+    /// The last answer does not hold any more.
+    pub(crate) fn forget_health(&self) {
+        self.last_health.forget();
+    }
+
+    async fn wallet_trouble(&self) -> Option<String> {
+        let asked = tokio::time::timeout(PATIENCE, self.options.wallet.trouble()).await;
+        asked.unwrap_or_else(|_| Some("does not answer".to_owned()))
+    }
+
+    /// Without it each gateway counts rates alone, and keeps its tickets for itself.
+    async fn redis_need(&self) -> Option<Need> {
+        let redis = self.options.redis.as_ref()?;
+        let trouble = match tokio::time::timeout(PATIENCE, redis.ping()).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some("does not answer".to_owned()),
+        };
+        Some(Need {
+            name: "redis",
+            trouble,
+            dispensable: true,
+        })
+    }
+
+    async fn database_needs(&self) -> Vec<Need> {
+        let asked = async {
+            let mut connection = self.options.pool.get().await?;
+            let shards = views::shards(&mut connection).await?;
+            // The machine's clock, whatever tells the exchange the time.
+            let difference = clock_difference(&mut connection, &Clock::System).await?;
+            Ok::<_, PgError>((shards, difference))
+        };
+        let found = match tokio::time::timeout(PATIENCE, asked).await {
+            Ok(found) => found.map_err(|error| error.to_string()),
+            Err(_) => Err("does not answer".to_owned()),
+        };
+        let (shards, difference) = match found {
+            Ok(found) => found,
+            Err(trouble) => return vec![Need::vital("postgresql", Some(trouble))],
+        };
+        let differs = difference.exceeds(self.options.clock_difference);
+        let told = || format!("differs by {} ms from the database's", difference.micros / 1_000);
+        vec![
+            Need::vital("postgresql", None),
+            Need::vital("clock", differs.then(told)),
+            shards_need(&shards),
+        ]
+    }
+}
+
+/// Without any owner nothing trades; without one of several, the others do.
+fn shards_need(found: &[ShardRow]) -> Need {
+    let all = found.len();
+    let owned = found.iter().filter(|row| row.is_owned).count();
+    let trouble = match (all, owned) {
+        (0, _) => Some("there are none".to_owned()),
+        (all, owned) if owned < all => Some(format!("{} of {all} have no owner", all - owned)),
+        _ => None,
+    };
+    Need {
+        name: "shards",
+        trouble,
+        dispensable: owned > 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_without_owners_are_told_and_without_any_nothing_is_ready() {
+        let row = |shard, is_owned| ShardRow {
+            shard,
+            epoch: 1,
+            last_seq: 0,
+            published_seq: 0,
+            settled_seq: 0,
+            is_owned,
+        };
+        for (owned, trouble, dispensable) in [
+            (vec![true, true], None, true),
+            (vec![true, false], Some("1 of 2 have no owner"), true),
+            (vec![false, false], Some("2 of 2 have no owner"), false),
+            (vec![], Some("there are none"), false),
+        ] {
+            let found: Vec<ShardRow> = (0..).zip(owned).map(|(shard, owned)| row(shard, owned)).collect();
+            let need = shards_need(&found);
+            assert_eq!(
+                (need.trouble.as_deref(), need.dispensable),
+                (trouble, dispensable)
+            );
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Mass cancels: one command for each shard that is concerned, with a cut-off for what is still on its way.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{CancelReason, Selection, UserId};
+use futures_util::future::join_all;
+use persistence::postgres::PgError;
+use persistence::postgres::intake::{CommandKind, CommandRow, CutoffRow, MassCancel, insert_mass_cancel};
+use tokio::time::Instant;
+use trading::EntryError;
+use uuid::Uuid;
+
+use super::{Expected, Failure, Intake, Outcome, Weight, encoded, hint, odd, patient, unavailable};
+use crate::{ShardCommand, Told, ToldRefusal};
+
+/// How long a cut-off is kept at least. It goes on as long as an older order is PENDING.
+const CUTOFF: Duration = Duration::from_secs(600);
+/// How long a session outlives the gateway that held it.
+pub(crate) const SESSION_LIFE: Duration = Duration::from_secs(10);
+
+/// Which orders are cancelled, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mass {
+    /// Which.
+    pub selection: Selection,
+    /// Why.
+    pub reason: CancelReason,
+    /// Whether halted markets are not spared.
+    pub everywhere: bool,
+}
+
+impl Mass {
+    /// All orders of a user, whatever the states of the markets.
+    pub fn of_user(user_id: UserId, reason: CancelReason) -> Self {
+        Self {
+            selection: Selection {
+                user_id: Some(user_id),
+                ..Selection::default()
+            },
+            reason,
+            everywhere: true,
+        }
+    }
+}
+
+impl Intake {
+    /// Cancels all that matches; how many.
+    ///
+    /// # Errors
+    /// No such market, or that it is not known.
+    pub(crate) async fn cancel_many(self: &Arc<Self>, mass: Mass) -> Result<u64, EntryError> {
+        self.whole(Weight::Urgent, |intake, until| async move {
+            let rows = intake.mass_rows(&[mass])?;
+            let expected = intake.expected(&rows);
+            intake.hand_mass(&rows).await?;
+            counted(expected, until).await
+        })
+        .await
+    }
+
+    /// Waits for each of a mass cancel's commands.
+    pub(crate) fn expected(&self, rows: &MassCancel) -> Vec<Expected> {
+        let ids = rows.commands.iter().map(|row| row.id);
+        ids.map(|id| Expected::new(&self.outcomes, id)).collect()
+    }
+
+    /// The rows of mass cancels that are asked for now.
+    ///
+    /// # Errors
+    /// No such market, or a clock that cannot be trusted.
+    pub(crate) fn mass_rows(&self, all: &[Mass]) -> Result<MassCancel, EntryError> {
+        let markets = self.grids.table().markets();
+        // A symbol of each shard's, so that shards without a market are left alone.
+        let mut shards: BTreeMap<u32, String> = BTreeMap::new();
+        for view in markets.all() {
+            if let Some(shard) = self.grids.table().shard_of(view.market.number()) {
+                shards.insert(shard, view.market.symbol().to_string());
+            }
+        }
+        let mut rows = MassCancel::default();
+        for mass in all {
+            match mass.selection.market {
+                Some(number) => {
+                    let market = markets.by_number(number).ok_or(EntryError::UnknownMarket)?;
+                    let symbol = market.market.symbol().to_string();
+                    self.mass_row(mass, self.shard_of(number)?, Some(symbol), &mut rows)?;
+                }
+                None => {
+                    for shard in shards.keys() {
+                        self.mass_row(mass, *shard, None, &mut rows)?;
+                    }
+                }
+            }
+        }
+        Ok(rows)
+    }
+
+    fn mass_row(
+        &self,
+        mass: &Mass,
+        shard: u32,
+        symbol: Option<String>,
+        rows: &mut MassCancel,
+    ) -> Result<(), EntryError> {
+        let Mass {
+            selection,
+            reason,
+            everywhere,
+        } = *mass;
+        let moment = self.moments.next()?;
+        let id: Uuid = moment.command_id();
+        let command = ShardCommand::CancelAll {
+            selection,
+            reason,
+            by_operator: everywhere,
+            received_before: moment.at,
+        };
+        rows.commands.push(CommandRow {
+            id,
+            shard,
+            kind: CommandKind::CancelAll,
+            order_id: None,
+            body: encoded(&command)?,
+            at: moment.at,
+        });
+        rows.cutoffs.push(CutoffRow {
+            id,
+            shard,
+            user_id: selection.user_id,
+            symbol,
+            side: selection.side,
+            reason,
+            received_before: moment.at,
+            until: moment.at.plus_micros(CUTOFF.as_micros() as u64),
+        });
+        Ok(())
+    }
+
+    /// Writes mass cancels for their shards.
+    ///
+    /// # Errors
+    /// They are not written, or that is not known.
+    async fn hand_mass(&self, rows: &MassCancel) -> Result<(), EntryError> {
+        let write = || async {
+            let mut connection = self.pool.get().await?;
+            insert_mass_cancel(&mut connection, rows).await?;
+            Ok::<_, PgError>(())
+        };
+        let mut written = patient("mass cancel", write()).await;
+        if matches!(written, Err(Failure::Unknown(_))) {
+            // The same rows again; a cancel that was applied already finds nothing.
+            written = patient("mass cancel again", write()).await;
+        }
+        hint(&*self.notices, &rows.commands);
+        Ok(written?)
+    }
+}
+
+/// How many orders mass cancels took, of all shards.
+pub(crate) async fn counted(expected: Vec<Expected>, until: Instant) -> Result<u64, EntryError> {
+    let mut total = 0;
+    for outcome in join_all(expected.into_iter().map(|one| one.by(until))).await {
+        match outcome {
+            Outcome::Settled(Told::CancelledAll(count)) | Outcome::Applied(Told::CancelledAll(count)) => {
+                total += count;
+            }
+            Outcome::Settled(Told::Refused(refusal)) | Outcome::Applied(Told::Refused(refusal)) => {
+                return Err(match refusal {
+                    ToldRefusal::UnknownMarket => unavailable("the market moves"),
+                    refusal => odd(&Told::Refused(refusal)),
+                });
+            }
+            Outcome::Settled(told) | Outcome::Applied(told) => return Err(odd(&told)),
+            Outcome::NotKnown => return Err(EntryError::OutcomeUnknown),
+        }
+    }
+    Ok(total)
+}

@@ -1,0 +1,153 @@
+//! Storing new orders as PENDING, those that come at the same time in one transaction.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::{Price, Stamp};
+use engine::CLIENT_ID_WINDOW_MICROS;
+use persistence::postgres::intake::{StoreOrder, Stored as Row, last_prices, store_orders};
+use persistence::postgres::orders::StoredOrder;
+use persistence::postgres::{Connection, PgError, Pool};
+
+use super::fresh::Fresh;
+use super::gather::Gathered;
+use super::grids::Grids;
+use super::patience::{Failure, patient};
+
+/// What became of an order that was to be stored.
+#[derive(Debug, Clone)]
+pub(crate) enum Stored {
+    /// It is stored as PENDING, with its protection price.
+    New(Box<Fresh>),
+    /// Its client id stands for this order, which asked for the same or for something else.
+    Standing {
+        /// The order.
+        order: Box<StoredOrder>,
+        /// Whether it asked for the same.
+        same: bool,
+    },
+}
+
+/// Stores new orders.
+pub(crate) struct Storing {
+    pub pool: Pool,
+    pub grids: Arc<Grids>,
+}
+
+/// How often an order is tried again whose client id has just become free.
+const AGAIN: usize = 3;
+
+#[async_trait]
+impl Gathered for Storing {
+    type Item = Fresh;
+    type Answer = Result<Stored, Failure>;
+
+    async fn run(&self, orders: Vec<Fresh>) -> Vec<Self::Answer> {
+        match self.store(orders.clone()).await {
+            // One that the database does not take must not fail the others.
+            Err(Failure::Refused(_)) if orders.len() > 1 => {
+                let mut answers = Vec::with_capacity(orders.len());
+                for order in orders {
+                    answers.push(match self.store(vec![order]).await {
+                        Ok(mut answer) => answer.pop().unwrap_or_else(|| Err(none())),
+                        Err(failure) => Err(failure),
+                    });
+                }
+                answers
+            }
+            Ok(answers) => answers,
+            Err(failure) => orders.iter().map(|_| Err(failure.clone())).collect(),
+        }
+    }
+}
+
+fn none() -> Failure {
+    Failure::Unknown("there is no answer".to_owned())
+}
+
+impl Storing {
+    /// Stores all of them, or fails for all of them.
+    async fn store(&self, mut orders: Vec<Fresh>) -> Result<Vec<Result<Stored, Failure>>, Failure> {
+        patient("prices", self.protect(&mut orders)).await?;
+        let rows = match patient("store", self.write(&orders, false)).await {
+            // Whether they are there is asked, and those that are not are written: the same orders, so no harm is done.
+            Err(Failure::Unknown(_)) => {
+                let again = patient("store again", self.write(&orders, true)).await;
+                again.map_err(|failure| Failure::Unknown(failure.to_string()))?
+            }
+            rows => rows?,
+        };
+        let mut rows = rows;
+        for _ in 0..AGAIN {
+            if !rows.contains(&Row::Again) {
+                break;
+            }
+            let left = orders.iter().zip(&rows);
+            let left: Vec<Fresh> = left
+                .filter(|(_, row)| **row == Row::Again)
+                .map(|(order, _)| order.clone())
+                .collect();
+            let Ok(tried) = patient("store", self.write(&left, true)).await else {
+                break;
+            };
+            let mut tried = tried.into_iter();
+            for row in rows.iter_mut().filter(|row| **row == Row::Again) {
+                *row = tried.next().unwrap_or(Row::Again);
+            }
+        }
+        Ok(orders.into_iter().zip(rows).map(told).collect())
+    }
+
+    /// Fixes the protection prices of market orders, by the prices of their markets' last trades.
+    async fn protect(&self, orders: &mut [Fresh]) -> Result<(), PgError> {
+        let mut symbols: Vec<String> = (orders.iter())
+            .filter(|order| order.needs_reference())
+            .map(|order| order.market.symbol().to_string())
+            .collect();
+        symbols.sort_unstable();
+        symbols.dedup();
+        let mut prices = HashMap::new();
+        if !symbols.is_empty() {
+            let mut connection = self.pool.get().await?;
+            prices.extend(last_prices(&mut connection, &symbols).await?);
+        }
+        for order in orders {
+            let last = prices.get(&order.market.symbol().to_string());
+            let last: Option<Price> = last.and_then(|price| order.market.price("last_price", *price).ok());
+            order.protect(last);
+        }
+        Ok(())
+    }
+
+    async fn write(&self, orders: &[Fresh], again: bool) -> Result<Vec<Row>, PgError> {
+        let Some(last) = orders.iter().map(|order| order.place.received_at).max() else {
+            return Ok(Vec::new());
+        };
+        let over = Stamp::from_micros(last.micros().saturating_sub(CLIENT_ID_WINDOW_MICROS));
+        let rows: Vec<StoreOrder<'_>> = (orders.iter())
+            .map(|order| StoreOrder {
+                row: order.row(),
+                claim: order.claim(),
+            })
+            .collect();
+        let grids = self.grids.get();
+        let mut connection = self.pool.get().await?;
+        let connection: &mut Connection = &mut connection;
+        store_orders(connection, &rows, over, again, &grids).await
+    }
+}
+
+fn told((order, row): (Fresh, Row)) -> Result<Stored, Failure> {
+    match row {
+        Row::Now => Ok(Stored::New(Box::new(order))),
+        Row::Taken(standing) => {
+            let (claim, stored) = *standing;
+            Ok(Stored::Standing {
+                same: order.body_hash(claim.order_id) == claim.body_hash,
+                order: Box::new(stored),
+            })
+        }
+        Row::Again => Err(Failure::Refused("the client order id changes hands".to_owned())),
+    }
+}

@@ -1,0 +1,107 @@
+//! An owner's side of the broker: news and messages go out, hints come in.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use messaging::{
+    Consumer, Delivery, Exchange, Handler, Link, LinkError, Message, PublishError, Publisher, Queue,
+    Subscription, Unreadable, Verdict, news_of,
+};
+use persistence::postgres::orders::MarketGrids;
+use runtime::{Clock, Ids};
+use tokio::sync::Notify;
+
+use super::outlet::{Announced, NotPublished, Outlet};
+use crate::News;
+use crate::carrier::news_envelope;
+
+/// Sends over a link to the broker.
+pub struct Broker {
+    publisher: Publisher,
+    ids: Ids,
+    clock: Clock,
+}
+
+impl Broker {
+    /// Over this link, from now on and whenever it comes back.
+    pub fn over(link: &Link, ids: Ids, clock: Clock) -> Self {
+        Self {
+            publisher: link.publisher().clone(),
+            ids,
+            clock,
+        }
+    }
+}
+
+#[async_trait]
+impl Outlet for Broker {
+    fn news(&self, news: News) {
+        if let Some(envelope) = news_envelope(&news, &self.ids, &self.clock) {
+            self.publisher.try_publish(Exchange::GatewayNews, "", envelope);
+        }
+    }
+
+    async fn publish(&self, events: &[Announced], markets: &MarketGrids) -> Result<(), NotPublished> {
+        let message = |one: &Announced| -> Option<Message> {
+            let market = markets.numbered(one.event.market)?;
+            news_of(&one.event, market, one.prev_seq)
+        };
+        let messages: Vec<Message> = events.iter().filter_map(message).collect();
+        // Orders' events go to whoever wants them, which may be nobody.
+        let nobody_need_listen: Vec<bool> = (messages.iter())
+            .map(|message| message.exchange == Exchange::OrderEvents)
+            .collect();
+        let count = messages.len();
+        let results = self.publisher.publish_all(messages).await;
+        let mut left = count - results.len().min(count);
+        let mut why = None;
+        for (result, nobody) in results.into_iter().zip(nobody_need_listen) {
+            match result {
+                Ok(()) => {}
+                Err(PublishError::Unroutable(_)) if nobody => {}
+                Err(error) => {
+                    left += 1;
+                    why.get_or_insert(error);
+                }
+            }
+        }
+        if left == 0 {
+            return Ok(());
+        }
+        let why = why.map_or_else(|| "they were not sent".to_owned(), |error| error.to_string());
+        Err(NotPublished { left, why })
+    }
+}
+
+/// Hears that a shard has work, for as long as the consumer lives.
+///
+/// # Errors
+/// The topology has no such queue.
+pub fn hear_hints(link: &Link, shard: u32, hint: Arc<Notify>) -> Result<Consumer, LinkError> {
+    let subscription = Subscription::to(Queue::ShardHints(shard)).prefetch(1);
+    link.consume(subscription, Ear { hint }, Arc::new(PassedOver))
+}
+
+/// Hears hints.
+struct Ear {
+    hint: Arc<Notify>,
+}
+
+#[async_trait]
+impl Handler for Ear {
+    async fn handle(&mut self, _: &Delivery) -> Verdict {
+        self.hint.notify_one();
+        Verdict::Done
+    }
+}
+
+/// A hint says nothing but that it came.
+struct PassedOver;
+
+#[async_trait]
+impl messaging::Undecodable for PassedOver {
+    async fn keep(&self, _: &Unreadable) -> Result<(), Box<dyn Error + Send + Sync>> {
+        Ok(())
+    }
+}

@@ -1,0 +1,22 @@
+//! The owner of a shard: takes it over, applies and commits its commands batch by batch, publishes and settles them, and
+//! starts anew after any trouble.
+
+mod broker;
+mod load;
+mod outlet;
+mod owner;
+mod publisher;
+mod run;
+mod settler;
+mod status;
+mod steps;
+mod tail;
+mod todo;
+mod upkeep;
+mod work;
+
+pub use broker::{Broker, hear_hints};
+pub use load::{LoadError, load};
+pub use outlet::{Announced, NotPublished, Outlet};
+pub use run::{Connect, ShardOptions, run};
+pub use status::{ShardState, Snapshot, Status};

@@ -1,0 +1,261 @@
+//! One ownership of a shard, from its loading to its end: the only one who changes the shard's orders.
+
+use std::sync::Arc;
+
+use persistence::postgres::Connection;
+use persistence::postgres::orders::MarketGrids;
+use persistence::postgres::shard::{Cursors, Lease, ShardError, give_up, keep};
+use runtime::{ClockHealth, JumpGuard, Shutdown};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::load::load;
+use super::publisher::Publisher;
+use super::run::ShardOptions;
+use super::settler::Settler;
+use super::status::{ShardState, Status};
+use super::tail::{Reader, Tail};
+use super::upkeep::Upkeep;
+use crate::fold::ShardFold;
+
+/// How an ownership ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// It was asked to stop, and has given the shard up.
+    Asked,
+    /// Another owner has the shard.
+    Fenced,
+    /// Something went wrong: all that is in memory is gone.
+    Trouble {
+        /// What.
+        why: String,
+        /// Whether it had committed anything before.
+        worked: bool,
+    },
+}
+
+impl Ended {
+    pub fn of(error: ShardError, worked: bool) -> Self {
+        match error {
+            ShardError::Fenced => Self::Fenced,
+            ShardError::Database(error) => Self::Trouble {
+                why: error.to_string(),
+                worked,
+            },
+        }
+    }
+}
+
+pub(super) struct Owner<'a> {
+    pub(super) options: ShardOptions,
+    pub(super) lease: Lease,
+    hint: &'a Notify,
+    pub(super) status: &'a Status,
+    shutdown: &'a Shutdown,
+    /// Whether anything was committed.
+    pub(super) worked: bool,
+}
+
+/// What stands beside the loop while a shard is owned.
+pub(super) struct Followers {
+    pub tail: Arc<Tail>,
+    published: watch::Receiver<u64>,
+    settled: watch::Receiver<u64>,
+    halt: watch::Receiver<Option<String>>,
+    /// Ends them when it is dropped.
+    _tasks: JoinSet<()>,
+}
+
+impl Followers {
+    pub fn cursors(&self) -> Cursors {
+        Cursors {
+            published: *self.published.borrow(),
+            settled: *self.settled.borrow(),
+        }
+    }
+}
+
+impl<'a> Owner<'a> {
+    pub fn new(
+        options: ShardOptions,
+        lease: Lease,
+        hint: &'a Notify,
+        status: &'a Status,
+        shutdown: &'a Shutdown,
+    ) -> Self {
+        Self {
+            options,
+            lease,
+            hint,
+            status,
+            shutdown,
+            worked: false,
+        }
+    }
+
+    /// Owns the shard until something ends that.
+    pub async fn run(mut self, mut connection: Connection) -> Ended {
+        let fold = match self.load(&mut connection).await {
+            Ok(fold) => fold,
+            Err(ended) => return ended,
+        };
+        let followers = self.follow(fold.grids());
+        self.status.set(ShardState::Owned);
+        self.serve(&mut connection, fold, followers).await
+    }
+
+    /// Loads the shard, and keeps the lease meanwhile.
+    async fn load(&self, connection: &mut Connection) -> Result<ShardFold, Ended> {
+        let trouble = |why: String| Ended::Trouble { why, worked: false };
+        let hash_seed = self.options.ids.uuid_v7().as_u128() as u64;
+        let loading = load(connection, self.lease.shard, hash_seed);
+        tokio::pin!(loading);
+        let mut keeper = None;
+        loop {
+            tokio::select! {
+                loaded = &mut loading => return loaded.map_err(|error| trouble(error.to_string())),
+                () = tokio::time::sleep(self.options.lease / 3) => {}
+            }
+            // A large shard takes longer than the lease: it is kept over another connection.
+            let kept = async {
+                let mut other = match keeper.take() {
+                    Some(other) => other,
+                    None => (self.options.connect)().await?,
+                };
+                keep(&mut other, &self.lease, self.lease.cursors, self.options.lease).await?;
+                Ok::<_, ShardError>(other)
+            };
+            match kept.await {
+                Ok(other) => keeper = Some(other),
+                Err(error) => return Err(Ended::of(error, false)),
+            }
+        }
+    }
+
+    /// Starts those who publish and settle what is committed.
+    fn follow(&self, markets: MarketGrids) -> Followers {
+        let lease = &self.lease;
+        let tail = Arc::new(Tail::after(lease.shard, lease.last_seq));
+        let reader = || Reader::new(Arc::clone(&tail), Arc::clone(&self.options.connect));
+        let (published, settled) = (
+            watch::Sender::new(lease.cursors.published),
+            watch::Sender::new(lease.cursors.settled),
+        );
+        let halt = watch::Sender::new(None);
+        let mut tasks = JoinSet::new();
+        let (published_seen, settled_seen, halt_seen) =
+            (published.subscribe(), settled.subscribe(), halt.subscribe());
+        let publisher = Publisher {
+            outlet: Arc::clone(&self.options.outlet),
+            reader: reader(),
+            markets,
+            status: self.status.clone(),
+            cursor: published,
+        };
+        let settler = Settler {
+            shard: lease.shard,
+            epoch: lease.epoch,
+            wallet: Arc::clone(&self.options.wallet),
+            outlet: Arc::clone(&self.options.outlet),
+            reader: reader(),
+            status: self.status.clone(),
+            cursor: settled,
+            halt,
+        };
+        tasks.spawn(publisher.run());
+        tasks.spawn(settler.run());
+        Followers {
+            tail,
+            published: published_seen,
+            settled: settled_seen,
+            halt: halt_seen,
+            _tasks: tasks,
+        }
+    }
+
+    async fn serve(&mut self, connection: &mut Connection, fold: ShardFold, followers: Followers) -> Ended {
+        let mut guard = JumpGuard::new(&self.options.clock, JumpGuard::LIMIT);
+        let mut upkeep = Upkeep::new(self.lease.cursors);
+        let mut fold = Some(fold);
+        loop {
+            if self.shutdown.is_triggered() {
+                return self.say_goodbye(connection, &followers).await;
+            }
+            let pause = if self.may_work(&mut guard, &followers) {
+                let Some(own) = fold.take() else {
+                    return self.trouble("the shard's state is gone".to_owned());
+                };
+                match self.step(connection, own, &followers, &mut upkeep).await {
+                    Ok((own, pause)) => {
+                        fold = Some(own);
+                        pause
+                    }
+                    Err(ended) => return ended,
+                }
+            } else {
+                Some(self.options.look_every)
+            };
+            if let Err(error) = self.upkeep(connection, &followers, &mut upkeep).await {
+                return Ended::of(error, self.worked);
+            }
+            if let Some(pause) = pause {
+                tokio::select! {
+                    () = self.hint.notified() => {}
+                    () = tokio::time::sleep(pause) => {}
+                    () = self.shutdown.wait() => {}
+                }
+            }
+        }
+    }
+
+    pub(super) fn trouble(&self, why: String) -> Ended {
+        Ended::Trouble {
+            why,
+            worked: self.worked,
+        }
+    }
+
+    /// Whether commands may be taken: not after the wallet has refused, nor while the clock stands ahead.
+    fn may_work(&self, guard: &mut JumpGuard, followers: &Followers) -> bool {
+        let refused = followers.halt.borrow().clone();
+        let why = match (refused, guard.look(&self.options.clock)) {
+            (Some(refused), _) => Some(refused),
+            (None, ClockHealth::Ahead { by }) => {
+                Some(format!("the clock has jumped {} s ahead", by.as_secs()))
+            }
+            (None, ClockHealth::Sane) => None,
+        };
+        let state = why.map_or(ShardState::Owned, ShardState::Halted);
+        if self.status.now().state != state {
+            if let ShardState::Halted(why) = &state {
+                tracing::error!(shard = self.lease.shard, %why, "no commands are taken");
+            }
+            self.status.set(state.clone());
+        }
+        state == ShardState::Owned
+    }
+
+    /// Lets what is committed be settled and published for a while, and gives the shard up.
+    async fn say_goodbye(&self, connection: &mut Connection, followers: &Followers) -> Ended {
+        let last = self.lease.last_seq;
+        let (mut settled, mut published) = (followers.settled.clone(), followers.published.clone());
+        let followed = async {
+            // An error: the follower is gone, and there is nothing to wait for.
+            let _ = settled.wait_for(|seq| *seq >= last).await;
+            let _ = published.wait_for(|seq| *seq >= last).await;
+        };
+        let patience = self.options.farewell.min(self.options.lease / 2);
+        if timeout(patience, followed).await.is_err() {
+            tracing::info!(
+                shard = self.lease.shard,
+                "what is left is settled and published by the next owner"
+            );
+        }
+        match give_up(connection, &self.lease, followers.cursors()).await {
+            Ok(()) => tracing::info!(shard = self.lease.shard, seq = last, "the shard is given up"),
+            Err(error) => tracing::warn!(shard = self.lease.shard, %error, "the shard could not be given up"),
+        }
+        Ended::Asked
+    }
+}

@@ -1,0 +1,185 @@
+//! The life of one shard in this process: standing by, owning, starting anew.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use persistence::postgres::shard::{Lease, Taken, bound_session, end_blocker, give_up, take_over};
+use persistence::postgres::{Connection, PgError};
+use runtime::{Clock, Ids, Shutdown};
+use tokio::sync::Notify;
+use wallet_client::Wallet;
+
+use super::outlet::Outlet;
+use super::owner::{Ended, Owner};
+use super::publisher::{first_pause, longer};
+use super::status::{ShardState, Status};
+
+/// Opens a connection past every pooler.
+pub type Connect = Arc<dyn Fn() -> BoxFuture<'static, Result<Connection, PgError>> + Send + Sync>;
+
+/// The longest that a session of an owner waits for a lock, or leaves its transaction open.
+const SESSION_WAIT: Duration = Duration::from_secs(2);
+
+/// How shards are owned.
+#[derive(Clone)]
+pub struct ShardOptions {
+    /// The database.
+    pub connect: Connect,
+    /// The wallet.
+    pub wallet: Arc<dyn Wallet>,
+    /// Where news and messages go.
+    pub outlet: Arc<dyn Outlet>,
+    /// Where time comes from.
+    pub clock: Clock,
+    /// Where ids come from.
+    pub ids: Ids,
+    /// What the table shows as the owner.
+    pub name: String,
+    /// How long an ownership holds without a sign of life.
+    pub lease: Duration,
+    /// How often the to-do list is looked at without a hint.
+    pub look_every: Duration,
+    /// The most commands of a batch.
+    pub batch: u32,
+    /// For how long the log is kept.
+    pub keep_log: Duration,
+    /// How long, at the end, what is committed may take to be settled and published.
+    pub farewell: Duration,
+}
+
+impl ShardOptions {
+    /// The usual options over these.
+    pub fn new(connect: Connect, wallet: Arc<dyn Wallet>, outlet: Arc<dyn Outlet>, name: String) -> Self {
+        Self {
+            connect,
+            wallet,
+            outlet,
+            clock: Clock::System,
+            ids: Ids::new(Clock::System),
+            name,
+            lease: Duration::from_secs(3),
+            look_every: Duration::from_millis(20),
+            batch: 1_000,
+            keep_log: Duration::from_secs(7 * 24 * 60 * 60),
+            farewell: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Owns a shard whenever nobody else does, until it is asked to stop. `hint` says that there is work.
+pub async fn run(options: ShardOptions, shard: u32, hint: Arc<Notify>, status: Status, shutdown: Shutdown) {
+    let mut pause = first_pause();
+    while !shutdown.is_triggered() {
+        let standing_by = StandBy {
+            options: &options,
+            shard,
+            status: &status,
+            shutdown: &shutdown,
+        };
+        let owned = standing_by.wait().await;
+        let trouble = match owned {
+            Ok(None) => break,
+            Ok(Some((connection, lease))) => {
+                let owner = Owner::new(options.clone(), lease, &hint, &status, &shutdown);
+                match owner.run(connection).await {
+                    Ended::Asked => break,
+                    Ended::Fenced => {
+                        status.count("shard_fenced_total");
+                        tracing::warn!(shard, epoch = lease.epoch, "another owner has the shard");
+                        pause = first_pause();
+                        None
+                    }
+                    Ended::Trouble { why, worked } => {
+                        status.count("shard_restarts_total");
+                        tracing::error!(shard, epoch = lease.epoch, %why, "the shard is taken over anew");
+                        standing_by.release(&lease).await;
+                        if worked {
+                            pause = first_pause();
+                        }
+                        Some(why)
+                    }
+                }
+            }
+            Err(error) => Some(error.to_string()),
+        };
+        status.set(ShardState::StandBy {
+            trouble: trouble.clone(),
+        });
+        if trouble.is_some() {
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = shutdown.wait() => {}
+            }
+            pause = longer(pause);
+        }
+    }
+    status.set(ShardState::StandBy { trouble: None });
+}
+
+/// Waits for its turn.
+struct StandBy<'a> {
+    options: &'a ShardOptions,
+    shard: u32,
+    status: &'a Status,
+    shutdown: &'a Shutdown,
+}
+
+impl StandBy<'_> {
+    /// Takes the shard over once nobody has it. None: it is asked to stop.
+    async fn wait(&self) -> Result<Option<(Connection, Lease)>, PgError> {
+        let mut connection = (self.options.connect)().await?;
+        bound_session(&mut connection, SESSION_WAIT).await?;
+        let (lease, name) = (self.options.lease, &self.options.name);
+        while !self.shutdown.is_triggered() {
+            match take_over(&mut connection, self.shard, name, lease).await {
+                Ok(Taken::Owned(lease)) => {
+                    tracing::info!(
+                        shard = self.shard,
+                        epoch = lease.epoch,
+                        seq = lease.last_seq,
+                        "the shard is taken over"
+                    );
+                    let cursors = lease.cursors;
+                    self.status
+                        .taken(lease.epoch, lease.last_seq, cursors.published, cursors.settled);
+                    return Ok(Some((connection, lease)));
+                }
+                Ok(Taken::Held) => self.status.set(ShardState::StandBy { trouble: None }),
+                Ok(Taken::NoShard) => self.status.set(ShardState::StandBy {
+                    trouble: Some("there is no such shard".to_owned()),
+                }),
+                Err(error) if waited_in_vain(&error) => {
+                    if end_blocker(&mut connection, self.shard).await? {
+                        self.status.count("shard_blockers_ended_total");
+                        tracing::warn!(shard = self.shard, "ended a session that held the shard's row");
+                    }
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(lease / 12) => {}
+                () = self.shutdown.wait() => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Gives up what this process has itself given up on, so that nobody waits for the lease to pass.
+    async fn release(&self, lease: &Lease) {
+        let given_up = async {
+            let mut connection = (self.options.connect)().await?;
+            bound_session(&mut connection, SESSION_WAIT).await?;
+            give_up(&mut connection, lease, lease.cursors).await
+        };
+        if let Err(error) = given_up.await {
+            tracing::info!(shard = self.shard, %error, "the lease could not be given up and will pass");
+        }
+    }
+}
+
+/// Whether a statement ran into the lock timeout.
+fn waited_in_vain(error: &PgError) -> bool {
+    error.to_string().contains("lock timeout")
+}

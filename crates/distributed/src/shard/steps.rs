@@ -1,0 +1,217 @@
+//! What an owner does over and over: it looks at the to-do list, applies, and commits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{Event, MarketNumber, Stamp};
+use engine::RULES_VERSION;
+use persistence::postgres::shard::{
+    BatchWrite, MarketWrite, commit, count_attempt, drop_repeated, forward_strays, forward_to_market,
+    open_commands, set_aside,
+};
+use persistence::postgres::{Connection, PgError};
+use tokio::time::Instant;
+
+use super::owner::{Ended, Followers, Owner};
+use super::todo::{Sorted, Task, sort};
+use super::upkeep::Upkeep;
+use super::work::{AtHand, Finished, Plan, apply};
+use crate::fold::ShardFold;
+use crate::{News, ShardCommand};
+
+impl Owner<'_> {
+    /// One look at the to-do list and, if there is anything to do, one batch. How long to wait then; none: go on at once.
+    pub(super) async fn step(
+        &mut self,
+        connection: &mut Connection,
+        fold: ShardFold,
+        followers: &Followers,
+        upkeep: &mut Upkeep,
+    ) -> Result<(ShardFold, Option<Duration>), Ended> {
+        let looked = Instant::now();
+        let todos = open_commands(connection, self.lease.shard, self.options.batch).await;
+        let todos = todos.map_err(|error| Ended::of(error.into(), self.worked))?;
+        let took = looked.elapsed();
+        let sorted = sort(todos);
+        let tidied = self.tidy(connection, &fold, sorted).await;
+        let tasks = tidied.map_err(|error| Ended::of(error.into(), self.worked))?;
+        let now = Stamp::from_micros(self.options.clock.wall_us());
+        if tasks.is_empty() && !fold.is_due(now) {
+            // A list that is slow to look at, because much of it waits, is looked at less often.
+            let pause = self.options.look_every.max(took * 4);
+            let due = fold
+                .next_due()
+                .map(|due| due.micros().saturating_sub(now.micros()));
+            let pause = due.map_or(pause, |due| pause.min(Duration::from_micros(due)));
+            return Ok((fold, Some(pause)));
+        }
+        let (fold, finished) = self.apply(connection, fold, tasks).await?;
+        if let Some(finished) = finished {
+            self.commit(connection, &fold, finished, followers, upkeep)
+                .await?;
+        }
+        Ok((fold, None))
+    }
+
+    /// Deals with what is not to be applied; what is.
+    async fn tidy(
+        &self,
+        connection: &mut Connection,
+        fold: &ShardFold,
+        sorted: Sorted,
+    ) -> Result<Vec<Task>, PgError> {
+        let Sorted {
+            mut tasks,
+            repeated,
+            strays,
+            unreadable,
+            without_order,
+        } = sorted;
+        let shard = self.lease.shard;
+        if !repeated.is_empty() {
+            self.status.count("shard_repetitions_total");
+            drop_repeated(connection, shard, &repeated).await?;
+        }
+        if !strays.is_empty() {
+            let ids: Vec<_> = strays.iter().map(|(id, _)| *id).collect();
+            forward_strays(connection, &ids).await?;
+        }
+        for (id, why) in unreadable {
+            self.status.count("shard_undecodable_total");
+            tracing::error!(shard, %id, %why, "a command cannot be read");
+            set_aside(connection, id, &why).await?;
+        }
+        if !without_order.is_empty() {
+            self.status.count("shard_placements_without_order_total");
+            tracing::error!(shard, ids = ?without_order, "placements of orders that have no rows");
+        }
+        // Markets may have moved since a gateway has looked where they live.
+        let mut moved = Vec::new();
+        for task in &tasks {
+            if let Some(number) = market_named(&task.command)
+                && fold.engine().market(number).is_none()
+                && forward_to_market(connection, task.id, number).await?
+            {
+                moved.push(task.id);
+            }
+        }
+        tasks.retain(|task| !moved.contains(&task.id));
+        Ok(tasks)
+    }
+
+    /// Applies what there is to do on a thread of its own.
+    async fn apply(
+        &self,
+        connection: &mut Connection,
+        mut fold: ShardFold,
+        tasks: Vec<Task>,
+    ) -> Result<(ShardFold, Option<Finished>), Ended> {
+        let at_hand = AtHand::default();
+        let plan = Plan {
+            shard: self.lease.shard,
+            epoch: self.lease.epoch,
+            seq: self.lease.last_seq + 1,
+            clock: self.options.clock.clone(),
+            tasks,
+            at_hand: at_hand.clone(),
+        };
+        let applied = tokio::task::spawn_blocking(move || {
+            let finished = apply(&mut fold, plan);
+            (fold, finished)
+        });
+        match applied.await {
+            Ok((fold, Ok(finished))) => Ok((fold, finished)),
+            Ok((_, Err(error))) => Err(self.trouble(error.to_string())),
+            Err(death) => {
+                self.status.count("shard_deaths_total");
+                let command = at_hand.get();
+                if let Some(id) = command
+                    && let Err(error) = count_attempt(connection, id).await
+                {
+                    tracing::error!(%id, %error, "a command that killed could not be counted");
+                }
+                Err(self.trouble(format!("command {command:?} killed the fold: {death}")))
+            }
+        }
+    }
+
+    async fn commit(
+        &mut self,
+        connection: &mut Connection,
+        fold: &ShardFold,
+        finished: Finished,
+        followers: &Followers,
+        upkeep: &mut Upkeep,
+    ) -> Result<(), Ended> {
+        let Finished {
+            batch,
+            changes,
+            columns,
+            mut definitions,
+            done,
+            going_on,
+        } = finished;
+        let markets: Vec<_> = (changes.markets.iter())
+            .filter_map(|live| Some((live, fold.engine().market(live.definition.number)?)))
+            .collect();
+        let markets: Vec<MarketWrite<'_>> = (markets.iter())
+            .map(|(live, market)| MarketWrite {
+                market,
+                state: live.state,
+                last_price: live.last_price,
+                turn: live.last_turn,
+                trade_number: live.trade_number,
+                event_seq: live.event_seq,
+                definition: definitions.remove(&live.definition.number),
+            })
+            .collect();
+        let cursors = followers.cursors();
+        let write = BatchWrite {
+            lease: self.lease,
+            renewed_for: self.options.lease,
+            cursors,
+            rules_version: RULES_VERSION,
+            commands: &columns.0,
+            events: &columns.1,
+            at: changes.last,
+            rank: changes.last_rank,
+            grids: &fold.grids(),
+            markets: &markets,
+            orders: &changes.orders,
+            unplaceable: &changes.unplaceable,
+            trades: &changes.trades,
+            done: &done,
+            going_on,
+        };
+        let begun = Instant::now();
+        if let Err(error) = commit(connection, &write).await {
+            self.status.count("shard_commit_errors_total");
+            return Err(Ended::of(error, self.worked));
+        }
+        self.worked = true;
+        self.lease.last_seq = batch.seq;
+        upkeep.written(cursors);
+        self.status
+            .committed(batch.seq, batch.entries.len(), begun.elapsed());
+        let batch = Arc::new(batch);
+        self.options.outlet.news(News::Applied(Arc::clone(&batch)));
+        if batch
+            .events
+            .iter()
+            .any(|event| matches!(event.event, Event::MarketDefined(_)))
+        {
+            self.options.outlet.news(News::Markets);
+        }
+        followers.tail.push(batch);
+        Ok(())
+    }
+}
+
+/// The market that a command names without naming an order.
+fn market_named(command: &ShardCommand) -> Option<MarketNumber> {
+    match command {
+        ShardCommand::DefineMarket(define) => Some(define.definition.number),
+        ShardCommand::SetMarketState(set) => Some(set.market),
+        _ => None,
+    }
+}

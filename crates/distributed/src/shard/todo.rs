@@ -1,0 +1,193 @@
+//! Sorting the open commands: what is applied, what waits, what goes elsewhere, and what is set aside.
+
+use std::collections::HashSet;
+
+use domain::{OrderId, Status};
+use persistence::postgres::shard::Todo;
+use uuid::Uuid;
+
+use crate::encoding::decode;
+use crate::{Quarantined, ShardCommand};
+
+/// A command that killed its owner so often is set aside.
+const DEATHS: u32 = 3;
+
+/// A command to apply.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Task {
+    /// The id of its row.
+    pub id: Uuid,
+    /// The command.
+    pub command: ShardCommand,
+    /// How many orders earlier steps of it have cancelled.
+    pub progress: u64,
+}
+
+/// What becomes of the open commands.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Sorted {
+    /// To be applied, in order.
+    pub tasks: Vec<Task>,
+    /// Placements that were applied before: they go.
+    pub repeated: Vec<Uuid>,
+    /// Of markets that live elsewhere: the command and the shard.
+    pub strays: Vec<(Uuid, u32)>,
+    /// Those that cannot be read, and why: they are kept elsewhere.
+    pub unreadable: Vec<(Uuid, String)>,
+    /// Placements whose orders have no rows, which is a fault: they stay.
+    pub without_order: Vec<Uuid>,
+}
+
+/// Sorts the open commands of a shard, which come in the order of their ids.
+pub(super) fn sort(todos: Vec<Todo>) -> Sorted {
+    let mut sorted = Sorted::default();
+    let mut placed: HashSet<OrderId> = HashSet::new();
+    for todo in todos {
+        if let Some(shard) = todo.elsewhere {
+            sorted.strays.push((todo.id, shard));
+            continue;
+        }
+        match (todo.is_place, todo.status) {
+            (true, None) => {
+                sorted.without_order.push(todo.id);
+                continue;
+            }
+            (true, Some(Status::Pending)) => placed.extend(todo.order_id),
+            (true, Some(_)) => {
+                sorted.repeated.push(todo.id);
+                continue;
+            }
+            // It waits for its order, whose placement is not in this list.
+            (false, Some(Status::Pending)) if !todo.order_id.is_some_and(|id| placed.contains(&id)) => {
+                continue;
+            }
+            (false, _) => {}
+        }
+        match decode::<ShardCommand>(&todo.body) {
+            Ok(command) => sorted.tasks.push(task(todo, command)),
+            Err(error) => sorted.unreadable.push((todo.id, error.to_string())),
+        }
+    }
+    // A mass cancel that was begun goes on before anything else.
+    sorted.tasks.sort_by_key(|task| task.progress == 0);
+    sorted
+}
+
+fn task(todo: Todo, command: ShardCommand) -> Task {
+    let command = if todo.attempts < DEATHS {
+        command
+    } else {
+        ShardCommand::Quarantine {
+            what: Quarantined {
+                command_id: todo.id,
+                order_id: todo.order_id.filter(|_| todo.is_place),
+            },
+            command: Some(Box::new(command)),
+        }
+    };
+    Task {
+        id: todo.id,
+        command,
+        progress: todo.progress,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests may panic")]
+
+    use super::*;
+    use crate::encoding::encode;
+
+    fn todo(id: u128, is_place: bool, order: Option<u128>, status: Option<Status>) -> Todo {
+        Todo {
+            id: Uuid::from_u128(id),
+            is_place,
+            order_id: order.map(OrderId::from_u128),
+            status,
+            elsewhere: None,
+            attempts: 0,
+            progress: 0,
+            body: encode(&ShardCommand::Tick).unwrap(),
+        }
+    }
+
+    fn ids(tasks: &[Task]) -> Vec<u128> {
+        tasks.iter().map(|task| task.id.as_u128()).collect()
+    }
+
+    #[test]
+    fn a_cancel_waits_until_the_placement_of_its_order_comes_before_it() {
+        let pending = Some(Status::Pending);
+        let alone = sort(vec![todo(2, false, Some(1), pending)]);
+        assert_eq!(alone, Sorted::default());
+        let both = sort(vec![
+            todo(1, true, Some(1), pending),
+            todo(2, false, Some(1), pending),
+        ]);
+        assert_eq!(ids(&both.tasks), [1, 2]);
+        let ended = sort(vec![todo(2, false, Some(1), Some(Status::Filled))]);
+        assert_eq!(ids(&ended.tasks), [2]);
+    }
+
+    #[test]
+    fn a_placement_whose_order_is_not_pending_any_more_is_a_repetition() {
+        let sorted = sort(vec![todo(1, true, Some(1), Some(Status::Open))]);
+        assert_eq!(sorted.repeated, [Uuid::from_u128(1)]);
+        assert!(sorted.tasks.is_empty());
+    }
+
+    #[test]
+    fn a_placement_without_an_order_stays() {
+        let sorted = sort(vec![todo(1, true, Some(1), None)]);
+        assert_eq!((sorted.without_order.len(), sorted.tasks.len()), (1, 0));
+    }
+
+    #[test]
+    fn what_belongs_elsewhere_or_cannot_be_read_is_not_applied() {
+        let stray = Todo {
+            elsewhere: Some(4),
+            ..todo(1, true, Some(1), Some(Status::Pending))
+        };
+        let garbage = Todo {
+            body: vec![1, 0xFF, 0xFF],
+            ..todo(2, false, None, None)
+        };
+        let sorted = sort(vec![stray, garbage]);
+        assert_eq!(sorted.strays, [(Uuid::from_u128(1), 4)]);
+        assert_eq!(sorted.unreadable.len(), 1);
+        assert!(sorted.tasks.is_empty());
+    }
+
+    #[test]
+    fn a_command_that_killed_three_times_is_set_aside() {
+        let deadly = |attempts| Todo {
+            attempts,
+            ..todo(1, true, Some(1), Some(Status::Pending))
+        };
+        assert_eq!(sort(vec![deadly(2)]).tasks[0].command, ShardCommand::Tick);
+        let what = Quarantined {
+            command_id: Uuid::from_u128(1),
+            order_id: Some(OrderId::from_u128(1)),
+        };
+        let expected = ShardCommand::Quarantine {
+            what,
+            command: Some(Box::new(ShardCommand::Tick)),
+        };
+        assert_eq!(sort(vec![deadly(3)]).tasks[0].command, expected);
+    }
+
+    #[test]
+    fn a_mass_cancel_that_was_begun_goes_on_first() {
+        let begun = Todo {
+            progress: 1_000,
+            ..todo(9, false, None, None)
+        };
+        let sorted = sort(vec![
+            todo(1, false, None, None),
+            todo(2, false, None, None),
+            begun,
+        ]);
+        assert_eq!(ids(&sorted.tasks), [9, 1, 2]);
+    }
+}

@@ -1,0 +1,171 @@
+//! The work on one batch: applied on a thread of its own, for it never waits for anything.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use domain::{Event, MarketNumber, Stamp};
+use runtime::Clock;
+use uuid::Uuid;
+
+use super::todo::Task;
+use crate::encoding::encode;
+use crate::fold::{Changes, Output, ShardFold};
+use crate::{Batch, Entry, ShardCommand, Told, Undecodable};
+
+/// A batch that has come to so many events takes no further commands.
+const MOST_EVENTS: usize = 20_000;
+
+/// The command that is being applied, so that it is known when it kills.
+#[derive(Debug, Clone, Default)]
+pub(super) struct AtHand(Arc<Mutex<Option<Uuid>>>);
+
+impl AtHand {
+    fn set(&self, id: Option<Uuid>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = id;
+    }
+
+    pub fn get(&self) -> Option<Uuid> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the batch is to be.
+pub(super) struct Plan {
+    pub shard: u32,
+    pub epoch: u64,
+    pub seq: u64,
+    pub clock: Clock,
+    pub tasks: Vec<Task>,
+    pub at_hand: AtHand,
+}
+
+/// A batch that was applied and is to be committed.
+pub(super) struct Finished {
+    pub batch: Batch,
+    pub changes: Changes,
+    /// The encoded entries, and the encoded events.
+    pub columns: (Vec<u8>, Vec<u8>),
+    /// The encoded definitions that it has brought into force.
+    pub definitions: BTreeMap<MarketNumber, Vec<u8>>,
+    /// The commands that are done.
+    pub done: Vec<Uuid>,
+    /// A mass cancel that goes on, and how many orders it has cancelled so far.
+    pub going_on: Option<(Uuid, u64)>,
+}
+
+/// Applies what there is to do, until it is done, or enough for one batch. None: there was nothing.
+///
+/// # Errors
+/// A batch cannot be encoded, which values of ours do not bring about.
+///
+/// # Panics
+/// A command meets a fault in the program: what is in memory is not to be trusted any more.
+pub(super) fn apply(fold: &mut ShardFold, plan: Plan) -> Result<Option<Finished>, Undecodable> {
+    let mut work = Work {
+        fold,
+        clock: &plan.clock,
+        at_hand: &plan.at_hand,
+        out: Output::default(),
+        entries: Vec::new(),
+        done: Vec::new(),
+        going_on: None,
+    };
+    work.run(plan.tasks);
+    let Work {
+        out,
+        entries,
+        done,
+        going_on,
+        ..
+    } = work;
+    if entries.is_empty() {
+        return Ok(None);
+    }
+    let changes = fold.changes(&out);
+    let mut definitions = BTreeMap::new();
+    for event in &out.events {
+        if let Event::MarketDefined(definition) = &event.event {
+            definitions.insert(event.market, encode(definition.as_ref())?);
+        }
+    }
+    let batch = Batch {
+        shard: plan.shard,
+        seq: plan.seq,
+        epoch: plan.epoch,
+        entries,
+        events: out.events,
+        money: out.money,
+        digest: changes.digest,
+    };
+    Ok(Some(Finished {
+        columns: batch.columns()?,
+        batch,
+        changes,
+        definitions,
+        done,
+        going_on,
+    }))
+}
+
+struct Work<'a> {
+    fold: &'a mut ShardFold,
+    clock: &'a Clock,
+    at_hand: &'a AtHand,
+    out: Output,
+    entries: Vec<Entry>,
+    done: Vec<Uuid>,
+    going_on: Option<(Uuid, u64)>,
+}
+
+impl Work<'_> {
+    fn run(&mut self, tasks: Vec<Task>) {
+        for task in tasks {
+            let at = self.catch_up();
+            if self.is_full() || self.fold.is_due(at) {
+                break;
+            }
+            self.at_hand.set(Some(task.id));
+            let applied = self.fold.apply(at, &task.command, task.progress, &mut self.out);
+            self.at_hand.set(None);
+            let goes_on = applied.told.is_none();
+            self.push(Some(task.id), at, task.command, applied.told);
+            if goes_on {
+                self.going_on = Some((task.id, task.progress + applied.cancelled));
+                break;
+            }
+            self.done.push(task.id);
+        }
+        self.catch_up();
+        // What a table cannot hold must not be left over: stops that were triggered.
+        while self.fold.is_due(Stamp::FIRST) {
+            self.tick(self.fold.last());
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.out.events.len() >= MOST_EVENTS
+    }
+
+    /// Does what is due by now, as far as there is room. Now.
+    fn catch_up(&mut self) -> Stamp {
+        let at = self.fold.stamp(Stamp::from_micros(self.clock.wall_us()));
+        while self.fold.is_due(at) && !self.is_full() {
+            self.tick(at);
+        }
+        at
+    }
+
+    fn tick(&mut self, at: Stamp) {
+        let told = self.fold.apply(at, &ShardCommand::Tick, 0, &mut self.out).told;
+        self.push(None, at, ShardCommand::Tick, told);
+    }
+
+    fn push(&mut self, id: Option<Uuid>, at: Stamp, command: ShardCommand, told: Option<Told>) {
+        self.entries.push(Entry {
+            id,
+            at: self.fold.stamp(at),
+            command,
+            told,
+        });
+    }
+}

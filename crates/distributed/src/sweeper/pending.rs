@@ -1,0 +1,116 @@
+//! Orders and amendments that were stored and are not in their shard yet: the same steps as the first time, with the same
+//! keys, by the same code.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::Stamp;
+use futures_util::future::join_all;
+use persistence::postgres::intake::{Draft, claim_drafts, claim_pending, waiting_commands};
+use tokio::time::Instant;
+
+use crate::Funding;
+use crate::encoding::decode;
+use crate::intake::{Amending, Fresh, Intake, NotDriven, patient};
+
+/// What is older than this is gone on with: whoever stored it has given up by then.
+const AGE: Duration = Duration::from_secs(3);
+/// How long it is left to whoever takes it on.
+const LEASE: Duration = Duration::from_secs(5);
+/// How long one turn waits for the wallet.
+const TURN: Duration = Duration::from_secs(4);
+/// The most of one turn.
+const MOST: u32 = 500;
+
+impl Intake {
+    /// Takes PENDING orders on that nobody drives, and drives them to their shards, until there are no more or there is no
+    /// getting on.
+    pub(crate) async fn sweep_pending(self: Arc<Self>) {
+        loop {
+            let Some((count, left)) = self.sweep_some().await else {
+                return;
+            };
+            self.pressure.set_stuck(left);
+            if count < u64::from(MOST) || left > 0 {
+                return;
+            }
+        }
+    }
+
+    /// How many orders were taken on, and how many of them are still left; none: that could not be done.
+    async fn sweep_some(&self) -> Option<(u64, u64)> {
+        let grids = self.grids.get();
+        let claim = async {
+            let mut connection = self.pool.get().await?;
+            claim_pending(&mut connection, self.older(), LEASE, MOST, &grids).await
+        };
+        let Ok(orders) = patient("sweep", claim).await else {
+            // Perhaps there is an order of a market that is not known here yet.
+            self.grids.table().reload_soon();
+            return None;
+        };
+        let until = Instant::now() + TURN;
+        let fresh: Vec<Fresh> = orders
+            .iter()
+            .filter_map(|stored| {
+                let market = grids.numbered(stored.order.market)?;
+                Some(Fresh::of_row(stored, Arc::clone(market)))
+            })
+            .collect();
+        let driven = join_all(fresh.iter().map(|order| self.drive(order, until))).await;
+        let count = driven.len() as u64;
+        let left = driven.iter().filter(|driven| driven.is_err()).count() as u64;
+        if count > 0 {
+            let why: Option<&NotDriven> = driven.iter().find_map(|driven| driven.as_ref().err());
+            metrics::counter!("orders_swept_total").increment(count);
+            tracing::warn!(count, left, ?why, "orders were left PENDING and are gone on with");
+        }
+        Some((count, left))
+    }
+
+    /// Looks how many commands wait for the shards.
+    pub(crate) async fn look_at_shards(self: Arc<Self>) {
+        let look = async { waiting_commands(&mut *self.pool.get().await?).await };
+        if let Ok(waiting) = patient("waiting commands", look).await {
+            self.pressure.set_waiting(waiting);
+        }
+    }
+
+    /// Takes amendments on whose funds were being reserved, and hands them to their shards.
+    pub(crate) async fn sweep_amendments(self: Arc<Self>) {
+        let claim = async {
+            let mut connection = self.pool.get().await?;
+            claim_drafts(&mut connection, self.older(), LEASE, MOST).await
+        };
+        let Ok(drafts) = patient("sweep amendments", claim).await else {
+            return;
+        };
+        let until = Instant::now() + TURN;
+        join_all(drafts.iter().map(|draft| self.finish(draft, until))).await;
+    }
+
+    async fn finish(&self, draft: &Draft, until: Instant) {
+        let request_id = draft.request_id;
+        let amending: Amending = match decode(&draft.body) {
+            Ok(amending) => amending,
+            Err(error) => {
+                tracing::error!(%error, %request_id, "an amendment that was left cannot be read");
+                return;
+            }
+        };
+        let funding = match amending.reserve.clone() {
+            Some(reserve) => self.fund(reserve, until).await,
+            None => Some(Funding::None),
+        };
+        let Some(funding) = funding else { return };
+        if let Err(failure) = self.finish_draft(&amending, funding).await {
+            tracing::warn!(%failure, %request_id, "an amendment that was left is not in its shard yet");
+        }
+    }
+
+    /// The moment before which things are old enough.
+    fn older(&self) -> Stamp {
+        let now = self.moments.now().micros();
+        Stamp::from_micros(now.saturating_sub(AGE.as_micros() as u64))
+    }
+}

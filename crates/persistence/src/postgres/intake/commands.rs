@@ -1,0 +1,212 @@
+//! The shards' to-do lists, as gateways write them.
+
+use chrono::{DateTime, Utc};
+use diesel::QueryableByName;
+use diesel::sql_query;
+use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncConnection as _, RunQueryDsl as _};
+use domain::{CancelReason, OrderId, Side, Stamp, UserId};
+use uuid::Uuid;
+
+use crate::postgres::orders::value::time;
+use crate::postgres::{Connection, PgError, prepared};
+
+/// What a command does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommandKind {
+    /// Places an order; an order has one such command at a time.
+    Place,
+    /// Cancels an order.
+    Cancel,
+    /// Changes an order.
+    Amend,
+    /// Cancels many.
+    CancelAll,
+    /// Changes what a market takes.
+    MarketState,
+    /// Defines a market.
+    DefineMarket,
+}
+
+impl CommandKind {
+    /// The word for it in SQL.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Place => "place",
+            Self::Cancel => "cancel",
+            Self::Amend => "amend",
+            Self::CancelAll => "cancel_all",
+            Self::MarketState => "market_state",
+            Self::DefineMarket => "define_market",
+        }
+    }
+}
+
+/// A command for a shard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandRow {
+    /// Its id: a UUIDv7, of a placement its order's id. The shard takes lower ones first.
+    pub id: Uuid,
+    /// The shard.
+    pub shard: u32,
+    /// What it does.
+    pub kind: CommandKind,
+    /// The order that it is about; none: many, or a market.
+    pub order_id: Option<OrderId>,
+    /// The command, encoded.
+    pub body: Vec<u8>,
+    /// When it was made.
+    pub at: Stamp,
+}
+
+const INSERT: &str = "INSERT INTO commands (id, shard, kind, order_id, body, created_at) \
+    SELECT n.id, n.shard, n.kind, n.order_id, n.body, n.at FROM UNNEST($1, $2, $3, $4, $5, $6) \
+    AS n(id, shard, kind, order_id, body, at) ORDER BY n.id ON CONFLICT DO NOTHING";
+
+/// Writes commands, in one statement. One that is there already stays as it is.
+///
+/// # Errors
+/// See [`PgError`]; a shard that does not exist refuses all.
+pub async fn insert_commands(connection: &mut Connection, rows: &[CommandRow]) -> Result<(), PgError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut ids: Vec<Uuid> = Vec::with_capacity(rows.len());
+    let mut shards: Vec<i32> = Vec::with_capacity(rows.len());
+    let mut kinds: Vec<&str> = Vec::with_capacity(rows.len());
+    let mut orders: Vec<Option<Uuid>> = Vec::with_capacity(rows.len());
+    let mut bodies: Vec<&[u8]> = Vec::with_capacity(rows.len());
+    let mut times: Vec<DateTime<Utc>> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let CommandRow {
+            id,
+            shard,
+            kind,
+            order_id,
+            body,
+            at,
+        } = row;
+        ids.push(*id);
+        shards.push(shard.cast_signed());
+        kinds.push(kind.word());
+        orders.push(order_id.map(|id| Uuid::from_u128(id.as_u128())));
+        bodies.push(body);
+        times.push(time(*at));
+    }
+    prepared(
+        sql_query(INSERT)
+            .bind::<Array<SqlUuid>, _>(ids)
+            .bind::<Array<Integer>, _>(shards)
+            .bind::<Array<Text>, _>(kinds)
+            .bind::<Array<Nullable<SqlUuid>>, _>(orders)
+            .bind::<Array<Binary>, _>(bodies)
+            .bind::<Array<Timestamptz>, _>(times),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+#[derive(QueryableByName)]
+struct WaitingRow {
+    #[diesel(sql_type = Integer)]
+    shard: i32,
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+/// How many commands wait in each shard's list, as far as there are any.
+///
+/// # Errors
+/// See [`PgError`].
+pub async fn waiting_commands(connection: &mut Connection) -> Result<Vec<(u32, u64)>, PgError> {
+    let rows: Vec<WaitingRow> = prepared(sql_query(
+        "SELECT shard, count(*) AS count FROM commands GROUP BY shard",
+    ))
+    .load(connection)
+    .await?;
+    let waiting = |row: WaitingRow| (row.shard.cast_unsigned(), row.count.cast_unsigned());
+    Ok(rows.into_iter().map(waiting).collect())
+}
+
+/// A mass cancel that also takes orders which were received before it and come later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CutoffRow {
+    /// The id of its command.
+    pub id: Uuid,
+    /// The shard.
+    pub shard: u32,
+    /// Only of this user.
+    pub user_id: Option<UserId>,
+    /// Only in the market of this symbol.
+    pub symbol: Option<String>,
+    /// Only on this side.
+    pub side: Option<Side>,
+    /// Why.
+    pub reason: CancelReason,
+    /// Orders received before this moment end.
+    pub received_before: Stamp,
+    /// It is needed at least until then.
+    pub until: Stamp,
+}
+
+const CUTOFFS: &str = "INSERT INTO cancel_cutoffs (id, shard, user_id, symbol, side, reason, received_before, until) \
+    SELECT n.id, n.shard, n.user_id, n.symbol, n.side::order_side_enum, n.reason, n.received_before, n.until \
+    FROM UNNEST($1, $2, $3, $4, $5, $6, $7, $8) AS n(id, shard, user_id, symbol, side, reason, received_before, until) \
+    ORDER BY n.id ON CONFLICT DO NOTHING";
+
+/// The commands of a mass cancel, one for each shard, with their cut-offs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MassCancel {
+    /// The commands.
+    pub commands: Vec<CommandRow>,
+    /// Their cut-offs.
+    pub cutoffs: Vec<CutoffRow>,
+}
+
+/// Writes a mass cancel, in one transaction.
+///
+/// # Errors
+/// See [`PgError`].
+pub async fn insert_mass_cancel(connection: &mut Connection, mass: &MassCancel) -> Result<(), PgError> {
+    connection
+        .transaction(async |connection| write_mass_cancel(connection, mass).await)
+        .await
+}
+
+/// Writes a mass cancel in the caller's transaction.
+pub(super) async fn write_mass_cancel(connection: &mut Connection, mass: &MassCancel) -> Result<(), PgError> {
+    let MassCancel { commands, cutoffs } = mass;
+    insert_cutoffs(connection, cutoffs).await?;
+    insert_commands(connection, commands).await
+}
+
+async fn insert_cutoffs(connection: &mut Connection, rows: &[CutoffRow]) -> Result<(), PgError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let of = |at: fn(&CutoffRow) -> Stamp| -> Vec<DateTime<Utc>> {
+        rows.iter().map(|row| time(at(row))).collect()
+    };
+    let users = rows
+        .iter()
+        .map(|row| row.user_id.map(|id| Uuid::from_u128(id.as_u128())));
+    let shards: Vec<i32> = rows.iter().map(|row| row.shard.cast_signed()).collect();
+    let symbols: Vec<Option<&str>> = rows.iter().map(|row| row.symbol.as_deref()).collect();
+    let sides: Vec<Option<&str>> = rows.iter().map(|row| row.side.map(Side::word)).collect();
+    let reasons: Vec<&str> = rows.iter().map(|row| row.reason.code()).collect();
+    prepared(
+        sql_query(CUTOFFS)
+            .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.id).collect::<Vec<_>>())
+            .bind::<Array<Integer>, _>(shards)
+            .bind::<Array<Nullable<SqlUuid>>, _>(users.collect::<Vec<_>>())
+            .bind::<Array<Nullable<Text>>, _>(symbols)
+            .bind::<Array<Nullable<Text>>, _>(sides)
+            .bind::<Array<Text>, _>(reasons)
+            .bind::<Array<Timestamptz>, _>(of(|row| row.received_before))
+            .bind::<Array<Timestamptz>, _>(of(|row| row.until)),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! Orders that are stored and not decided: which of some exist, and which nobody drives.
+
+use std::time::Duration;
+
+use diesel::QueryableByName;
+use diesel::sql_query;
+use diesel::sql_types::{Array, BigInt, Timestamptz, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl as _;
+use domain::{OrderId, Stamp};
+use uuid::Uuid;
+
+use super::uuids;
+use crate::postgres::orders::row::{COLUMNS, OrderRow};
+use crate::postgres::orders::value::time;
+use crate::postgres::orders::{MarketGrids, StoredOrder};
+use crate::postgres::{Connection, PgError, prepared};
+
+#[derive(QueryableByName)]
+struct Id {
+    #[diesel(sql_type = SqlUuid)]
+    order_id: Uuid,
+}
+
+/// Those of these orders that are stored.
+///
+/// # Errors
+/// See [`PgError`].
+pub(super) async fn stored_among(
+    connection: &mut Connection,
+    ids: &[OrderId],
+) -> Result<Vec<OrderId>, PgError> {
+    let rows: Vec<Id> = prepared(
+        sql_query("SELECT order_id FROM orders WHERE order_id = ANY($1)")
+            .bind::<Array<SqlUuid>, _>(uuids(ids.iter().map(|id| id.as_u128()))),
+    )
+    .load(connection)
+    .await?;
+    let id = |row: Id| OrderId::from_u128(row.order_id.as_u128());
+    Ok(rows.into_iter().map(id).collect())
+}
+
+/// Takes up to so many PENDING orders on, for so long, that were made before this moment, that have no command, and that
+/// nobody else has taken on.
+///
+/// # Errors
+/// See [`PgError`]; an order of a market that is not among these is an error too.
+pub async fn claim_pending(
+    connection: &mut Connection,
+    made_before: Stamp,
+    lease: Duration,
+    limit: u32,
+    markets: &MarketGrids,
+) -> Result<Vec<StoredOrder>, PgError> {
+    let sql = format!(
+        "UPDATE orders o SET swept_until = now() + $2 * interval '1 microsecond' \
+         WHERE o.order_id IN (SELECT p.order_id FROM orders p WHERE p.status = 'PENDING' AND p.created_at < $1 \
+         AND (p.swept_until IS NULL OR p.swept_until < now()) \
+         AND NOT EXISTS (SELECT 1 FROM commands c WHERE c.order_id = p.order_id AND c.kind = 'place') \
+         ORDER BY p.created_at LIMIT $3 FOR UPDATE SKIP LOCKED) AND o.status = 'PENDING' RETURNING {COLUMNS}"
+    );
+    let rows: Vec<OrderRow> = prepared(
+        sql_query(sql)
+            .bind::<Timestamptz, _>(time(made_before))
+            .bind::<BigInt, _>(i64::try_from(lease.as_micros()).unwrap_or(i64::MAX))
+            .bind::<BigInt, _>(i64::from(limit)),
+    )
+    .load(connection)
+    .await?;
+    rows.into_iter().map(|row| row.stored(markets)).collect()
+}

@@ -1,0 +1,236 @@
+//! Dead man's switches and sessions: what cancels a user's orders by itself.
+
+use std::time::Duration;
+
+use diesel::QueryableByName;
+use diesel::sql_query;
+use diesel::sql_types::{BigInt, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncConnection as _, RunQueryDsl as _};
+use domain::{SessionId, Stamp, UserId};
+use uuid::Uuid;
+
+use super::commands::{MassCancel, write_mass_cancel};
+use crate::postgres::orders::value::time;
+use crate::postgres::{Connection, PgError, prepared};
+
+const fn uuid(user_id: UserId) -> Uuid {
+    Uuid::from_u128(user_id.as_u128())
+}
+
+fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Arms a user's switch, or sets it to another moment.
+///
+/// # Errors
+/// See [`PgError`].
+pub async fn arm_switch(
+    connection: &mut Connection,
+    user_id: UserId,
+    fires_at: Stamp,
+) -> Result<(), PgError> {
+    prepared(
+        sql_query(
+            "INSERT INTO dead_man (user_id, fires_at) VALUES ($1, $2) \
+         ON CONFLICT (user_id) DO UPDATE SET fires_at = excluded.fires_at",
+        )
+        .bind::<SqlUuid, _>(uuid(user_id))
+        .bind::<Timestamptz, _>(time(fires_at)),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Disarms a user's switch, if it is armed.
+///
+/// # Errors
+/// See [`PgError`].
+pub async fn disarm_switch(connection: &mut Connection, user_id: UserId) -> Result<(), PgError> {
+    prepared(sql_query("DELETE FROM dead_man WHERE user_id = $1").bind::<SqlUuid, _>(uuid(user_id)))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+#[derive(QueryableByName)]
+struct UserRow {
+    #[diesel(sql_type = SqlUuid)]
+    user_id: Uuid,
+}
+
+/// Writes what was made of some users; where nothing could be made, the transaction changes nothing.
+async fn write(connection: &mut Connection, mass: Option<MassCancel>) -> Result<MassCancel, PgError> {
+    let mass = mass.ok_or_else(|| PgError::bad_row("commands", "a mass cancel could not be made"))?;
+    write_mass_cancel(connection, &mass).await?;
+    Ok(mass)
+}
+
+/// Disarms up to so many switches that have run out, and writes the mass cancels of their users, in one transaction. What
+/// was written.
+///
+/// # Errors
+/// See [`PgError`].
+pub async fn fire_switches(
+    connection: &mut Connection,
+    now: Stamp,
+    limit: u32,
+    cancel: impl Fn(&[UserId]) -> Option<MassCancel> + Send + Sync,
+) -> Result<MassCancel, PgError> {
+    connection
+        .transaction(async |connection| {
+            let users = take_due_switches(connection, now, limit).await?;
+            write(connection, cancel(&users)).await
+        })
+        .await
+}
+
+async fn take_due_switches(
+    connection: &mut Connection,
+    now: Stamp,
+    limit: u32,
+) -> Result<Vec<UserId>, PgError> {
+    let rows: Vec<UserRow> = prepared(sql_query(
+        "DELETE FROM dead_man d WHERE d.user_id IN (SELECT o.user_id FROM dead_man o WHERE o.fires_at <= $1 \
+         ORDER BY o.fires_at LIMIT $2 FOR UPDATE SKIP LOCKED) AND d.fires_at <= $1 RETURNING d.user_id",
+    )
+    .bind::<Timestamptz, _>(time(now))
+    .bind::<BigInt, _>(i64::from(limit)))
+    .load(connection)
+    .await?;
+    let user = |row: UserRow| UserId::from_u128(row.user_id.as_u128());
+    Ok(rows.into_iter().map(user).collect())
+}
+
+/// A session that is to be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Session {
+    /// Its id.
+    pub session_id: SessionId,
+    /// Its user.
+    pub user_id: UserId,
+    /// The gateway that holds it.
+    pub gateway: Uuid,
+}
+
+/// Opens a session that lives for so long from now by the database's clock; false: its user has so many already.
+///
+/// # Errors
+/// See [`PgError`].
+pub async fn open_session(
+    connection: &mut Connection,
+    session: Session,
+    alive: Duration,
+    most: u32,
+) -> Result<bool, PgError> {
+    let Session {
+        session_id,
+        user_id,
+        gateway,
+    } = session;
+    let opened = prepared(
+        sql_query(
+            "INSERT INTO sessions (session_id, user_id, gateway, alive_until) \
+         SELECT $1, $2, $3, now() + $4 * interval '1 microsecond' \
+         WHERE (SELECT count(*) FROM sessions WHERE user_id = $2) < $5",
+        )
+        .bind::<SqlUuid, _>(Uuid::from_u128(session_id.as_u128()))
+        .bind::<SqlUuid, _>(uuid(user_id))
+        .bind::<SqlUuid, _>(gateway)
+        .bind::<BigInt, _>(micros(alive))
+        .bind::<BigInt, _>(i64::from(most)),
+    )
+    .execute(connection)
+    .await?;
+    Ok(opened == 1)
+}
+
+/// Keeps a gateway's sessions alive for so long from now, those that would end within half of it.
+///
+/// # Errors
+/// See [`PgError`].
+pub async fn keep_sessions(
+    connection: &mut Connection,
+    gateway: Uuid,
+    alive: Duration,
+) -> Result<(), PgError> {
+    prepared(
+        sql_query(
+            "UPDATE sessions SET alive_until = now() + $2 * interval '1 microsecond' \
+         WHERE gateway = $1 AND alive_until < now() + $2 / 2 * interval '1 microsecond'",
+        )
+        .bind::<SqlUuid, _>(gateway)
+        .bind::<BigInt, _>(micros(alive)),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Ends a session, and writes what it asks to be cancelled of its user's, in one transaction. What was written: nothing
+/// where it had ended before.
+///
+/// # Errors
+/// See [`PgError`].
+pub async fn close_session(
+    connection: &mut Connection,
+    session_id: SessionId,
+    cancel: impl Fn(&[UserId]) -> Option<MassCancel> + Send + Sync,
+) -> Result<MassCancel, PgError> {
+    connection
+        .transaction(async |connection| {
+            let user = take_session(connection, session_id).await?;
+            write(connection, cancel(user.as_slice())).await
+        })
+        .await
+}
+
+async fn take_session(connection: &mut Connection, session_id: SessionId) -> Result<Option<UserId>, PgError> {
+    let rows: Vec<UserRow> = prepared(
+        sql_query("DELETE FROM sessions WHERE session_id = $1 RETURNING user_id")
+            .bind::<SqlUuid, _>(Uuid::from_u128(session_id.as_u128())),
+    )
+    .load(connection)
+    .await?;
+    let user = |row: &UserRow| UserId::from_u128(row.user_id.as_u128());
+    Ok(rows.as_slice().first().map(user))
+}
+
+/// Ends up to so many sessions that nobody kept alive, and writes the mass cancels of their users, in one transaction. What
+/// was written.
+///
+/// # Errors
+/// See [`PgError`].
+pub async fn fire_sessions(
+    connection: &mut Connection,
+    limit: u32,
+    cancel: impl Fn(&[UserId]) -> Option<MassCancel> + Send + Sync,
+) -> Result<MassCancel, PgError> {
+    connection
+        .transaction(async |connection| {
+            let users = take_dead_sessions(connection, limit).await?;
+            write(connection, cancel(&users)).await
+        })
+        .await
+}
+
+async fn take_dead_sessions(connection: &mut Connection, limit: u32) -> Result<Vec<UserId>, PgError> {
+    let rows: Vec<UserRow> = prepared(
+        sql_query(
+            "DELETE FROM sessions s WHERE s.session_id IN (SELECT o.session_id FROM sessions o \
+         WHERE o.alive_until < now() ORDER BY o.alive_until LIMIT $1 FOR UPDATE SKIP LOCKED) \
+         AND s.alive_until < now() RETURNING s.user_id",
+        )
+        .bind::<BigInt, _>(i64::from(limit)),
+    )
+    .load(connection)
+    .await?;
+    let mut users: Vec<UserId> = rows
+        .iter()
+        .map(|row| UserId::from_u128(row.user_id.as_u128()))
+        .collect();
+    users.sort_unstable();
+    users.dedup();
+    Ok(users)
+}

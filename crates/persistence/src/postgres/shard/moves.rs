@@ -1,0 +1,131 @@
+//! Moving a market to another shard, in one transaction that ends both owners' epochs.
+
+use diesel::QueryableByName;
+use diesel::sql_query;
+use diesel::sql_types::{Array, Integer, Text, Uuid as SqlUuid};
+use diesel_async::{AsyncConnection as _, RunQueryDsl as _};
+use uuid::Uuid;
+
+use super::ShardError;
+use crate::postgres::{Connection, PgError};
+
+/// A market that is to live elsewhere.
+#[derive(Debug, Clone)]
+pub struct MovedMarket<'a> {
+    /// Its symbol, such as `BTC/USDT`.
+    pub symbol: &'a str,
+    /// Its new shard.
+    pub to: u32,
+    /// Commands of its old shard that are about the market and name no order: they go along.
+    pub commands: &'a [Uuid],
+    /// Mass cancels that wait in its old shard, and the ids of their copies in the new one.
+    pub copies: &'a [(Uuid, Uuid)],
+}
+
+#[derive(QueryableByName)]
+struct Home {
+    #[diesel(sql_type = Integer)]
+    shard: i32,
+}
+
+/// Moves a market with its orders, its commands and the mass cancels that they may still meet. The shard that it comes
+/// from; none: there is no such market, or it lives there already.
+///
+/// Both shards get a new epoch and no owner: whoever had them finds out at the next commit, and both are loaded anew. The
+/// market keeps its numbers; the ranks of its orders may be those of others in the new shard, which orders no two of them.
+///
+/// # Errors
+/// See [`PgError`].
+pub async fn move_market(
+    connection: &mut Connection,
+    moved: &MovedMarket<'_>,
+) -> Result<Option<u32>, ShardError> {
+    connection
+        .transaction(async |connection: &mut Connection| {
+            let home: Vec<Home> = sql_query("SELECT shard FROM market_state WHERE symbol = $1")
+                .bind::<Text, _>(moved.symbol)
+                .load(connection)
+                .await?;
+            let Some(from) = home.into_iter().next().map(|row| row.shard) else {
+                return Ok(None);
+            };
+            let to = moved.to.cast_signed();
+            if from == to {
+                return Ok(None);
+            }
+            end_epochs(connection, from, to).await?;
+            hand_over(connection, moved, from).await?;
+            Ok(Some(from.cast_unsigned()))
+        })
+        .await
+}
+
+/// Ends both epochs: waits for the commits that are under way, in the order of the shards.
+async fn end_epochs(connection: &mut Connection, from: i32, to: i32) -> Result<(), PgError> {
+    let mut shards = [from, to];
+    shards.sort_unstable();
+    for shard in shards {
+        let ended = sql_query("UPDATE shards SET epoch = epoch + 1, lease_until = NULL WHERE shard = $1")
+            .bind::<Integer, _>(shard)
+            .execute(connection)
+            .await?;
+        if ended != 1 {
+            return Err(PgError::bad_row("shards", format!("shard {shard} is missing")));
+        }
+    }
+    Ok(())
+}
+
+async fn hand_over(
+    connection: &mut Connection,
+    moved: &MovedMarket<'_>,
+    from: i32,
+) -> Result<(), ShardError> {
+    let to = moved.to.cast_signed();
+    let changed = sql_query("UPDATE market_state SET shard = $3 WHERE symbol = $1 AND shard = $2")
+        .bind::<Text, _>(moved.symbol)
+        .bind::<Integer, _>(from)
+        .bind::<Integer, _>(to)
+        .execute(connection)
+        .await?;
+    if changed != 1 {
+        // Somebody else has moved it meanwhile.
+        return Err(ShardError::Fenced);
+    }
+    sql_query(
+        "UPDATE commands c SET shard = $3 FROM orders o \
+         WHERE c.shard = $2 AND o.order_id = c.order_id AND o.symbol = $1",
+    )
+    .bind::<Text, _>(moved.symbol)
+    .bind::<Integer, _>(from)
+    .bind::<Integer, _>(to)
+    .execute(connection)
+    .await?;
+    sql_query("UPDATE commands SET shard = $2 WHERE id = ANY($1)")
+        .bind::<Array<SqlUuid>, _>(moved.commands)
+        .bind::<Integer, _>(to)
+        .execute(connection)
+        .await?;
+    let (old, new): (Vec<Uuid>, Vec<Uuid>) = moved.copies.iter().copied().unzip();
+    sql_query(
+        "INSERT INTO commands (id, shard, kind, order_id, body, created_at) \
+         SELECT n.new, $3, c.kind, c.order_id, c.body, c.created_at \
+         FROM UNNEST($1, $2) AS n(old, new) JOIN commands c ON c.id = n.old",
+    )
+    .bind::<Array<SqlUuid>, _>(old)
+    .bind::<Array<SqlUuid>, _>(new)
+    .bind::<Integer, _>(to)
+    .execute(connection)
+    .await?;
+    sql_query(
+        "INSERT INTO cancel_cutoffs (id, shard, user_id, symbol, side, reason, received_before, until) \
+         SELECT v7_new(), $3, user_id, $1, side, reason, received_before, until FROM cancel_cutoffs \
+         WHERE shard = $2 AND (symbol IS NULL OR symbol = $1)",
+    )
+    .bind::<Text, _>(moved.symbol)
+    .bind::<Integer, _>(from)
+    .bind::<Integer, _>(to)
+    .execute(connection)
+    .await?;
+    Ok(())
+}

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Parser;
 
-use crate::{coverage, crash, layers, lint, load, test, tidy, up, verify};
+use crate::{coverage, crash, database, layers, lint, load, test, tidy, up, verify};
 
 /// A chore.
 #[derive(Parser)]
@@ -27,6 +27,14 @@ pub enum Chore {
     Up(up::Options),
     /// Looks at a deployment from outside
     Verify(verify::Options),
+    /// The database's schema, forwards and back
+    #[command(subcommand)]
+    Migrate(database::Migrate),
+    /// The months of orders and the days of trades
+    #[command(subcommand)]
+    Partitions(database::Partitions),
+    /// How many orders a second the database takes, beside what its disk and its COPY can do
+    BenchInserts(database::BenchInserts),
 }
 
 impl Chore {
@@ -42,6 +50,9 @@ impl Chore {
             Self::Load(options) => load::run(options),
             Self::Up(options) => up::run(options),
             Self::Verify(options) => verify::run(options),
+            Self::Migrate(command) => database::migrate(command),
+            Self::Partitions(command) => database::partitions(command),
+            Self::BenchInserts(options) => database::bench_inserts(options),
         }
     }
 }

@@ -4,6 +4,7 @@
 mod chore;
 mod coverage;
 mod crash;
+mod database;
 mod layers;
 mod lint;
 mod load;

@@ -20,11 +20,16 @@ enum What {
         /// Some of: compose postgresql redis rabbitmq gateway; else all of them
         checks: Vec<String>,
     },
+    /// Whether the database has the schema and takes an order, of which nothing stays; its address comes from DATABASE_URL
+    Schema,
 }
 
 /// Runs the script.
 pub fn run(options: &Options) -> Result<()> {
-    let What::Infrastructure { checks } = &options.what;
-    let mut script = Command::new(shell::root().join("test/verify-infrastructure.sh"));
+    let (script, checks) = match &options.what {
+        What::Infrastructure { checks } => ("test/verify-infrastructure.sh", checks.as_slice()),
+        What::Schema => ("test/verify-database-schema.sh", [].as_slice()),
+    };
+    let mut script = Command::new(shell::root().join(script));
     shell::run(script.current_dir(shell::root()).args(checks))
 }

@@ -11,8 +11,8 @@ use runtime::{Settings, Shutdown, telemetry};
 
 use crate::audit_command::AuditCommand;
 use crate::journal_command::JournalCommand;
+use crate::migrate::{MigrateCommand, PartitionsCommand};
 use crate::reload::Source;
-use crate::server::check_mode;
 use crate::token::TokenCommand;
 
 /// The trade engine's gateway. Without a command it runs.
@@ -41,6 +41,12 @@ enum Command {
     /// Looks into the audit file; nothing is changed.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Brings the database's schema forward or back, or says how it stands (distributed).
+    #[command(subcommand)]
+    Migrate(MigrateCommand),
+    /// The months of orders and the days of trades in the database (distributed).
+    #[command(subcommand)]
+    Partitions(PartitionsCommand),
     /// Checks or shows the settings.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -74,8 +80,9 @@ impl Cli {
             Command::Token(token) => token.execute(&settings),
             Command::Journal(journal) => journal.execute(&settings),
             Command::Audit(audit) => audit.execute(&settings),
+            Command::Migrate(migrate) => migrate.execute(&settings),
+            Command::Partitions(partitions) => partitions.execute(&settings),
             Command::Config(ConfigCommand::Check) => {
-                check_mode(&settings)?;
                 for warning in &settings.warnings {
                     say(&format!("warning: {warning}"))?;
                 }

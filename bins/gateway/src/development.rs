@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::anyhow;
+use api::Exchange;
 use domain::{Amount, Tier, TierName, TransferKey, TransferKind, UserId};
 use runtime::Settings;
-use trading::{Accounts, Operations};
+use runtime::settings::Mode;
 use uuid::Uuid;
 
 use crate::cli::say;
@@ -44,7 +45,7 @@ const TIER_RATE: u32 = 10_000;
 ///
 /// # Errors
 /// The exchange refuses.
-pub(crate) async fn fund(exchange: &(impl Operations + Accounts)) -> anyhow::Result<()> {
+pub(crate) async fn fund(exchange: &dyn Exchange) -> anyhow::Result<()> {
     let name: TierName = TIER.parse()?;
     if !exchange.tiers().iter().any(|tier| tier.name == name) {
         let tier = Tier {
@@ -94,7 +95,19 @@ pub(crate) fn greet(
         || "nowhere, since server.metrics_port is 0".to_owned(),
         |at| format!("http://{at}/api/v1/admin"),
     );
-    let data_dir = std::path::absolute(&settings.data_dir)?;
+    let (shape, data) = match settings.mode {
+        Mode::Embedded => {
+            let data_dir = std::path::absolute(&settings.data_dir)?;
+            ("embedded", data_dir.display().to_string())
+        }
+        Mode::Distributed => {
+            let database = &settings.database;
+            (
+                "distributed",
+                format!("PostgreSQL at {}:{}", database.host, database.port),
+            )
+        }
+    };
     let order =
         r#"{"symbol":"BTC/USDT","side":"BUY","order_type":"LIMIT","price":"60000.00","quantity":"0.01"}"#;
     let demo = &settings.demo;
@@ -106,9 +119,9 @@ pub(crate) fn greet(
     };
     say(&format!(
         "
-  Trade engine, embedded, in development.{demo}
+  Trade engine, {shape}, in development.{demo}
   API        http://{public}/api/v1   (operators: {operators})
-  Data       {}
+  Data       {data}
   Users      alice and bob are funded; more tokens: cargo run --release -- token bob (or operator, or any UUID)
 
   Place an order as alice:
@@ -116,7 +129,6 @@ pub(crate) fn greet(
 curl -i http://{public}/api/v1/orders -H 'Content-Type: application/json' \\
   -H 'Authorization: Bearer {alice}' \\
   -d '{order}'
-",
-        data_dir.display()
+"
     ))
 }

@@ -4,17 +4,16 @@ use std::sync::Arc;
 
 use api::ApiKeys;
 use domain::UserId;
-use embedded::Embedded;
 use http::{
     AddressLimits, AddressRates, ApiKeyLayer, ConnectionCaps, Connections, Edge, EdgeLimits, IssuerSettings,
-    JwtAlgorithm, JwtKeys, JwtSettings, LocalRates, Origins, RateLimits, SecretBox, TrustedProxies,
+    JwtAlgorithm, JwtKeys, JwtSettings, Origins, RateLimits, SecretBox, TrustedProxies,
 };
 use runtime::settings::{Issuer, KeySource, LimitsSettings, PreviousKey};
 use runtime::{Clock, Ids, Settings};
 use secrecy::SecretString;
-use trading::Accounts;
 
 use crate::server::BODY_TIMEOUT;
+use crate::shape::Shape;
 
 /// How many verified tokens are remembered.
 const TOKENS_REMEMBERED: usize = 10_000;
@@ -35,7 +34,7 @@ impl Guards {
     ///
     /// # Errors
     /// A setting that the rules of the settings let through and the edge does not take.
-    pub(crate) fn new(settings: &Settings, exchange: &Arc<Embedded>) -> anyhow::Result<Self> {
+    pub(crate) fn new(settings: &Settings, shape: &Shape) -> anyhow::Result<Self> {
         let server = &settings.server;
         let limits = EdgeLimits {
             body_bytes: server.max_body_bytes,
@@ -49,15 +48,15 @@ impl Guards {
             .trusting(proxies.clone())
             .limiting_addresses(Arc::clone(&addresses));
         let secrets = secret_box(settings)?;
-        let keys = Arc::new(ApiKeys(Arc::clone(exchange)));
-        let store = Arc::new(LocalRates::new(Clock::System));
-        let accounts = Arc::clone(exchange);
+        let keys = Arc::new(ApiKeys(shape.exchange()));
+        let accounts = shape.exchange();
         // 0 stands for the rate of the settings.
         let rate_of = move |user: uuid::Uuid| {
             let tier = accounts.tier_of(UserId::from_u128(user.as_u128()));
             tier.and_then(|tier| tier.orders_per_second).unwrap_or(0)
         };
-        let rates = RateLimits::new(store, settings.limits.orders_per_second).with_rate_of(Arc::new(rate_of));
+        let rates =
+            RateLimits::new(shape.rates(), settings.limits.orders_per_second).with_rate_of(Arc::new(rate_of));
         Ok(Self {
             edge,
             api_keys: ApiKeyLayer::new(keys, secrets, Clock::System).with_bodies_of(server.max_batch_bytes),

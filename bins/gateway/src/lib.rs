@@ -1,9 +1,10 @@
-//! The gateway: the API in front of the embedded exchange.
+//! The gateway: the API in front of the exchange, embedded or distributed.
 //!
 //! [`start`] opens the exchange and binds the listeners, [`Gateway::run`] serves until it is told to stop. The caller
 //! owns settings and signals, so that tests run many gateways in one process on free ports.
 
 mod audit_command;
+mod audit_table;
 mod cli;
 mod demo;
 mod development;
@@ -11,9 +12,13 @@ mod edge;
 mod gauges;
 mod journal_command;
 mod markets;
+mod member;
+mod migrate;
 mod open;
 mod reload;
 mod server;
+mod shape;
+mod shared;
 mod token;
 
 pub use cli::{Cli, exit_code};

@@ -1,6 +1,6 @@
 //! The markets of the settings as definitions.
 
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use domain::{MarketDefinition, MarketNumber, MarketText, Symbol};
 use runtime::Settings;
 use trading::Markets;
@@ -34,6 +34,20 @@ pub(crate) fn definitions(settings: &Settings) -> anyhow::Result<Vec<MarketDefin
             .map_err(|error| anyhow!("market {}: {error}", market.symbol))
     };
     markets.into_iter().map(definition).collect()
+}
+
+/// Whether every market of the settings is defined.
+///
+/// # Errors
+/// The first that is not.
+pub(crate) fn all_there(settings: &Settings, markets: &Markets) -> anyhow::Result<()> {
+    for definition in definitions(settings)? {
+        let symbol = definition.symbol;
+        if markets.by_symbol(symbol).is_none() {
+            bail!("market {symbol} is not defined yet");
+        }
+    }
+    Ok(())
 }
 
 /// The number of a symbol's market, or the next free one.

@@ -6,16 +6,15 @@ use std::sync::Arc;
 use api::{Reload, Reloaded};
 use async_trait::async_trait;
 use domain::MarketDefinition;
-use embedded::Embedded;
 use http::TokenVerifier;
 use runtime::settings::{Market, ReloadPlan, SettingsError, Variables, reloadable};
 use runtime::telemetry::LevelHandle;
 use runtime::{Settings, Shutdown};
 use tokio::sync::Mutex;
-use trading::Queries;
 
 use crate::edge::Guards;
 use crate::markets;
+use crate::shape::Shape;
 
 /// Where settings come from.
 #[derive(Clone)]
@@ -35,7 +34,7 @@ pub(crate) struct Reloader {
     known: Mutex<Known>,
     guards: Guards,
     verifier: Arc<TokenVerifier>,
-    exchange: Arc<Embedded>,
+    shape: Shape,
 }
 
 /// The settings that a reload compares the new ones with.
@@ -112,7 +111,7 @@ impl Reloader {
         source: Option<Source>,
         guards: &Guards,
         verifier: &Arc<TokenVerifier>,
-        exchange: &Arc<Embedded>,
+        shape: &Shape,
     ) -> Self {
         Self {
             source,
@@ -122,7 +121,7 @@ impl Reloader {
             }),
             guards: guards.clone(),
             verifier: Arc::clone(verifier),
-            exchange: Arc::clone(exchange),
+            shape: shape.clone(),
         }
     }
 
@@ -160,8 +159,8 @@ impl Reloader {
             else {
                 continue;
             };
-            definition.number = markets::number(&self.exchange.markets(), definition.symbol);
-            let done = self.exchange.define_as_said(definition).await;
+            definition.number = markets::number(&self.shape.exchange().markets(), definition.symbol);
+            let done = self.shape.define_as_said(definition).await;
             done.map_err(|error| refusal(format!("matching: {}: {error}", market.symbol), &changed))?;
             changed.push(market.symbol.as_str());
         }

@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpServer};
-use anyhow::{Context, bail};
+use anyhow::Context;
 use api::{ApiState, StreamOptions, Streams, WsLimits};
-use embedded::Embedded;
-use http::{AuditLog, Metrics, Tickets, TokenVerifier};
-use runtime::settings::{Environment, Mode};
+use http::{Metrics, TokenVerifier};
+use runtime::settings::Environment;
 use runtime::{Clock, Ids, Settings, Shutdown};
 
 use crate::edge::{Guards, jwt, secret_box};
-use crate::open::open;
+use crate::member::until_done;
 use crate::reload::{Reloader, Source};
-use crate::{demo, development, gauges, reload};
+use crate::shape::Shape;
+use crate::{demo, development, gauges, markets, reload};
 
 /// How long a client may take to send its headers.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(5);
@@ -24,8 +24,6 @@ const HEADERS_TIMEOUT: Duration = Duration::from_secs(5);
 const STREAMS_PATIENCE: Duration = Duration::from_secs(5);
 /// The longest wait for a body.
 pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(5);
-/// The file of operators' acts in the exchange's folder.
-pub(crate) const AUDIT_FILE: &str = "audit.log";
 
 /// A gateway that listens.
 pub struct Gateway {
@@ -35,7 +33,7 @@ pub struct Gateway {
     pub websocket: Option<SocketAddr>,
     /// Where operators' calls are taken; none where `metrics_port` is 0.
     pub admin: Option<SocketAddr>,
-    exchange: Arc<Embedded>,
+    shape: Shape,
     guards: Guards,
     state: ApiState,
     servers: Vec<Server>,
@@ -48,27 +46,48 @@ pub struct Gateway {
 /// The exchange cannot be opened, or an address is taken.
 pub async fn run(settings: Settings, source: Option<Source>, shutdown: Shutdown) -> anyhow::Result<()> {
     let gateway = start(&settings, source).await?;
-    if settings.environment == Environment::Development {
-        development::fund(&*gateway.exchange).await?;
+    let exchange = gateway.shape.exchange();
+    let is_development = settings.environment == Environment::Development;
+    if is_development {
         development::greet(&settings, gateway.public, gateway.admin)?;
     }
-    if settings.demo.enabled {
-        demo::prepare(&gateway.exchange, &settings.demo).await?;
-        let exchange = Arc::clone(&gateway.exchange);
-        tokio::spawn(demo::run(exchange, settings.demo.clone(), shutdown.clone()));
+    match &gateway.shape {
+        Shape::Embedded(_) => {
+            populate(&settings, &*exchange).await?;
+            demonstrate(&settings, exchange, shutdown.clone());
+        }
+        // Matchers and the wallet service may start later than this.
+        Shape::Distributed(_) => {
+            let (settings, shutdown) = (settings.clone(), shutdown.clone());
+            tokio::spawn(async move {
+                let work = || async {
+                    markets::all_there(&settings, &exchange.markets())?;
+                    populate(&settings, &*exchange).await
+                };
+                until_done("the users of development", work).await;
+                demonstrate(&settings, exchange, shutdown);
+            });
+        }
     }
     gateway.run(shutdown).await
 }
 
-/// Whether this program can run in the mode of the settings.
-///
-/// # Errors
-/// It cannot.
-pub(crate) fn check_mode(settings: &Settings) -> anyhow::Result<()> {
-    if settings.mode != Mode::Embedded {
-        bail!("mode: must be embedded: this program contains no other exchange yet");
+/// Funds the users of development and of the demonstration, where the settings want them.
+async fn populate(settings: &Settings, exchange: &dyn api::Exchange) -> anyhow::Result<()> {
+    if settings.environment == Environment::Development {
+        development::fund(exchange).await?;
+    }
+    if settings.demo.enabled {
+        demo::prepare(exchange, &settings.demo).await?;
     }
     Ok(())
+}
+
+/// Lets the users of the demonstration trade, where the settings want it.
+fn demonstrate(settings: &Settings, exchange: Arc<dyn api::Exchange>, shutdown: Shutdown) {
+    if settings.demo.enabled {
+        tokio::spawn(demo::run(exchange, settings.demo.clone(), shutdown));
+    }
 }
 
 /// Where the listeners are.
@@ -135,25 +154,22 @@ impl Listeners {
 async fn state(
     settings: &Settings,
     source: Option<Source>,
-    exchange: &Arc<Embedded>,
+    shape: &Shape,
     guards: &Guards,
     verifier: Arc<TokenVerifier>,
 ) -> anyhow::Result<ApiState> {
-    let audit_file = settings.data_dir.join(AUDIT_FILE);
-    let audit = tokio::task::spawn_blocking(move || AuditLog::open(audit_file)).await?;
-    let audit = audit.with_context(|| format!("{AUDIT_FILE} in {}", settings.data_dir.display()))?;
-    let reloader = Reloader::new(settings, source, guards, &verifier, exchange);
+    let reloader = Reloader::new(settings, source, guards, &verifier, shape);
     let ids = Ids::new(Clock::System);
     Ok(ApiState {
-        exchange: Arc::clone(exchange) as Arc<dyn api::Exchange>,
+        exchange: shape.exchange(),
         verifier,
         limits: Arc::clone(&guards.rates),
-        audit: Arc::new(audit),
+        audit: Arc::new(shape.audit(settings).await?),
         secrets: Arc::new(secret_box(settings)?),
-        tickets: Arc::new(Tickets::new(ids.clone())),
+        tickets: Arc::new(shape.tickets(&ids)),
         addresses: Arc::clone(&guards.addresses),
         origins: Arc::new(guards.origins.clone()),
-        streams: streams(settings, exchange).await?,
+        streams: streams(settings, shape).await?,
         batch_bytes: settings.server.max_batch_bytes,
         ws: ws_limits(settings),
         demo: settings.demo.enabled,
@@ -169,13 +185,12 @@ async fn state(
 /// # Errors
 /// The exchange cannot be opened, or an address is taken.
 pub async fn start(settings: &Settings, source: Option<Source>) -> anyhow::Result<Gateway> {
-    check_mode(settings)?;
     let verifier = Arc::new(TokenVerifier::new(&jwt(settings))?);
     let listeners = Listeners::bind(settings)?;
     let metrics = Metrics::install();
-    let exchange = Arc::new(open(settings).await?);
-    let guards = Guards::new(settings, &exchange)?;
-    let state = state(settings, source, &exchange, &guards, verifier).await?;
+    let shape = Shape::open(settings).await?;
+    let guards = Guards::new(settings, &shape)?;
+    let state = state(settings, source, &shape, &guards, verifier).await?;
     let public = listeners.public.local_addr()?;
     let address = |listener: &Option<TcpListener>| listener.as_ref().map(TcpListener::local_addr).transpose();
     let (websocket, admin) = (address(&listeners.websocket)?, address(&listeners.admin)?);
@@ -190,7 +205,7 @@ pub async fn start(settings: &Settings, source: Option<Source>) -> anyhow::Resul
         public,
         websocket,
         admin,
-        exchange,
+        shape,
         guards,
         state,
         servers,
@@ -199,13 +214,14 @@ pub async fn start(settings: &Settings, source: Option<Source>) -> anyhow::Resul
 }
 
 impl Gateway {
-    /// Serves until it is told to stop; then readiness fails, running requests finish, and a snapshot is written.
+    /// Serves until it is told to stop; then readiness fails, running requests finish, and an embedded exchange writes a
+    /// snapshot.
     ///
     /// # Errors
     /// A listener fails.
     pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
         let Self {
-            exchange,
+            shape,
             guards,
             state,
             servers,
@@ -214,24 +230,20 @@ impl Gateway {
         } = self;
         reload::listen(Arc::clone(&state.reload), shutdown.clone())?;
         let connections = guards.connections.clone();
-        let gauges = tokio::spawn(gauges::watch(
-            Arc::clone(&exchange),
-            connections,
-            shutdown.clone(),
-        ));
+        let gauges = tokio::spawn(gauges::watch(shape.clone(), connections, shutdown.clone()));
         let keys = state.verifier.jwks_refresher().map(|refresher| {
             let until = shutdown.clone();
             tokio::spawn(refresher.run(async move { until.wait().await }))
         });
         let streams = tokio::spawn(Arc::clone(&state.streams).run());
         let handles: Vec<ServerHandle> = servers.iter().map(Server::handle).collect();
-        let announced = Arc::clone(&exchange);
-        let (followed, patience) = (Arc::clone(&state.streams), patience.min(STREAMS_PATIENCE));
+        let announced = shape.clone();
+        let (followed, goodbye) = (Arc::clone(&state.streams), patience.min(STREAMS_PATIENCE));
         let stopper = tokio::spawn(async move {
             shutdown.wait().await;
             announced.announce_stop();
             tracing::info!("stopping: running requests are finished first");
-            followed.stop(patience).await;
+            followed.stop(goodbye).await;
             for handle in handles {
                 handle.stop(true).await;
             }
@@ -243,20 +255,19 @@ impl Gateway {
         {
             task.abort();
         }
-        tokio::task::spawn_blocking(move || exchange.stop()).await?;
+        shape.stop(patience).await?;
         tracing::info!("stopped");
         served.map(|_| ()).context("a listener failed")
     }
 }
 
-async fn streams(settings: &Settings, exchange: &Arc<Embedded>) -> anyhow::Result<Arc<Streams>> {
+async fn streams(settings: &Settings, shape: &Shape) -> anyhow::Result<Arc<Streams>> {
     let options = StreamOptions {
         depth_interval: settings.websocket.depth_interval,
         queue_frames: settings.websocket.queue_frames,
         ..StreamOptions::default()
     };
-    let exchange = Arc::clone(exchange) as Arc<dyn api::Exchange>;
-    Ok(Streams::start(exchange, options, Clock::System).await)
+    Ok(Streams::start(shape.exchange(), options, Clock::System).await)
 }
 
 fn ws_limits(settings: &Settings) -> WsLimits {

@@ -1,5 +1,6 @@
 //! What gateways share through Redis: rates and tickets. Where Redis does not answer, each gateway goes on alone.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -23,7 +24,11 @@ const PREFIX: &str = "trade-engine:";
 /// # Errors
 /// An address makes no sense, or the file of root certificates cannot be read.
 pub(crate) fn redis(settings: &RedisSettings) -> anyhow::Result<Redis> {
-    let urls = |nodes| settings.urls_of(nodes).context("redis: must be a list of host:port");
+    let urls = |nodes| {
+        settings
+            .urls_of(nodes)
+            .context("redis: must be a list of host:port")
+    };
     let addresses = if !settings.cluster_nodes.is_empty() {
         Addresses::Cluster(urls(&settings.cluster_nodes)?)
     } else if settings.sentinels.is_empty() {
@@ -36,7 +41,9 @@ pub(crate) fn redis(settings: &RedisSettings) -> anyhow::Result<Redis> {
         }
     };
     let roots = settings.root_certificate.as_ref();
-    let read = |path| std::fs::read(path).with_context(|| format!("redis.root_certificate: {}", path.display()));
+    let read = |path: &PathBuf| {
+        std::fs::read(path).with_context(|| format!("redis.root_certificate: {}", path.display()))
+    };
     let options = RedisOptions {
         addresses,
         pool_size: usize::try_from(settings.pool_size)?,

@@ -312,10 +312,16 @@ fn development_can_have_an_issuer_of_its_own() {
 }
 
 #[test]
-fn a_mode_that_is_not_contained_is_refused() {
+fn a_distributed_exchange_needs_its_database_at_the_start() {
     let dir = tempfile::tempdir().unwrap();
-    let yaml = settings(dir.path(), free_ports()) + "mode: distributed\n";
-    assert!(refusal(dir.path(), &yaml).contains("mode"));
+    let [nowhere, _, _] = free_ports();
+    let database = format!("database: {{ url: 'postgres://nobody@127.0.0.1:{nowhere}/none' }}\n");
+    let yaml = settings(dir.path(), free_ports()) + "mode: distributed\n" + &database;
+    let told = refusal(dir.path(), &yaml);
+    assert!(
+        told.contains("database") && told.contains("no connection"),
+        "{told}"
+    );
 }
 
 #[test]

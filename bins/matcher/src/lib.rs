@@ -2,6 +2,7 @@
 //!
 //! So far it replays: it puts an order flow through the matching core as fast as it can and says what came of it.
 
+mod audit;
 mod flow;
 mod pace;
 mod replay;
@@ -12,6 +13,7 @@ mod whole;
 
 use std::io::Write;
 
+pub use audit::AuditArguments;
 pub use flow::{Action, Flow, FlowError, Lifetime, Step};
 pub use replay::ReplayArguments;
 pub use report::{LatencyReport, Report};
@@ -31,6 +33,9 @@ pub struct Arguments {
 enum Task {
     /// Run a recorded order flow through the matching core, or through the whole exchange; print one JSON object with figures and totals.
     Replay(ReplayArguments),
+    /// Look whether everything holds in the tables of the distributed exchange; print one JSON object. Fails where
+    /// something does not.
+    Audit(AuditArguments),
 }
 
 /// Does what it is asked to do and writes the answer to `out`.
@@ -44,6 +49,7 @@ pub fn run(arguments: Arguments, out: &mut impl Write) -> anyhow::Result<()> {
             serde_json::to_writer(&mut *out, &report)?;
             writeln!(out)?;
         }
+        Task::Audit(arguments) => audit::audit(&arguments, out)?,
     }
     Ok(())
 }

@@ -97,7 +97,7 @@ async fn look(connection: &mut Connection) -> Result<Findings, PgError> {
 /// The money instructions of the logs that the wallet has not answered.
 async fn outstanding(connection: &mut Connection) -> Result<Vec<MoneyInstruction>, PgError> {
     let mut waiting = Vec::new();
-    for shard in shards(connection).await?.shards {
+    for shard in shards(connection).await? {
         let mut after = shard.settled_seq;
         loop {
             let rows = batches_after(connection, shard.shard, after, shard.last_seq, PAGE).await?;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use messaging::{Consumer, Link};
 use persistence::postgres::Pool;
 use persistence::postgres::views::MarketSeq;
+use persistence::redis::Redis;
 use runtime::{Clock, Ids};
 use wallet_client::Wallet;
 
@@ -35,6 +36,8 @@ pub struct Options {
     pub in_flight: usize,
     /// How many updates a slow receiver may lie behind.
     pub updates_kept: usize,
+    /// What gateways share besides; none: this one shares nothing.
+    pub redis: Option<Redis>,
     /// A machine's clock that differs more than this from the database's is not ready.
     pub clock_difference: Duration,
 }
@@ -50,6 +53,7 @@ impl Options {
             answer_timeout: Duration::from_secs(2),
             in_flight: 8_192,
             updates_kept: 4_096,
+            redis: None,
             clock_difference: Duration::from_secs(1),
         }
     }
@@ -121,6 +125,24 @@ impl Distributed {
     pub fn announce_stop(&self) {
         self.stopping.store(true, Ordering::Release);
         self.forget_health();
+    }
+
+    /// Takes nothing new, and waits until what was taken is done, at most so long. What is not done by then is done by the
+    /// sweepers of other gateways.
+    pub async fn stop(&self, patience: Duration) {
+        self.announce_stop();
+        if tokio::time::timeout(patience, self.intake.admission.close())
+            .await
+            .is_err()
+        {
+            let in_flight = self.in_flight();
+            tracing::warn!(in_flight, "left to other gateways: what was not done in time");
+        }
+    }
+
+    /// How many requests of order entry are in flight.
+    pub fn in_flight(&self) -> usize {
+        self.intake.admission.in_flight()
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

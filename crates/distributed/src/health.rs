@@ -3,7 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use persistence::postgres::views::{self, Shards};
+use persistence::postgres::views::{self, ShardRow};
+use persistence::postgres::{PgError, clock_difference};
 use runtime::Clock;
 use tokio::time::Instant;
 use trading::Health;
@@ -53,22 +54,14 @@ impl Need {
     }
 }
 
-/// How far the database's clock is from ours, in microseconds, asked between these two readings.
-fn clock_difference(server: u64, before: u64, after: u64) -> u64 {
-    if server < before {
-        before - server
-    } else {
-        server.saturating_sub(after)
-    }
-}
-
 impl Distributed {
     /// Whether placements are taken now, and what each thing says.
     pub(crate) async fn look_at_health(&self) -> Health {
         if let Some(health) = self.last_health.get() {
             return health;
         }
-        let (database, wallet) = tokio::join!(self.database_needs(), self.wallet_trouble());
+        let (database, wallet, redis) =
+            tokio::join!(self.database_needs(), self.wallet_trouble(), self.redis_need());
         let mut needs = database;
         needs.push(Need::vital("wallet", wallet));
         needs.push(Need {
@@ -77,6 +70,7 @@ impl Distributed {
             // Without it everything takes a few hundred milliseconds longer.
             dispensable: true,
         });
+        needs.extend(redis);
         let stopping = self.is_stopping().then(|| "is stopping".to_owned());
         needs.push(Need::vital("process", stopping));
         let ready = needs
@@ -100,39 +94,51 @@ impl Distributed {
         asked.unwrap_or_else(|_| Some("does not answer".to_owned()))
     }
 
+    /// Without it each gateway counts rates alone, and keeps its tickets for itself.
+    async fn redis_need(&self) -> Option<Need> {
+        let redis = self.options.redis.as_ref()?;
+        let trouble = match tokio::time::timeout(PATIENCE, redis.ping()).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some("does not answer".to_owned()),
+        };
+        Some(Need {
+            name: "redis",
+            trouble,
+            dispensable: true,
+        })
+    }
+
     async fn database_needs(&self) -> Vec<Need> {
-        let before = Clock::System.wall_us();
-        let asked = async { views::shards(&mut *self.options.pool.get().await?).await };
-        let asked = tokio::time::timeout(PATIENCE, asked).await;
-        let found: Result<Shards, String> = match asked {
+        let asked = async {
+            let mut connection = self.options.pool.get().await?;
+            let shards = views::shards(&mut connection).await?;
+            // The machine's clock, whatever tells the exchange the time.
+            let difference = clock_difference(&mut connection, &Clock::System).await?;
+            Ok::<_, PgError>((shards, difference))
+        };
+        let found = match tokio::time::timeout(PATIENCE, asked).await {
             Ok(found) => found.map_err(|error| error.to_string()),
             Err(_) => Err("does not answer".to_owned()),
         };
-        let after = Clock::System.wall_us();
-        let (found, trouble) = match found {
-            Ok(found) => (Some(found), None),
-            Err(trouble) => (None, Some(trouble)),
+        let (shards, difference) = match found {
+            Ok(found) => found,
+            Err(trouble) => return vec![Need::vital("postgresql", Some(trouble))],
         };
-        let mut needs = vec![Need::vital("postgresql", trouble)];
-        let Some(found) = found else {
-            return needs;
-        };
-        let difference = found
-            .server_micros
-            .map_or(0, |server| clock_difference(server, before, after));
-        let most = u64::try_from(self.options.clock_difference.as_micros()).unwrap_or(u64::MAX);
-        let differs = difference > most;
-        let told = || format!("differs by {} ms from the database's", difference / 1_000);
-        needs.push(Need::vital("clock", differs.then(told)));
-        needs.push(shards_need(&found));
-        needs
+        let differs = difference.exceeds(self.options.clock_difference);
+        let told = || format!("differs by {} ms from the database's", difference.micros / 1_000);
+        vec![
+            Need::vital("postgresql", None),
+            Need::vital("clock", differs.then(told)),
+            shards_need(&shards),
+        ]
     }
 }
 
 /// Without any owner nothing trades; without one of several, the others do.
-fn shards_need(found: &Shards) -> Need {
-    let all = found.shards.len();
-    let owned = found.shards.iter().filter(|row| row.is_owned).count();
+fn shards_need(found: &[ShardRow]) -> Need {
+    let all = found.len();
+    let owned = found.iter().filter(|row| row.is_owned).count();
     let trouble = match (all, owned) {
         (0, _) => Some("there are none".to_owned()),
         (all, owned) if owned < all => Some(format!("{} of {all} have no owner", all - owned)),
@@ -147,16 +153,7 @@ fn shards_need(found: &Shards) -> Need {
 
 #[cfg(test)]
 mod tests {
-    use persistence::postgres::views::ShardRow;
-
     use super::*;
-
-    #[test]
-    fn a_clock_differs_by_what_lies_outside_of_the_question() {
-        for (server, expected) in [(90, 10), (100, 0), (150, 0), (200, 0), (230, 30)] {
-            assert_eq!(clock_difference(server, 100, 200), expected);
-        }
-    }
 
     #[test]
     fn shards_without_owners_are_told_and_without_any_nothing_is_ready() {
@@ -174,10 +171,7 @@ mod tests {
             (vec![false, false], Some("2 of 2 have no owner"), false),
             (vec![], Some("there are none"), false),
         ] {
-            let found = Shards {
-                shards: (0..).zip(owned).map(|(shard, owned)| row(shard, owned)).collect(),
-                server_micros: None,
-            };
+            let found: Vec<ShardRow> = (0..).zip(owned).map(|(shard, owned)| row(shard, owned)).collect();
             let need = shards_need(&found);
             assert_eq!(
                 (need.trouble.as_deref(), need.dispensable),

@@ -14,6 +14,7 @@ mod news;
 mod operations;
 mod queries;
 mod register;
+pub mod replay;
 pub mod shard;
 mod sweeper;
 

@@ -132,8 +132,8 @@ impl Link {
     }
 
     /// What publishes over it.
-    pub fn publisher(&self) -> Publisher {
-        self.publisher.clone()
+    pub const fn publisher(&self) -> &Publisher {
+        &self.publisher
     }
 
     /// The topology that is declared on every new connection.

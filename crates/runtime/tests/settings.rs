@@ -349,6 +349,14 @@ fn each_mistake_names_its_field_and_rule() {
             "embedded.batch_max: must be 1 to embedded.queue_capacity",
         ),
         (
+            "distributed: {shards: 0}",
+            "distributed.shards: must be 1 to 1024",
+        ),
+        (
+            "distributed: {in_flight: 15}",
+            "distributed.in_flight: must be 16 to 1048576",
+        ),
+        (
             "embedded: {segment_bytes: 5}",
             "embedded.segment_bytes: must be 1048576 (1 MiB)",
         ),

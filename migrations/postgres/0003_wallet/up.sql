@@ -31,9 +31,8 @@ CREATE TABLE reservations (
     -- What was granted, and what of it is left. A refused reserve and a release before its reserve leave both at 0.
     granted DECIMAL(20,8) NOT NULL CHECK (granted BETWEEN 0 AND 92233720368.54775807),
     left_amount DECIMAL(20,8) NOT NULL CHECK (left_amount BETWEEN 0 AND granted),
-    -- held: it may be used; used: nothing is left, but an amendment may still be added to it; closed: it has ended;
-    -- refused: the balance did not cover it; tombstone: released before it came.
-    status VARCHAR(12) NOT NULL CHECK (status IN ('held', 'used', 'closed', 'refused', 'tombstone')),
+    -- held: it may be used; closed: it has ended; refused: the balance did not cover it; tombstone: released before it came.
+    status VARCHAR(12) NOT NULL CHECK (status IN ('held', 'closed', 'refused', 'tombstone')),
     created_at TIMESTAMPTZ NOT NULL,
     CONSTRAINT chk_reservation CHECK (status = 'held' OR left_amount = 0)
 );

@@ -30,7 +30,8 @@ GRANT SELECT ON trades, candles, shards, shard_log, detached_partitions TO trade
 GRANT SELECT, INSERT ON commands, market_state, audit_log, undecodable TO trade_gateway;
 GRANT SELECT, INSERT, UPDATE ON markets, tiers, accounts, api_keys TO trade_gateway;
 GRANT SELECT, UPDATE ON register_version TO trade_gateway;
-GRANT SELECT, INSERT, UPDATE, DELETE ON client_order_ids, cancel_cutoffs, dead_man, sessions TO trade_gateway;
+GRANT SELECT, INSERT, UPDATE, DELETE ON client_order_ids, amendments, cancel_cutoffs, dead_man, sessions
+    TO trade_gateway;
 
 -- The matcher writes what its fold says. A trade and a row of the log never change; old rows of the log go by
 -- the function.

@@ -3,12 +3,12 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 
+use api::Exchange;
 use domain::{
     Market, MarketNumber, MarketState, OrderId, OrderRef, Price, Quantity, SelfTradePrevention, Side, Size,
     Terms, TimeInForce,
 };
-use embedded::Embedded;
-use trading::{Amendment, Caller, NewOrder, OrderEntry, Placed, Queries};
+use trading::{Amendment, Caller, NewOrder, Placed};
 
 use super::dice::Dice;
 
@@ -49,7 +49,7 @@ impl Floor {
     }
 
     /// Does one thing in one market. What the exchange refuses is passed over: the next step does something else.
-    pub(super) async fn step(&mut self, exchange: &Embedded) {
+    pub(super) async fn step(&mut self, exchange: &dyn Exchange) {
         let markets = exchange.markets();
         let open: Vec<_> = markets
             .all()
@@ -79,7 +79,7 @@ impl Floor {
     }
 
     /// The fair price after its next move; none where the market has no price at all yet.
-    async fn fair(&mut self, exchange: &Embedded, market: &Market) -> Option<u64> {
+    async fn fair(&mut self, exchange: &dyn Exchange, market: &Market) -> Option<u64> {
         let number = market.number();
         if let Entry::Vacant(vacant) = self.pits.entry(number) {
             let last = exchange
@@ -103,7 +103,7 @@ impl Floor {
         Some(pit.fair)
     }
 
-    async fn quote(&mut self, exchange: &Embedded, market: &Market, caller: Caller, fair: u64) {
+    async fn quote(&mut self, exchange: &dyn Exchange, market: &Market, caller: Caller, fair: u64) {
         let side = self.side();
         let away = (fair * (1 + self.dice.below(SPREAD)) / 10_000).max(1);
         let ticks = match side {
@@ -120,7 +120,7 @@ impl Floor {
             post_only: false,
         };
         let order = Self::order(market, side, terms, TimeInForce::Gtc);
-        if let Ok(Placed::New(order)) = exchange.place(caller, order).await
+        if let Ok(Placed::New(order) | Placed::Pending(order)) = exchange.place(caller, order).await
             && !order.state.is_final()
             && let Some(pit) = self.pits.get_mut(&market.number())
         {
@@ -131,7 +131,7 @@ impl Floor {
         }
     }
 
-    async fn take(&mut self, exchange: &Embedded, market: &Market, caller: Caller, fair: u64) {
+    async fn take(&mut self, exchange: &dyn Exchange, market: &Market, caller: Caller, fair: u64) {
         let Some(quantity) = self.quantity(market, fair) else {
             return;
         };
@@ -161,7 +161,7 @@ impl Floor {
         let _ = exchange.place(caller, order).await;
     }
 
-    async fn amend(&mut self, exchange: &Embedded, market: &Market, fair: u64) {
+    async fn amend(&mut self, exchange: &dyn Exchange, market: &Market, fair: u64) {
         let quantity = self.quantity(market, fair);
         let quote = self.pits.get(&market.number()).and_then(|pit| {
             let at = self.dice.below(pit.quotes.len() as u64) as usize;
@@ -177,7 +177,7 @@ impl Floor {
         }
     }
 
-    async fn cancel_oldest(&mut self, exchange: &Embedded, market: &Market) {
+    async fn cancel_oldest(&mut self, exchange: &dyn Exchange, market: &Market) {
         let oldest = self
             .pits
             .get_mut(&market.number())

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
+use api::Exchange;
 use domain::{Amount, Tier, TierName, TransferKey, TransferKind, UserId};
-use embedded::Embedded;
 use runtime::Shutdown;
 use runtime::settings::DemoSettings;
 use tokio::time::MissedTickBehavior;
-use trading::{Accounts, Caller, Operations, OrderEntry, Queries};
+use trading::Caller;
 
 use self::dice::Dice;
 use self::floor::Floor;
@@ -37,7 +37,7 @@ fn users(count: u32) -> Vec<Caller> {
 ///
 /// # Errors
 /// The exchange refuses.
-pub(crate) async fn prepare(exchange: &Embedded, settings: &DemoSettings) -> anyhow::Result<()> {
+pub(crate) async fn prepare(exchange: &dyn Exchange, settings: &DemoSettings) -> anyhow::Result<()> {
     let name: TierName = TIER.parse()?;
     let tier = Tier {
         name: name.clone(),
@@ -82,7 +82,7 @@ pub(crate) async fn prepare(exchange: &Embedded, settings: &DemoSettings) -> any
 }
 
 /// Trades until the program stops.
-pub(crate) async fn run(exchange: Arc<Embedded>, settings: DemoSettings, shutdown: Shutdown) {
+pub(crate) async fn run(exchange: Arc<dyn Exchange>, settings: DemoSettings, shutdown: Shutdown) {
     let mut floor = Floor::new(users(settings.users), Dice::new(settings.seed));
     let pause = Duration::from_secs(1) / settings.orders_per_second.max(1);
     let mut ticks = tokio::time::interval(pause);
@@ -96,7 +96,7 @@ pub(crate) async fn run(exchange: Arc<Embedded>, settings: DemoSettings, shutdow
     loop {
         tokio::select! {
             () = shutdown.wait() => return,
-            _ = ticks.tick() => floor.step(&exchange).await,
+            _ = ticks.tick() => floor.step(&*exchange).await,
         }
     }
 }
@@ -106,9 +106,9 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
     use domain::MarketNumber;
-    use embedded::Options;
+    use embedded::{Embedded, Options};
     use runtime::Settings;
-    use trading::CandleFilter;
+    use trading::{CandleFilter, Queries};
 
     use super::*;
 

@@ -18,7 +18,7 @@ use crate::encoding::decode;
 
 /// Whether a batch follows what is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fit {
+pub(crate) enum Fit {
     /// It does.
     Next,
     /// Events of this market are missing before it: another shard has them, from which the market has moved.

@@ -96,7 +96,7 @@ impl Follower {
         let outset: Outset = in_time(async { views::outset(&mut *self.pool.get().await?).await }).await?;
         self.shared.board.begin(&outset)?;
         let lane = |row: &ShardRow| (row.shard, Lane::from(row));
-        self.lanes = outset.shards.shards.iter().map(lane).collect();
+        self.lanes = outset.shards.iter().map(lane).collect();
         let settled = self.lanes.values().map(|lane| (lane.shard(), lane.settled()));
         self.shared.settled.send_replace(settled.collect());
         self.told.clear();
@@ -205,7 +205,7 @@ impl Follower {
             let shards = seqs.iter().map(|market| (market.number, market.shard));
             self.shared.board.move_markets(shards);
         }
-        for row in &found.shards {
+        for row in &found {
             if !self.lane(row.shard).look(row, at_once || waits) {
                 tracing::error!(
                     shard = row.shard,

@@ -5,6 +5,8 @@ mod follower;
 mod lane;
 mod money;
 mod owed;
+#[cfg(test)]
+mod tests;
 mod waiters;
 
 use std::collections::BTreeMap;

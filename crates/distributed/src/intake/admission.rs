@@ -20,6 +20,8 @@ pub(crate) enum Weight {
 #[derive(Debug)]
 pub(crate) struct Admission {
     room: Arc<Semaphore>,
+    /// All of it.
+    all: usize,
     /// The room that ordinary requests leave.
     kept: usize,
 }
@@ -30,6 +32,7 @@ impl Admission {
         let capacity = capacity.clamp(5, Semaphore::MAX_PERMITS);
         Self {
             room: Arc::new(Semaphore::new(capacity)),
+            all: capacity,
             kept: capacity / 5,
         }
     }
@@ -44,6 +47,19 @@ impl Admission {
         }
         let entered = Arc::clone(&self.room).try_acquire_owned();
         entered.map_err(|_| unavailable("too many requests are in flight"))
+    }
+
+    /// How many requests are in flight.
+    pub fn in_flight(&self) -> usize {
+        self.all.saturating_sub(self.room.available_permits())
+    }
+
+    /// Lets nobody in any more, and waits until nobody is inside.
+    pub async fn close(&self) {
+        let all = u32::try_from(self.all).unwrap_or(u32::MAX);
+        // It is never closed before.
+        let _ = self.room.acquire_many(all).await;
+        self.room.close();
     }
 }
 

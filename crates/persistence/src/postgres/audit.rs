@@ -7,7 +7,7 @@ use diesel_async::{AsyncConnection as _, RunQueryDsl};
 use super::{Connection, PgError, Pool};
 
 /// Whoever appends holds this lock until the line is durable.
-const LOCK: i64 = 0x6175_6469_74;
+const LOCK: i64 = 0x0061_7564_6974;
 /// The length of a hash, in bytes.
 const HASH: usize = 32;
 

@@ -276,3 +276,49 @@ pub async fn log_gaps(connection: &mut Connection) -> Result<Vec<String>, PgErro
     };
     Ok(rows.into_iter().map(told).collect())
 }
+
+/// What trading brought an account, as the ledger's lines say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Traded {
+    /// The user; none: the fee accounts.
+    pub user_id: Option<Uuid>,
+    /// Of what.
+    pub asset: String,
+    /// How much, in units of 1e-8.
+    pub units: i64,
+}
+
+/// What trading brought everybody: all lines but those of deposits and withdrawals.
+///
+/// # Errors
+/// See [`PgError`].
+pub async fn traded(connection: &mut Connection) -> Result<Vec<Traded>, PgError> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Nullable<SqlUuid>)]
+        user_id: Option<Uuid>,
+        #[diesel(sql_type = Text)]
+        asset: String,
+        #[diesel(sql_type = BigInt)]
+        units: i64,
+    }
+    let rows: Vec<Row> = diesel::sql_query(
+        "SELECT user_id, asset, (sum(amount) * 100000000)::bigint AS units FROM ledger_entries \
+         WHERE entry_type NOT IN ('DEPOSIT', 'WITHDRAWAL') GROUP BY user_id, asset HAVING sum(amount) <> 0",
+    )
+    .load(connection)
+    .await?;
+    let traded = |row: Row| {
+        let Row {
+            user_id,
+            asset,
+            units,
+        } = row;
+        Traded {
+            user_id,
+            asset,
+            units,
+        }
+    };
+    Ok(rows.into_iter().map(traded).collect())
+}

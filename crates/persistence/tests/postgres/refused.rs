@@ -25,6 +25,7 @@ const GOOD: &str = "
     INSERT INTO shard_log VALUES (0, 1, 1, 1, '', '', now());
     INSERT INTO commands (id, shard, kind, order_id, body) VALUES (gen_random_uuid(), 0, 'place', gen_random_uuid(), '');
     INSERT INTO client_order_ids VALUES (gen_random_uuid(), 'mine', gen_random_uuid(), 1);
+    INSERT INTO amendments VALUES (gen_random_uuid(), gen_random_uuid(), '', now());
     INSERT INTO cancel_cutoffs VALUES (gen_random_uuid(), 0, NULL, NULL, NULL, 'user', now(), now());
     INSERT INTO dead_man VALUES (gen_random_uuid(), now());
     INSERT INTO sessions VALUES (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), now());
@@ -239,6 +240,10 @@ const SHARDS: &[(&str, &str)] = &[
     (
         "client_order_ids_pkey",
         "INSERT INTO client_order_ids SELECT user_id, client_order_id, gen_random_uuid(), 2 FROM client_order_ids",
+    ),
+    (
+        "amendments_pkey",
+        "INSERT INTO amendments SELECT * FROM amendments",
     ),
     (
         "cancel_cutoffs_pkey",

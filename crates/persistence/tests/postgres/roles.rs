@@ -8,6 +8,7 @@ use super::support::database;
 /// some columns. The auditor may select everywhere.
 const RIGHTS: &[(&str, &str, &str, &str)] = &[
     ("accounts", "siu", "", ""),
+    ("amendments", "siud", "", ""),
     ("api_keys", "siu", "", ""),
     ("audit_log", "si", "", ""),
     ("cancel_cutoffs", "siud", "siud", ""),

@@ -30,8 +30,8 @@ pub use rabbitmq::RabbitmqSettings;
 pub use reload::{ReloadPlan, reloadable};
 pub use secret::{FileSecrets, SecretError, SecretProvider};
 pub use sections::{
-    DemoSettings, EmbeddedSettings, HistorySettings, LogFormat, LogOutput, LoggingSettings,
-    MonitoringSettings, ServerSettings,
+    DemoSettings, DistributedSettings, EmbeddedSettings, HistorySettings, LogFormat, LogOutput,
+    LoggingSettings, MonitoringSettings, ServerSettings,
 };
 pub use services::RedisSettings;
 pub use traffic::{LimitsSettings, WebsocketSettings};
@@ -70,6 +70,8 @@ pub struct Settings {
     pub matching: MatchingSettings,
     /// The exchange in one process.
     pub embedded: EmbeddedSettings,
+    /// The exchange in many processes.
+    pub distributed: DistributedSettings,
     /// The stored history (embedded).
     pub history: HistorySettings,
     /// Tokens and API keys.
@@ -100,6 +102,7 @@ impl Default for Settings {
             wallet: WalletSettings::default(),
             matching: MatchingSettings::default(),
             embedded: EmbeddedSettings::default(),
+            distributed: DistributedSettings::default(),
             history: HistorySettings::default(),
             auth: AuthSettings::default(),
             logging: LoggingSettings::default(),

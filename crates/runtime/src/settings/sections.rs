@@ -1,4 +1,5 @@
-//! The sections of the settings that need no other server: listeners, embedded exchange, history, demo, logs, monitoring.
+//! The sections of the settings about this program itself: listeners, the shapes of the exchange, history, demo, logs,
+//! monitoring.
 
 use std::time::Duration;
 
@@ -93,6 +94,25 @@ impl Default for EmbeddedSettings {
             segment_bytes: 64 * 1024 * 1024,
             min_free_bytes: 256 * 1024 * 1024,
             archive_keep_bytes: 0,
+        }
+    }
+}
+
+/// The exchange in many processes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DistributedSettings {
+    /// How many shards there are: each has some of the markets and one matcher at a time. It may grow, never shrink.
+    pub shards: u32,
+    /// The most requests of order entry in flight in a gateway; placements are refused above 80 % of it.
+    pub in_flight: usize,
+}
+
+impl Default for DistributedSettings {
+    fn default() -> Self {
+        Self {
+            shards: 4,
+            in_flight: 8_192,
         }
     }
 }

@@ -5,7 +5,7 @@ use diesel::sql_types::{BigInt, Text};
 use diesel_async::RunQueryDsl as _;
 use domain::Side;
 
-use super::{MarketRow, Shards, markets, shards};
+use super::{MarketRow, ShardRow, markets, shards};
 use crate::postgres::{Connection, PgError};
 
 /// What a book shows at one price.
@@ -25,7 +25,7 @@ pub struct Level {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outset {
     /// How far each shard had come.
-    pub shards: Shards,
+    pub shards: Vec<ShardRow>,
     /// The markets.
     pub markets: Vec<MarketRow>,
     /// The levels of all books.

@@ -34,7 +34,7 @@ pub async fn user_moment(
         .run(async |connection: &mut Connection| {
             Ok(UserMoment {
                 markets: market_seqs(connection).await?,
-                shards: shards(connection).await?.shards,
+                shards: shards(connection).await?,
                 orders: live_in_folds(connection, user_id, grids).await?,
             })
         })

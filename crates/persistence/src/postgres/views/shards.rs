@@ -1,7 +1,6 @@
 //! How far each shard has come, as its owner has committed.
 
-use chrono::{DateTime, Utc};
-use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Timestamptz};
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable};
 use diesel::{QueryableByName, sql_query};
 use diesel_async::RunQueryDsl as _;
 
@@ -24,15 +23,6 @@ pub struct ShardRow {
     pub is_owned: bool,
 }
 
-/// All shards at one moment.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Shards {
-    /// By number.
-    pub shards: Vec<ShardRow>,
-    /// The server's clock at that moment, in microseconds since 1970; none: there are no shards.
-    pub server_micros: Option<u64>,
-}
-
 #[derive(QueryableByName)]
 struct Row {
     #[diesel(sql_type = Integer)]
@@ -47,24 +37,18 @@ struct Row {
     settled_seq: i64,
     #[diesel(sql_type = Nullable<Bool>)]
     is_owned: Option<bool>,
-    #[diesel(sql_type = Timestamptz)]
-    now: DateTime<Utc>,
 }
 
 const SHARDS: &str = "SELECT shard, epoch, last_seq, published_seq, settled_seq, \
-    lease_until > clock_timestamp() AS is_owned, clock_timestamp() AS now FROM shards ORDER BY shard";
+    lease_until > clock_timestamp() AS is_owned FROM shards ORDER BY shard";
 
-/// How far each shard has come.
+/// How far each shard has come, by number.
 ///
 /// # Errors
 /// See [`PgError`].
-pub async fn shards(connection: &mut Connection) -> Result<Shards, PgError> {
+pub async fn shards(connection: &mut Connection) -> Result<Vec<ShardRow>, PgError> {
     let rows: Vec<Row> = prepared(sql_query(SHARDS)).load(connection).await?;
-    let server_micros = rows.last().map(|row| row.now.timestamp_micros().unsigned_abs());
-    Ok(Shards {
-        shards: rows.into_iter().map(ShardRow::from).collect(),
-        server_micros,
-    })
+    Ok(rows.into_iter().map(ShardRow::from).collect())
 }
 
 impl From<Row> for ShardRow {
@@ -76,7 +60,6 @@ impl From<Row> for ShardRow {
             published_seq,
             settled_seq,
             is_owned,
-            now: _,
         } = row;
         Self {
             shard: shard.cast_unsigned(),

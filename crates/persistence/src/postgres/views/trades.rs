@@ -18,6 +18,8 @@ use crate::postgres::{Connection, PgError, prepared};
 /// How far back the newest partitions reach that are looked through before all others.
 const RECENT_MICROS: u64 = 2 * 24 * 3_600 * 1_000_000;
 const MILLI: u64 = 1_000;
+/// More than the clocks of two programs ever differ.
+const CLOCKS_DIFFER: u64 = 3_600 * 1_000_000;
 
 /// A market's latest trades, newest first; at most so many. `now` is only a hint where to look first.
 ///
@@ -95,8 +97,11 @@ pub async fn own_trades(
     let hint = before.map_or(now, |(at, _)| at);
     let before = before.unwrap_or(last);
     let after = place(connection, after).await?.unwrap_or(first);
-    // Nothing of the order happened before it came.
-    let since = order_id.map_or(Uuid::nil(), |order_id| floor(id_stamp(order_id.as_u128())));
+    // Nothing of the order happened before it came, but for what clocks may differ: its id is of another one.
+    let since = order_id.map_or(Uuid::nil(), |order_id| {
+        let came = id_stamp(order_id.as_u128()).micros();
+        floor(Stamp::from_micros(came.saturating_sub(CLOCKS_DIFFER)))
+    });
     let sql = own_sql(order_id.is_some());
     let mut trades: Vec<Trade> = Vec::new();
     for (from, to) in windows(hint) {

@@ -23,9 +23,7 @@ pub struct StoredAccount {
 pub enum ReservationStatus {
     /// It may be used.
     Held,
-    /// Nothing of it is left, but an amendment may still be added to it.
-    Used,
-    /// It has ended.
+    /// Nothing of it is left, and nothing will come back.
     Closed,
     /// The balance did not cover it.
     Refused,
@@ -35,19 +33,12 @@ pub enum ReservationStatus {
 
 impl ReservationStatus {
     /// Every status.
-    const ALL: [Self; 5] = [
-        Self::Held,
-        Self::Used,
-        Self::Closed,
-        Self::Refused,
-        Self::Tombstone,
-    ];
+    const ALL: [Self; 4] = [Self::Held, Self::Closed, Self::Refused, Self::Tombstone];
 
     /// The word for it in SQL.
     pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Held => "held",
-            Self::Used => "used",
             Self::Closed => "closed",
             Self::Refused => "refused",
             Self::Tombstone => "tombstone",
@@ -70,7 +61,7 @@ pub struct StoredReservation {
     pub user_id: UserId,
     /// The asset that is held.
     pub asset: Asset,
-    /// The asset that the order receives; none: whatever a trade gives.
+    /// The asset that the order receives; none: nobody has said it yet.
     pub receives: Option<Asset>,
     /// All that was granted.
     pub granted: Amount,

@@ -12,7 +12,10 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 use super::problem::Problem;
-use super::{EmbeddedSettings, LoggingSettings, Market, Mode, MonitoringSettings, ServerSettings, Settings};
+use super::{
+    DistributedSettings, EmbeddedSettings, LoggingSettings, Market, Mode, MonitoringSettings, ServerSettings,
+    Settings,
+};
 use text::{is_decimal, is_network, is_origin, is_symbol};
 
 /// No wait is longer than a day.
@@ -25,6 +28,7 @@ pub(super) fn check(settings: &Settings) -> Vec<Problem> {
     rules.limits(&settings.limits);
     rules.websocket(&settings.websocket);
     rules.embedded(&settings.embedded);
+    rules.distributed(&settings.distributed);
     rules.history(&settings.history);
     rules.auth(&settings.auth, settings.environment);
     rules.logging(&settings.logging);
@@ -149,6 +153,19 @@ impl Rules {
             embedded.min_free_bytes >= 16 << 20,
             "embedded.min_free_bytes",
             "must be at least 16777216 (16 MiB)",
+        );
+    }
+
+    fn distributed(&mut self, distributed: &DistributedSettings) {
+        self.need(
+            (1..=1_024).contains(&distributed.shards),
+            "distributed.shards",
+            "must be 1 to 1024",
+        );
+        self.need(
+            (16..=1_048_576).contains(&distributed.in_flight),
+            "distributed.in_flight",
+            "must be 16 to 1048576",
         );
     }
 

@@ -1,0 +1,149 @@
+//! A gateway as one member of the distributed exchange: its ways to PostgreSQL, RabbitMQ, Redis and the wallet, checked at
+//! the start; and the markets of the settings, defined as soon as a matcher takes commands.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use distributed::{Carrier, Distributed, Options};
+use domain::MarketDefinition;
+use messaging::{Link, Topology};
+use persistence::postgres::{Pool, check_server};
+use persistence::redis::Redis;
+use runtime::{Clock, Ids, Settings};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use trading::{EntryError, Operations, Queries};
+use wallet_client::HttpWallet;
+
+use crate::markets;
+use crate::shared::redis;
+
+/// What servers list this program's connections under.
+const PROGRAM: &str = "trade-engine-gateway";
+/// The pause before what could not be done at the start is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+/// A definition that was written down is not written again before this: it waits for a matcher.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A gateway's part of the distributed exchange.
+pub(crate) struct Member {
+    pub(crate) exchange: Arc<Distributed>,
+    pub(crate) pool: Pool,
+    pub(crate) redis: Redis,
+    defining: JoinHandle<()>,
+}
+
+impl Member {
+    /// Joins the exchange of these settings. A broker, Redis or wallet that does not answer yet is no error: the gateway is
+    /// not ready until they do, as far as they are needed.
+    ///
+    /// # Errors
+    /// The database does not answer, is not as it must be, or has another schema; or a setting leads nowhere.
+    pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Self> {
+        let pool = Pool::of(&settings.database, PROGRAM)?;
+        let mut connection = pool.get().await.context("database")?;
+        let server = check_server(&mut connection).await.context("database")?;
+        drop(connection);
+        for warning in &server.warnings {
+            tracing::warn!(%warning, "the database");
+        }
+        let shards = settings.distributed.shards;
+        let topology = Topology::new(&settings.rabbitmq, shards, "").context("rabbitmq")?;
+        let link = Link::start(&settings.rabbitmq, topology, PROGRAM).context("rabbitmq")?;
+        let link = Arc::new(link);
+        let (clock, ids) = (Clock::System, Ids::new(Clock::System));
+        let carrier = Carrier::over(&link, ids.clone(), clock.clone()).context("rabbitmq")?;
+        let wallet = HttpWallet::of(&settings.wallet).context("wallet")?;
+        let redis = redis(&settings.redis)?;
+        let options = Options {
+            clock,
+            ids,
+            answer_timeout: settings.server.answer_timeout,
+            in_flight: settings.distributed.in_flight,
+            redis: Some(redis.clone()),
+            ..Options::new(pool.clone(), Arc::new(wallet))
+        };
+        let exchange = Arc::new(Distributed::open(options, carrier).await?);
+        let definitions = markets::definitions(settings)?;
+        let defining = tokio::spawn(define(Arc::clone(&exchange), definitions));
+        tracing::info!(
+            server = server.version,
+            shards,
+            markets = exchange.markets().all().len(),
+            "joined the exchange"
+        );
+        Ok(Self {
+            exchange,
+            pool,
+            redis,
+            defining,
+        })
+    }
+
+    /// Takes nothing new, and finishes what was taken.
+    pub(crate) async fn stop(&self, patience: Duration) {
+        self.defining.abort();
+        self.exchange.stop(patience).await;
+    }
+
+    /// Sets the figures of `/metrics` that one has to look up.
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "metrics are floats, and none of these passes 2^53"
+    )]
+    pub(crate) fn measure(&self) {
+        let figures = self.pool.figures();
+        metrics::gauge!("database_connections_open").set(figures.open as f64);
+        metrics::gauge!("database_connections_idle").set(figures.idle as f64);
+        metrics::gauge!("database_connections_waiting").set(figures.waiting as f64);
+        metrics::gauge!("intake_requests_in_flight").set(self.exchange.in_flight() as f64);
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.defining.abort();
+    }
+}
+
+/// Defines the markets that nobody has defined yet, in the order of the settings. Those that are there stay as operators and reloads have changed them.
+async fn define(exchange: Arc<Distributed>, definitions: Vec<MarketDefinition>) {
+    for mut definition in definitions {
+        let symbol = definition.symbol;
+        let is_there = || exchange.markets().by_symbol(symbol).is_some();
+        let mut told = false;
+        while !is_there() {
+            definition.number = markets::number(&exchange.markets(), symbol);
+            let Err(error) = exchange.define_market(definition.clone()).await else {
+                tracing::info!(%symbol, "defined");
+                break;
+            };
+            if !std::mem::replace(&mut told, true) {
+                tracing::warn!(%symbol, %error, "a market of the settings is not defined yet");
+            }
+            let written = error == EntryError::OutcomeUnknown;
+            let again = Instant::now() + if written { PATIENCE } else { RETRY };
+            while !is_there() && Instant::now() < again {
+                tokio::time::sleep(RETRY).await;
+            }
+        }
+    }
+}
+
+/// Does something again and again until it is done; what goes wrong is told once.
+pub(crate) async fn until_done<F>(what: &str, work: impl Fn() -> F)
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let mut told = false;
+    while let Err(error) = work().await {
+        if !std::mem::replace(&mut told, true) {
+            tracing::warn!(
+                error = format!("{error:#}"),
+                "{what}: tried again until it is done"
+            );
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}

@@ -1,0 +1,129 @@
+//! Every shard's log once more: through the fold of a shard, and through the embedded exchange.
+
+use std::collections::BTreeMap;
+
+use distributed::replay::{Replay, batches, logs};
+use domain::{Asset, UserId};
+use persistence::postgres::Connection;
+use persistence::postgres::invariants::{Traded, traded};
+use serde::Serialize;
+
+use super::BrokenRow;
+use super::twin::{Gains, Twin};
+
+/// Batches that are read at once.
+const PAGE: usize = 500;
+/// At most so many differing balances are told.
+const TOLD: usize = 20;
+
+/// What was replayed.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Replayed {
+    shards: usize,
+    batches: u64,
+    commands: u64,
+    events: u64,
+}
+
+fn broken(rule: &str, what: impl std::fmt::Display) -> BrokenRow {
+    BrokenRow {
+        rule: rule.to_owned(),
+        what: what.to_string(),
+    }
+}
+
+/// Replays everything. Balances are compared only where nothing is on its way.
+pub(super) async fn replay(
+    connection: &mut Connection,
+    is_quiet: bool,
+) -> anyhow::Result<(Replayed, Vec<BrokenRow>)> {
+    let (mut replayed, mut told) = (Replayed::default(), Vec::new());
+    let (mut gains, mut fees) = (Gains::new(), BTreeMap::new());
+    let mut whole = true;
+    for shard in logs(connection).await? {
+        replayed.shards += 1;
+        let (mut fold, mut twin) = (Replay::new(0), Some(Twin::new()));
+        loop {
+            let page = batches(connection, shard.shard, fold.seq(), PAGE).await?;
+            if page.is_empty() {
+                break;
+            }
+            let mut stop = false;
+            for batch in &page {
+                replayed.batches += 1;
+                replayed.commands += batch.entries.len() as u64;
+                replayed.events += batch.events.len() as u64;
+                if let Err(differs) = fold.apply(batch) {
+                    told.push(broken("a shard's log gives the same again", differs));
+                    stop = true;
+                    break;
+                }
+                if let Some(other) = &mut twin
+                    && let Err(differs) = other.apply(batch)
+                {
+                    let what = format!("shard {}, number {}: {differs}", batch.shard, batch.seq);
+                    told.push(broken("the embedded exchange trades the same", what));
+                    twin = None;
+                }
+            }
+            if stop {
+                break;
+            }
+        }
+        whole &= fold.seq() >= shard.last_seq;
+        match twin {
+            Some(twin) => {
+                let (more, collected) = twin.gains();
+                for (key, gain) in more {
+                    *gains.entry(key).or_default() += gain;
+                }
+                for (asset, fee) in collected {
+                    *fees.entry(asset).or_default() += fee;
+                }
+            }
+            None => whole = false,
+        }
+    }
+    if whole && is_quiet {
+        balances(connection, gains, fees, &mut told).await?;
+    }
+    Ok((replayed, told))
+}
+
+/// What the wallet says that trading brought everybody must be what the embedded exchange says.
+async fn balances(
+    connection: &mut Connection,
+    mut gains: Gains,
+    mut fees: BTreeMap<Asset, i128>,
+    told: &mut Vec<BrokenRow>,
+) -> anyhow::Result<()> {
+    const RULE: &str = "the embedded exchange leads to the same balances";
+    for Traded {
+        user_id,
+        asset,
+        units,
+    } in traded(connection).await?
+    {
+        let asset: Asset = asset.parse()?;
+        match user_id {
+            Some(user_id) => {
+                *gains
+                    .entry((UserId::from_u128(user_id.as_u128()), asset))
+                    .or_default() -= i128::from(units);
+            }
+            None => *fees.entry(asset).or_default() -= i128::from(units),
+        }
+    }
+    let differing = gains.iter().filter(|(_, difference)| **difference != 0);
+    for ((user_id, asset), difference) in differing.take(TOLD) {
+        told.push(broken(
+            RULE,
+            format!("{user_id} {asset}: {difference} units apart"),
+        ));
+    }
+    let differing = fees.iter().filter(|(_, difference)| **difference != 0);
+    for (asset, difference) in differing.take(TOLD) {
+        told.push(broken(RULE, format!("fees in {asset}: {difference} units apart")));
+    }
+    Ok(())
+}

@@ -1,0 +1,438 @@
+//! Following shards whose batches are written by hand, over a real database, with news that are lost, doubled, late, or of
+//! an owner that is none any more.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod writer;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::{
+    Amount, Event, LedgerEntry, Lots, MarketEvent, MarketNumber, Price, Side, Side::Buy, Side::Sell,
+    Transfer, TransferReceipt, UserId,
+};
+use persistence::postgres::{Pool, PoolOptions};
+use testbed::Database;
+use tokio::sync::{broadcast, mpsc};
+use trading::{DepthView, Update};
+use wallet_client::{
+    Answer, EntryPage, Instruction, NotAnswered, Refused, TransferRefused, UserBalance, Wallet,
+};
+
+use self::writer::{Writer, command};
+use super::Views;
+use crate::exchange::Options;
+use crate::{Batch, News, Outcomes, Told};
+
+/// How long anything may take; far more than any machine needs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Everybody has as many units as the question has a number.
+#[derive(Default)]
+struct Purse {
+    asked: AtomicU32,
+}
+
+#[async_trait]
+impl Wallet for Purse {
+    async fn instruct(
+        &self,
+        _: u32,
+        _: Vec<Instruction>,
+    ) -> Result<Vec<Result<Answer, Refused>>, NotAnswered> {
+        Err(NotAnswered::NotSent("only balances are told here"))
+    }
+
+    async fn transfer(&self, _: Transfer) -> Result<Result<TransferReceipt, TransferRefused>, NotAnswered> {
+        Err(NotAnswered::NotSent("only balances are told here"))
+    }
+
+    async fn balances(&self, users: Vec<UserId>) -> Result<Vec<UserBalance>, NotAnswered> {
+        let version = u64::from(self.asked.fetch_add(1, Ordering::SeqCst)) + 100;
+        Ok(users
+            .into_iter()
+            .map(|user_id| balance(user_id, version))
+            .collect())
+    }
+
+    async fn ledger(&self, _: EntryPage) -> Result<Vec<LedgerEntry>, NotAnswered> {
+        Err(NotAnswered::NotSent("only balances are told here"))
+    }
+
+    async fn trouble(&self) -> Option<String> {
+        None
+    }
+}
+
+fn balance(user_id: UserId, version: u64) -> UserBalance {
+    UserBalance {
+        user_id,
+        asset: "USDT".parse().unwrap(),
+        available: Amount(version),
+        reserved: Amount(0),
+        version,
+    }
+}
+
+/// A follower, and what it told so far.
+struct Follower {
+    views: Views,
+    news: mpsc::Sender<News>,
+    updates: broadcast::Receiver<Arc<Update>>,
+    public: BTreeMap<MarketNumber, Vec<MarketEvent>>,
+    owners: BTreeMap<MarketNumber, Vec<MarketEvent>>,
+    balances: Vec<UserBalance>,
+    lagged: bool,
+}
+
+fn pool(database: &Database) -> Pool {
+    let options = PoolOptions {
+        url: database.url().into(),
+        max_size: 4,
+        wait: PATIENCE,
+    };
+    Pool::new(&options).unwrap()
+}
+
+impl Follower {
+    async fn start(database: &Database) -> Self {
+        let options = Options::new(pool(database), Arc::new(Purse::default()));
+        let (news, heard) = mpsc::channel(1_000);
+        let views = Views::open(&options, heard).await.unwrap();
+        Self {
+            updates: views.board().updates(),
+            views,
+            news,
+            public: BTreeMap::new(),
+            owners: BTreeMap::new(),
+            balances: Vec::new(),
+            lagged: false,
+        }
+    }
+
+    async fn hear(&self, news: News) {
+        self.news.send(news).await.unwrap();
+    }
+
+    async fn hear_of(&self, batch: &Arc<Batch>) {
+        self.hear(News::Applied(Arc::clone(batch))).await;
+    }
+
+    fn depth(&self, number: u32) -> DepthView {
+        self.views
+            .board()
+            .depth(MarketNumber(number), usize::MAX)
+            .unwrap()
+    }
+
+    /// Takes the next update into account.
+    async fn update(&mut self) {
+        let update = tokio::time::timeout(PATIENCE, self.updates.recv()).await;
+        let update = match update.expect("an update comes") {
+            Ok(update) => update,
+            Err(broadcast::error::RecvError::Lagged(_)) => {
+                self.lagged = true;
+                return;
+            }
+            Err(error) => panic!("{error}"),
+        };
+        let told = match update.audience.is_public() {
+            true => &mut self.public,
+            false => &mut self.owners,
+        };
+        for event in &update.events {
+            told.entry(event.market).or_default().push(event.clone());
+        }
+        for change in &update.balances {
+            let balance = change.balance;
+            self.balances.push(UserBalance {
+                user_id: change.user_id,
+                asset: balance.asset,
+                available: balance.available,
+                reserved: balance.reserved,
+                version: balance.version,
+            });
+        }
+    }
+
+    /// Waits until it is where the writer is, and was told of everything.
+    async fn reach(&mut self, writer: &Writer, number: u32) {
+        let market = MarketNumber(number);
+        let (seq, levels) = writer.book(number);
+        assert!(self.views.board().reach(&[(market, seq)], PATIENCE).await);
+        assert_eq!(shown(&self.depth(number)), (seq, levels));
+        while last(&self.public, market) < seq || last(&self.owners, market) < seq {
+            self.update().await;
+        }
+        for told in [&self.public[&market], &self.owners[&market]] {
+            let seqs: Vec<u64> = told.iter().map(|event| event.seq).collect();
+            let first = seqs[0];
+            assert_eq!(seqs, (first..=seq).collect::<Vec<_>>(), "each once, in order");
+        }
+    }
+}
+
+fn last(told: &BTreeMap<MarketNumber, Vec<MarketEvent>>, market: MarketNumber) -> u64 {
+    told.get(&market)
+        .and_then(|events| events.last())
+        .map_or(0, |event| event.seq)
+}
+
+fn shown(view: &DepthView) -> (u64, BTreeMap<(Side, u32), u64>) {
+    let levels = |side, levels: &[trading::LevelView]| -> Vec<_> {
+        let level = |level: &trading::LevelView| ((side, level.price.ticks()), level.quantity.0);
+        levels.iter().map(level).collect()
+    };
+    let bids = levels(Buy, &view.bids);
+    (
+        view.seq,
+        bids.into_iter().chain(levels(Sell, &view.asks)).collect(),
+    )
+}
+
+fn settled(shard: u32, epoch: u64, seq: u64, version: u64) -> News {
+    News::Settled {
+        shard,
+        epoch,
+        seq,
+        balances: vec![balance(UserId::from_u128(7), version)],
+    }
+}
+
+/// Random numbers that are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (self.0 >> 33) % end
+    }
+}
+
+#[tokio::test]
+async fn everybody_hears_of_a_batch_when_it_is_applied_and_owners_when_it_is_settled() {
+    let database = Database::create().await.unwrap();
+    let mut writer = Writer::new(&database.url(), 1).await;
+    let mut follower = Follower::start(&database).await;
+    let outcomes = follower.views.for_intake();
+    let mut news = outcomes.expect(command(0, 2));
+    for batch in [writer.define(0, 5).await, writer.change(0, 5, Buy, 99, 3).await] {
+        follower.hear_of(&batch).await;
+    }
+    while last(&follower.public, MarketNumber(5)) < 2 {
+        follower.update().await;
+    }
+    assert!(follower.owners.is_empty());
+    assert_eq!(
+        outcomes.applied(command(0, 2)),
+        Some(Told::CancelledAll(2)),
+        "known, but not told"
+    );
+    assert!(news.try_recv().is_err());
+    let seq = writer.settle(0).await;
+    follower.hear(settled(0, 1, seq, 1)).await;
+    follower.reach(&writer, 5).await;
+    let told = tokio::time::timeout(PATIENCE, news).await.unwrap().unwrap().told;
+    assert_eq!(told, Told::CancelledAll(2));
+    assert_eq!(follower.balances, [balance(UserId::from_u128(7), 1)]);
+    assert_eq!(follower.views.board().markets().all().len(), 1);
+}
+
+#[tokio::test]
+async fn without_any_news_everything_is_found_in_the_log_and_balances_at_the_wallet() {
+    let database = Database::create().await.unwrap();
+    let mut writer = Writer::new(&database.url(), 1).await;
+    let mut follower = Follower::start(&database).await;
+    let news = follower.views.for_intake().expect(command(0, 70));
+    writer.define(0, 5).await;
+    for turn in 1..100 {
+        writer.change(0, 5, Buy, 50 + turn % 7, u64::from(turn % 5)).await;
+    }
+    writer.settle(0).await;
+    follower.reach(&writer, 5).await;
+    let told = tokio::time::timeout(PATIENCE, news).await.unwrap().unwrap().told;
+    assert_eq!(told, Told::CancelledAll(70));
+    while follower.balances.is_empty() {
+        follower.update().await;
+    }
+    assert!(follower.balances[0].version >= 100, "the wallet was asked");
+}
+
+#[tokio::test]
+async fn news_that_are_lost_doubled_late_or_false_change_nothing() {
+    for seed in 0..4 {
+        let database = Database::create().await.unwrap();
+        let mut writer = Writer::new(&database.url(), 2).await;
+        let mut follower = Follower::start(&database).await;
+        let mut dice = Dice(seed);
+        let mut waiting: Vec<News> = Vec::new();
+        for (shard, number) in [(0, 5), (1, 6), (0, 7)] {
+            waiting.push(News::Applied(writer.define(shard, number).await));
+        }
+        for turn in 0..150 {
+            let (shard, number) = [(0, 5), (1, 6), (0, 7)][dice.below(3) as usize];
+            let side = [Buy, Sell][dice.below(2) as usize];
+            let at = 90 + u32::try_from(dice.below(20)).unwrap();
+            let batch = writer.change(shard, number, side, at, dice.below(4)).await;
+            if dice.below(10) == 0 {
+                let seq = writer.settle(shard).await;
+                waiting.push(settled(shard, writer.epoch, seq, turn + 1));
+            }
+            if dice.below(40) == 0 {
+                writer.epoch += 1;
+            }
+            if dice.below(8) == 0 {
+                // An owner that is none any more says something that was never committed.
+                let mut zombie = Batch::clone(&batch);
+                zombie.epoch = 0;
+                zombie.seq += 1;
+                zombie.events[0].seq += 1;
+                zombie.events[0].event = Event::Level {
+                    side,
+                    price: Price::from_ticks(1).unwrap(),
+                    quantity: Lots(666),
+                };
+                waiting.push(News::Applied(Arc::new(zombie)));
+                waiting.push(settled(shard, 0, batch.seq, 1));
+            }
+            waiting.push(News::Applied(batch));
+            while waiting.len() > 5 {
+                let news = waiting.swap_remove(dice.below(waiting.len() as u64) as usize);
+                if dice.below(4) == 0 {
+                    follower.hear(news.clone()).await;
+                }
+                if dice.below(4) > 0 {
+                    follower.hear(news).await;
+                }
+            }
+        }
+        writer.settle(0).await;
+        writer.settle(1).await;
+        for number in [5, 6, 7] {
+            follower.reach(&writer, number).await;
+        }
+        assert!(!follower.lagged);
+    }
+}
+
+#[tokio::test]
+async fn who_starts_in_the_middle_of_traffic_sees_what_others_followed_from_the_beginning() {
+    let database = Database::create().await.unwrap();
+    let mut writer = Writer::new(&database.url(), 1).await;
+    let mut old = Follower::start(&database).await;
+    let mut dice = Dice(9);
+    writer.define(0, 5).await;
+    let mut young = Vec::new();
+    for turn in 0..120 {
+        let side = [Buy, Sell][dice.below(2) as usize];
+        let at = 90 + u32::try_from(dice.below(9)).unwrap();
+        let batch = writer.change(0, 5, side, at, dice.below(3)).await;
+        if dice.below(3) > 0 {
+            old.hear_of(&batch).await;
+        }
+        if turn % 40 == 20 {
+            let started = Follower::start(&database).await;
+            assert_eq!(
+                shown(&started.depth(5)),
+                writer.book(5),
+                "what it starts with is whole"
+            );
+            young.push(started);
+        }
+        if dice.below(5) == 0 {
+            writer.settle(0).await;
+        }
+    }
+    writer.settle(0).await;
+    old.reach(&writer, 5).await;
+    for mut young in young {
+        young.reach(&writer, 5).await;
+        assert_eq!(young.depth(5), old.depth(5));
+        let of_owners = &young.owners[&MarketNumber(5)];
+        let of_everybody = &young.public[&MarketNumber(5)];
+        assert!(of_owners.len() >= of_everybody.len());
+        assert!(old.public[&MarketNumber(5)].ends_with(of_everybody));
+        assert!(old.owners[&MarketNumber(5)].ends_with(of_owners));
+    }
+}
+
+#[tokio::test]
+async fn a_market_that_moves_to_another_shard_keeps_its_order() {
+    let database = Database::create().await.unwrap();
+    let mut writer = Writer::new(&database.url(), 2).await;
+    let mut follower = Follower::start(&database).await;
+    writer.define(0, 5).await;
+    for round in 0..6 {
+        let batch = writer.change(round % 2, 5, Buy, 90 + round, 1).await;
+        // The news of the shard that the market left come too late, or not at all.
+        if round % 2 == 1 {
+            follower.hear_of(&batch).await;
+        }
+        writer.move_market(5, (round + 1) % 2).await;
+    }
+    writer.settle(0).await;
+    writer.settle(1).await;
+    let (seq, levels) = writer.book(5);
+    assert!(
+        follower
+            .views
+            .board()
+            .reach(&[(MarketNumber(5), seq)], PATIENCE)
+            .await
+    );
+    assert_eq!(shown(&follower.depth(5)), (seq, levels));
+    while last(&follower.public, MarketNumber(5)) < seq {
+        follower.update().await;
+    }
+    let seqs: Vec<u64> = follower.public[&MarketNumber(5)]
+        .iter()
+        .map(|event| event.seq)
+        .collect();
+    assert_eq!(seqs, (1..=seq).collect::<Vec<_>>());
+    assert_eq!(follower.views.board().shard_of(MarketNumber(5)), Some(1));
+}
+
+#[tokio::test]
+async fn a_log_that_does_not_lead_on_is_left_for_a_new_beginning_and_receivers_are_told() {
+    let database = Database::create().await.unwrap();
+    let mut writer = Writer::new(&database.url(), 1).await;
+    let mut follower = Follower::start(&database).await;
+    writer.define(0, 5).await;
+    for turn in 0..20 {
+        writer.change(0, 5, Buy, 90 + turn, 1).await;
+    }
+    // Somebody has trimmed the log too early, in one go with the last look at it.
+    writer.settle(0).await;
+    writer.sql("DELETE FROM shard_log WHERE seq < 15").await;
+    let last = writer.change(0, 5, Sell, 200, 1).await;
+    follower.hear_of(&last).await;
+    let (seq, levels) = writer.book(5);
+    assert!(
+        follower
+            .views
+            .board()
+            .reach(&[(MarketNumber(5), seq)], PATIENCE)
+            .await
+    );
+    while shown(&follower.depth(5)) != (seq, levels.clone()) {
+        tokio::task::yield_now().await;
+    }
+    writer.change(0, 5, Sell, 201, 1).await;
+    writer.settle(0).await;
+    while follower
+        .public
+        .get(&MarketNumber(5))
+        .is_none_or(|told| told.last().unwrap().seq < seq + 1)
+    {
+        follower.update().await;
+    }
+    let told = &follower.public[&MarketNumber(5)];
+    assert!(
+        follower.lagged || told.first().unwrap().seq == 1,
+        "either it had everything, or it was told that not"
+    );
+}

@@ -1,0 +1,382 @@
+//! What gateways read of PostgreSQL, beside a plain list of the same orders and trades.
+#![cfg(feature = "postgres")]
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
+
+#[allow(dead_code, reason = "each test program uses its part")]
+#[path = "../pg_orders/made.rs"]
+mod made;
+
+use diesel_async::SimpleAsyncConnection as _;
+use domain::{
+    MarketNumber, Order, OrderId, OrderRef, OrderState, Place, Side, Stamp, Status, Trade, TradeId, UserId,
+};
+use market_data::{Bar, Candle, Interval};
+use persistence::postgres::orders::{
+    FeeRates, NewOrder, StoredOrder, insert_pending, insert_trades, update_orders,
+};
+use persistence::postgres::views::{self, Life};
+use persistence::postgres::{Connection, connect};
+use persistence::{CandleQuery, OrderQuery, TradeQuery};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
+use testbed::Database;
+
+use made::{any_order, markets, trade};
+
+const START: u64 = 1_790_000_000_000_000;
+const DAY: u64 = 24 * 60 * 60 * 1_000_000;
+const USERS: u128 = 3;
+
+async fn database() -> (Database, Connection) {
+    let database = Database::create().await.unwrap();
+    let mut connection = connect(&database.url().into()).await.unwrap();
+    connection
+        .batch_execute(
+            "SELECT make_partitions(to_timestamp(1790000000), to_timestamp(1790000000) + interval '12 days');
+             INSERT INTO shards (shard) VALUES (0), (1);
+             INSERT INTO markets (symbol, number, definition, tick, lot)
+                 VALUES ('BTC/USDT', 1, '', 0.01, 0.000001), ('ETH/BTC', 2, '', 0.00001, 0.001);
+             INSERT INTO market_state (symbol, shard, event_seq) VALUES ('BTC/USDT', 0, 5), ('ETH/BTC', 1, 7);",
+        )
+        .await
+        .unwrap();
+    (database, connection)
+}
+
+/// So many values of a strategy, the same in every run.
+fn some<S: Strategy>(strategy: &S, count: usize) -> Vec<S::Value> {
+    let mut runner = TestRunner::deterministic();
+    (0..count)
+        .map(|_| strategy.new_tree(&mut runner).unwrap().current())
+        .collect()
+}
+
+const fn user(number: u128) -> UserId {
+    UserId::from_u128(0xA11CE + number % USERS)
+}
+
+/// Orders of a few users, of every kind, stored; by id.
+async fn stored(connection: &mut Connection, count: usize) -> Vec<Order> {
+    let markets = markets();
+    let mut orders: Vec<StoredOrder> = some(&any_order(), count);
+    for (number, stored) in (0..).zip(&mut orders) {
+        stored.order.user_id = user(number);
+        // Names that are used again and again.
+        let name = format!("name-{}", number % 7);
+        stored.order.client_order_id = (number % 3 == 0).then(|| name.parse().unwrap());
+    }
+    orders.sort_by_key(|stored| stored.order.order_id);
+    let places: Vec<Place> = orders.iter().map(StoredOrder::place).collect();
+    let new: Vec<NewOrder<'_>> = (orders.iter().zip(&places))
+        .map(|(stored, place)| NewOrder {
+            place,
+            market: markets.numbered(place.market).unwrap(),
+            fees: FeeRates {
+                maker: stored.order.maker_fee,
+                taker: stored.order.taker_fee,
+            },
+        })
+        .collect();
+    insert_pending(connection, &new).await.unwrap();
+    let applied = orders
+        .iter()
+        .filter(|stored| stored.order.state != OrderState::Pending);
+    update_orders(connection, &applied.cloned().collect::<Vec<_>>(), &markets)
+        .await
+        .unwrap();
+    orders.into_iter().map(|stored| stored.order).collect()
+}
+
+#[tokio::test]
+async fn lists_of_orders_are_newest_first_and_filtered() {
+    let (_database, mut connection) = database().await;
+    let orders = stored(&mut connection, 300).await;
+    let markets = markets();
+    let ids: Vec<OrderId> = orders.iter().map(|order| order.order_id).collect();
+    let maybe = |all: Vec<u32>| proptest::option::of(proptest::sample::select(all));
+    let strategy = (
+        0..USERS,
+        maybe(vec![1, 2, 3]),
+        proptest::option::of(proptest::sample::select(Side::ALL)),
+        proptest::option::of(proptest::sample::select(Status::ALL)),
+        proptest::option::of(proptest::sample::select(ids)),
+        proptest::sample::select(vec![0, 1, 5, 1_000]),
+        proptest::sample::select(vec![Life::All, Life::Live, Life::Ended]),
+    );
+    let (mut found_some, mut found_none) = (0, 0);
+    for (of, market, side, status, before, limit, life) in some(&strategy, 400) {
+        let query = OrderQuery {
+            user_id: user(of),
+            market: market.map(MarketNumber),
+            side,
+            status,
+            before,
+            limit,
+        };
+        let wanted = |order: &&Order| {
+            order.user_id == query.user_id
+                && query.market.is_none_or(|number| number == order.market)
+                && side.is_none_or(|side| side == order.side)
+                && status.is_none_or(|status| status == order.state.status())
+                && before.is_none_or(|before| order.order_id < before)
+                && match life {
+                    Life::All => true,
+                    Life::Live => !order.state.is_final(),
+                    Life::Ended => order.state.is_final(),
+                }
+        };
+        let expected: Vec<Order> = orders.iter().rev().filter(wanted).take(limit).cloned().collect();
+        let found = views::orders(&mut connection, &query, life, &markets)
+            .await
+            .unwrap();
+        assert_eq!(found, expected, "{query:?} {life:?}");
+        match found.is_empty() {
+            true => found_none += 1,
+            false => found_some += 1,
+        }
+    }
+    assert!(found_some > 50 && found_none > 50, "{found_some} {found_none}");
+}
+
+#[tokio::test]
+async fn an_order_is_found_by_its_id_and_by_the_latest_use_of_its_name() {
+    let (_database, mut connection) = database().await;
+    let orders = stored(&mut connection, 120).await;
+    let markets = markets();
+    for order in &orders {
+        let by_id = OrderRef::Id(order.order_id);
+        let found = views::order(&mut connection, order.user_id, &by_id, &markets).await;
+        assert_eq!(found.unwrap().as_ref(), Some(order));
+        let others = UserId::from_u128(1);
+        let found = views::order(&mut connection, others, &by_id, &markets).await;
+        assert_eq!(found.unwrap(), None, "an order of somebody else's");
+        let Some(name) = &order.client_order_id else {
+            continue;
+        };
+        let same =
+            |other: &&Order| other.user_id == order.user_id && other.client_order_id == order.client_order_id;
+        let newest = orders.iter().rev().find(same);
+        let by_name = OrderRef::Client(name.clone());
+        let found = views::order(&mut connection, order.user_id, &by_name, &markets).await;
+        assert_eq!(found.unwrap().as_ref(), newest);
+    }
+    // What the table of names says wins: it is what the gateways keep to.
+    let named = orders
+        .iter()
+        .find(|order| order.client_order_id.is_some())
+        .unwrap();
+    let (name, id) = (named.client_order_id.clone().unwrap(), named.order_id);
+    connection
+        .batch_execute(&format!(
+            "INSERT INTO client_order_ids VALUES ('{}', '{}', '{id}', 1)",
+            named.user_id,
+            name.as_str()
+        ))
+        .await
+        .unwrap();
+    let by_name = OrderRef::Client(name);
+    let found = views::order(&mut connection, named.user_id, &by_name, &markets).await;
+    assert_eq!(found.unwrap().as_ref(), Some(named));
+}
+
+/// Trades over the ten days after the one of these orders, several within the same millisecond; by time and id.
+async fn traded(connection: &mut Connection, orders: &[Order], count: usize) -> Vec<Trade> {
+    let parts = (1..1_000u32, any::<u64>(), any::<u64>());
+    let pairs = (0..orders.len(), 0..orders.len());
+    let mut at = START + DAY;
+    let mut numbers = [0, 0, 0];
+    let mut trades = Vec::new();
+    for (parts, (one, other)) in some(&(parts, pairs), count * 4) {
+        let (buyer, seller) = (&orders[one], &orders[other]);
+        if buyer.market != seller.market || one == other || trades.len() == count {
+            continue;
+        }
+        at += match parts.1 % 4 {
+            0 => 10 * DAY / count as u64,
+            1 => 1_000,
+            _ => 7,
+        };
+        let number = &mut numbers[buyer.market.0 as usize];
+        *number += 1;
+        let mut trade = trade(*number, buyer, seller, parts);
+        trade.executed_at = Stamp::from_micros(at);
+        trade.trade_id = TradeId::at(trade.executed_at, trade.market, *number);
+        trades.push(trade);
+    }
+    insert_trades(connection, &trades, &markets()).await.unwrap();
+    trades.sort_by_key(|trade| (trade.executed_at, trade.trade_id));
+    trades
+}
+
+fn is_of(trade: &Trade, user_id: UserId, order_id: Option<OrderId>) -> bool {
+    [trade.buyer, trade.seller]
+        .iter()
+        .any(|party| party.user_id == user_id && order_id.is_none_or(|order_id| order_id == party.order_id))
+}
+
+#[tokio::test]
+async fn own_trades_are_newest_first_and_filtered_each_once() {
+    let (_database, mut connection) = database().await;
+    let orders = stored(&mut connection, 60).await;
+    let trades = traded(&mut connection, &orders, 400).await;
+    let own = trades
+        .iter()
+        .filter(|trade| trade.buyer.user_id == trade.seller.user_id);
+    assert!(own.count() > 20, "users trade with themselves too");
+    let ids: Vec<TradeId> = trades.iter().map(|trade| trade.trade_id).collect();
+    let maybe = |ids: &[TradeId]| proptest::option::of(proptest::sample::select(ids.to_vec()));
+    let order_ids: Vec<OrderId> = orders.iter().map(|order| order.order_id).collect();
+    let strategy = (
+        0..USERS,
+        proptest::option::of(proptest::sample::select(vec![1, 2, 3])),
+        proptest::option::weighted(0.3, proptest::sample::select(order_ids)),
+        maybe(&ids),
+        maybe(&ids),
+        proptest::sample::select(vec![0, 1, 7, 1_000]),
+        0..20u64,
+    );
+    let place = |id: TradeId| {
+        let found = trades.iter().find(|trade| trade.trade_id == id).unwrap();
+        (found.executed_at, id)
+    };
+    let mut found_some = 0;
+    for (of, market, order_id, before, after, limit, days) in some(&strategy, 400) {
+        let query = TradeQuery {
+            user_id: user(of),
+            market: market.map(MarketNumber),
+            order_id,
+            before,
+            after,
+            limit,
+        };
+        let wanted = |trade: &&Trade| {
+            is_of(trade, query.user_id, order_id)
+                && query.market.is_none_or(|number| number == trade.market)
+                && before.is_none_or(|id| (trade.executed_at, trade.trade_id) < place(id))
+                && after.is_none_or(|id| (trade.executed_at, trade.trade_id) > place(id))
+        };
+        let expected: Vec<Trade> = trades.iter().rev().filter(wanted).take(limit).copied().collect();
+        // Wherever it is looked first, the answer is the same.
+        let hint = Stamp::from_micros(START + days * DAY);
+        let found = views::own_trades(&mut connection, &query, hint, &markets())
+            .await
+            .unwrap();
+        assert_eq!(found, expected, "{query:?}");
+        found_some += u32::from(!found.is_empty());
+    }
+    assert!(found_some > 100, "{found_some}");
+    let nowhere = TradeQuery {
+        user_id: user(0),
+        market: None,
+        order_id: None,
+        before: Some(TradeId::at(
+            Stamp::from_micros(START + 5 * DAY),
+            MarketNumber(9),
+            9,
+        )),
+        after: None,
+        limit: 1_000,
+    };
+    let hint = Stamp::from_micros(START + 20 * DAY);
+    let found = views::own_trades(&mut connection, &nowhere, hint, &markets())
+        .await
+        .unwrap();
+    let earlier =
+        |trade: &&Trade| is_of(trade, user(0), None) && trade.executed_at.micros() < START + 5 * DAY;
+    assert_eq!(
+        found.len(),
+        trades.iter().filter(earlier).count(),
+        "a trade that is unknown is a moment"
+    );
+}
+
+#[tokio::test]
+async fn a_markets_trades_are_its_latest_however_long_ago_they_were() {
+    let (_database, mut connection) = database().await;
+    let orders = stored(&mut connection, 60).await;
+    let trades = traded(&mut connection, &orders, 200).await;
+    let markets = markets();
+    for number in [1, 2] {
+        let market = markets.numbered(MarketNumber(number)).unwrap();
+        let newest_first: Vec<Trade> = (trades.iter().rev())
+            .filter(|trade| trade.market == market.number())
+            .copied()
+            .collect();
+        for (limit, days) in [(0, 10), (1, 10), (50, 10), (1_000, 10), (1_000, 3), (20, 400)] {
+            let now = Stamp::from_micros(START + days * DAY);
+            let found = views::market_trades(&mut connection, market, limit, now, &markets).await;
+            assert_eq!(found.unwrap(), newest_first[..limit.min(newest_first.len())]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn candles_are_the_latest_of_a_range_oldest_first() {
+    let (_database, mut connection) = database().await;
+    connection
+        .batch_execute(
+            "INSERT INTO candles SELECT 'BTC/USDT', 60, to_timestamp(1790000040 + 60 * n), n * 0.01, n * 0.03, n * 0.01,
+                 n * 0.02, n * 90000000000::numeric, n * 90000000000::numeric * 10000, n
+                 FROM generate_series(1, 20) n;
+             INSERT INTO candles SELECT 'BTC/USDT', 3600, to_timestamp(1790000000 / 3600 * 3600), 1, 1, 1, 1, 1, 1, 1",
+        )
+        .await
+        .unwrap();
+    let markets = markets();
+    let market = markets.numbered(MarketNumber(1)).unwrap();
+    let price = |ticks| domain::Price::from_ticks(ticks).unwrap();
+    let candle = |n: u32| Candle {
+        number: 1_790_000_040 / 60 + u64::from(n),
+        bar: Bar {
+            open: price(n),
+            high: price(3 * n),
+            low: price(n),
+            close: price(2 * n),
+            // More than 64 bits can hold.
+            base_volume: u128::from(n) * 90_000_000_000 * 1_000_000,
+            quote_volume: u128::from(n) * 900_000_000_000_000 * 100_000_000,
+            trade_count: u64::from(n),
+        },
+    };
+    let at = |n: u64| Some(Stamp::from_micros((1_790_000_040 + 60 * n) * 1_000_000));
+    for (from, to, limit, expected) in [
+        (None, None, 1_000, 1..=20),
+        (at(5), None, 1_000, 5..=20),
+        (None, at(5), 1_000, 1..=4),
+        (at(5), at(8), 1_000, 5..=7),
+        (None, None, 3, 18..=20),
+        (at(30), None, 3, 1..=0),
+    ] {
+        let query = CandleQuery {
+            market: MarketNumber(1),
+            interval: Interval::Minute1,
+            from,
+            to,
+            limit,
+        };
+        let found = views::candles(&mut connection, market, &query).await.unwrap();
+        assert_eq!(found, expected.map(candle).collect::<Vec<_>>(), "{query:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_users_moment_has_the_orders_that_the_folds_hold() {
+    let (_database, mut connection) = database().await;
+    let orders = stored(&mut connection, 120).await;
+    let moment = views::user_moment(&mut connection, user(1), &markets())
+        .await
+        .unwrap();
+    let live = |order: &&Order| order.user_id == user(1) && matches!(order.state, OrderState::Open(_));
+    let expected: Vec<Order> = orders.iter().filter(live).cloned().collect();
+    assert!(!expected.is_empty());
+    assert_eq!(moment.orders, expected);
+    let markets: Vec<_> = moment
+        .markets
+        .iter()
+        .map(|seq| (seq.number.0, seq.shard, seq.event_seq))
+        .collect();
+    assert_eq!(markets, [(1, 0, 5), (2, 1, 7)]);
+    let shards: Vec<u32> = moment.shards.iter().map(|row| row.shard).collect();
+    assert_eq!(shards, [0, 1]);
+}

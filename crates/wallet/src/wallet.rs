@@ -159,6 +159,9 @@ impl Wallet for PgWallet {
         if total > MAX_INSTRUCTIONS {
             return Err(NotAnswered::NotSent("more than 1,000 instructions in one call"));
         }
+        if i32::try_from(shard).is_err() {
+            return Err(NotAnswered::NotSent("there is no such shard"));
+        }
         let mut room = self.take_room(total)?;
         let mut answers = Vec::with_capacity(total);
         let request = |instruction| Request::Instruct { shard, instruction };
@@ -242,6 +245,9 @@ impl Wallet for PgWallet {
     async fn trouble(&self) -> Option<String> {
         if self.stopping.load(Ordering::SeqCst) {
             return Some(STOPPING.to_owned());
+        }
+        if self.queue.is_closed() {
+            return Some("no worker is left".to_owned());
         }
         if self.room.available_permits() == 0 {
             return Some(FULL.to_owned());

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use domain::{Release, Stamp};
 use support::{
-    ALICE, BOB, START_US, Stage, amendment, amount, deposit, merge, party, release, reserve, settle,
-    withdrawal,
+    ALICE, BOB, START_US, Stage, amendment, amount, deposit, merge, open_at, party, pool, release, reserve,
+    settle, withdrawal,
 };
-use wallet_client::{Instruction, Refused, TransferRefused, Wallet as _};
+use wallet::WalletOptions;
+use wallet_client::{EntryPage, Instruction, NotAnswered, Refused, TransferRefused, Wallet as _};
 
 #[tokio::test]
 async fn answers_and_refusals_outlive_the_wallet_that_gave_them() {
@@ -263,4 +264,59 @@ async fn where_a_fee_takes_all_that_is_received_its_line_is_named() {
         Some(amount("0"))
     );
     stage.check().await;
+}
+
+#[tokio::test]
+async fn it_needs_no_more_rights_than_its_role_has_and_the_audit_only_reads() {
+    let stage = Stage::new().await;
+    let as_role = |role: &str| format!("{}?options=-c%20role%3D{role}", stage.database.url());
+    let wallet = open_at(&as_role("trade_wallet"), WalletOptions::default());
+    for (code, user_id) in [("USDT", ALICE), ("BTC", BOB)] {
+        wallet
+            .transfer(deposit(code, user_id, code, "100"))
+            .await
+            .unwrap()
+            .unwrap();
+        wallet
+            .transfer(withdrawal(&format!("{code}-out"), user_id, code, "1"))
+            .await
+            .unwrap()
+            .unwrap();
+    }
+    let trade = settle(
+        9,
+        "1",
+        "10",
+        party(ALICE, Some(1), "0.1", "1"),
+        party(BOB, None, "0.1", "0"),
+    );
+    let instructions = vec![
+        Instruction::Reserve(reserve(1, ALICE, "USDT", "50")),
+        Instruction::Reserve(amendment(1, 11, ALICE, "USDT", "5")),
+        Instruction::Reserve(reserve(2, BOB, "BTC", "50")),
+        Instruction::Merge(merge(1, 11, ALICE, "USDT", "5")),
+        Instruction::Settle(trade),
+        Instruction::Release(release(2, 0, BOB, "BTC", "49")),
+    ];
+    let answers = wallet.instruct(1, instructions).await.unwrap();
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    assert_eq!(wallet.balances(vec![ALICE]).await.unwrap().len(), 2);
+    let page = EntryPage {
+        user_id: ALICE,
+        asset: None,
+        before: None,
+        limit: 100,
+    };
+    assert_eq!(wallet.ledger(page).await.unwrap().len(), 9);
+    let auditor = pool(&as_role("trade_auditor"));
+    let found = wallet::audit(&mut auditor.get().await.unwrap()).await.unwrap();
+    assert_eq!(found, []);
+}
+
+#[tokio::test]
+async fn a_shard_that_cannot_be_is_not_taken() {
+    let stage = Stage::new().await;
+    let call = vec![Instruction::Reserve(reserve(1, ALICE, "USDT", "1"))];
+    let answer = stage.wallet.instruct(u32::MAX, call).await;
+    assert!(matches!(answer, Err(NotAnswered::NotSent(_))), "{answer:?}");
 }

@@ -129,6 +129,8 @@ pub fn settle(trade: u128, base: &str, quote: &str, buyer: TradeParty, seller: T
 pub struct Stage {
     pub wallet: PgWallet,
     pub pool: Pool,
+    /// Looks from beside.
+    beside: Session,
     pub clock: ManualClock,
     pub database: Database,
 }
@@ -142,9 +144,11 @@ impl Stage {
         let database = Database::create().await.unwrap();
         let clock = ManualClock::at(START_US);
         let (wallet, pool) = open(&database, clock.clone().into(), options);
+        let beside = Session::open(&database).await;
         Self {
             wallet,
             pool,
+            beside,
             clock,
             database,
         }
@@ -211,25 +215,28 @@ impl Stage {
 
     /// One number out of the database.
     pub async fn number(&self, sql: &str) -> i64 {
-        self.session().await.0.query_one(sql, &[]).await.unwrap().get(0)
+        self.beside.0.query_one(sql, &[]).await.unwrap().get(0)
+    }
+
+    /// How often transactions waited for one another in a circle.
+    pub async fn deadlocks(&self) -> i64 {
+        self.number("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+            .await
     }
 
     /// One text out of the database.
     pub async fn text(&self, sql: &str) -> String {
-        self.session().await.0.query_one(sql, &[]).await.unwrap().get(0)
+        self.beside.0.query_one(sql, &[]).await.unwrap().get(0)
     }
 
     /// Changes something behind the wallet's back.
     pub async fn tamper(&self, sql: &str) {
-        self.session().await.run(sql).await;
+        self.beside.run(sql).await;
     }
 
     /// A session beside the wallet's own.
     pub async fn session(&self) -> Session {
-        let connected = tokio_postgres::connect(&self.database.url(), tokio_postgres::NoTls).await;
-        let (client, connection) = connected.unwrap();
-        tokio::spawn(connection);
-        Session(client)
+        Session::open(&self.database).await
     }
 }
 
@@ -237,6 +244,13 @@ impl Stage {
 pub struct Session(tokio_postgres::Client);
 
 impl Session {
+    async fn open(database: &Database) -> Self {
+        let connected = tokio_postgres::connect(&database.url(), tokio_postgres::NoTls).await;
+        let (client, connection) = connected.unwrap();
+        tokio::spawn(connection);
+        Self(client)
+    }
+
     pub async fn run(&self, sql: &str) {
         self.0.batch_execute(sql).await.unwrap();
     }
@@ -264,10 +278,10 @@ pub fn open_at(url: &str, options: WalletOptions) -> PgWallet {
     PgWallet::start(pool, Clock::System, Ids::new(Clock::System), options)
 }
 
-fn pool(url: &str) -> Pool {
+pub fn pool(url: &str) -> Pool {
     Pool::new(&PoolOptions {
         url: url.into(),
-        max_size: 6,
+        max_size: 4,
         wait: Duration::from_secs(10),
     })
     .unwrap()

@@ -14,7 +14,7 @@ use domain::{
 };
 use persistence::postgres::{Pool, PoolOptions};
 use runtime::{Clock, Ids};
-use testbed::Database;
+use testbed::{Database, Proxy};
 use tokio_postgres::NoTls;
 use trading::{Caller, Markets, NewOrder};
 use wallet_client::{
@@ -146,7 +146,7 @@ pub(super) struct House {
     pub told: Arc<Told>,
     pub heard: Arc<Heard>,
     pub intake: Arc<Intake>,
-    _database: Database,
+    database: Database,
 }
 
 impl House {
@@ -160,7 +160,7 @@ impl House {
         let database = Database::create().await.unwrap();
         // The owner may do everything, the gateway only what a gateway may.
         let owners = pool(database.url());
-        let pool = pool(format!("{}?options=-c%20role%3Dtrade_gateway", database.url()));
+        let pool = pool(gateways(&database));
         let sql = client(&database).await;
         sql.batch_execute("INSERT INTO shards (shard) VALUES (0)")
             .await
@@ -181,7 +181,7 @@ impl House {
         );
         let mut house = Self {
             intake: gateway(&pool, &wallet, &table, &told, &heard, answer_timeout).await,
-            _database: database,
+            database,
             pool,
             sql,
             wallet,
@@ -200,6 +200,13 @@ impl House {
     pub async fn another(&self, answer_timeout: Duration) -> Arc<Intake> {
         let (pool, wallet) = (&self.pool, &self.wallet);
         gateway(pool, wallet, &self.table, &self.told, &self.heard, answer_timeout).await
+    }
+
+    /// Another gateway, whose way to the database leads through this proxy.
+    pub async fn behind(&self, proxy: &Proxy) -> Arc<Intake> {
+        let pool = pool(proxy.url(&gateways(&self.database)));
+        let (wallet, timeout) = (&self.wallet, Duration::from_secs(2));
+        gateway(&pool, wallet, &self.table, &self.told, &self.heard, timeout).await
     }
 
     /// A user with so many whole units of the quote asset, and of the base asset.
@@ -265,6 +272,11 @@ pub(super) const ONE: u64 = 100_000_000;
 
 pub(super) const fn whole(number: u64) -> Amount {
     Amount(number * ONE)
+}
+
+/// The database for a gateway.
+fn gateways(database: &Database) -> String {
+    format!("{}?options=-c%20role%3Dtrade_gateway", database.url())
 }
 
 async fn client(database: &Database) -> tokio_postgres::Client {

@@ -3,6 +3,7 @@
 
 mod broker;
 mod load;
+mod moving;
 mod outlet;
 mod owner;
 mod publisher;
@@ -17,6 +18,7 @@ mod work;
 
 pub use broker::{Broker, hear_hints};
 pub use load::{LoadError, load};
+pub use moving::move_market;
 pub use outlet::{Announced, NotPublished, Outlet};
 pub use run::{Connect, Rehearsal, ShardOptions, run};
 pub use status::{ShardState, Snapshot, Status};

@@ -15,7 +15,7 @@ pub use ensure::ensure_shards;
 pub use lease::{
     Cursors, Lease, Taken, bound_session, end_blocker, give_up, keep, shard_numbers, take_over, trim_log,
 };
-pub use moves::{MovedMarket, move_market};
+pub use moves::{MovedMarket, market_home, move_market, wide_commands};
 pub use state::{StoredMarket, markets_of_shard};
 pub use todo::{
     Todo, count_attempt, drop_repeated, forward_strays, forward_to_market, open_commands, set_aside,

@@ -2,8 +2,9 @@
 
 use diesel::QueryableByName;
 use diesel::sql_query;
-use diesel::sql_types::{Array, Integer, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Binary, Integer, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection as _, RunQueryDsl as _};
+use domain::MarketNumber;
 use uuid::Uuid;
 
 use super::ShardError;
@@ -128,4 +129,56 @@ async fn hand_over(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+#[derive(QueryableByName)]
+struct NumberedHome {
+    #[diesel(sql_type = Integer)]
+    number: i32,
+    #[diesel(sql_type = Integer)]
+    shard: i32,
+}
+
+/// The number of a market and the shard in which it lives.
+///
+/// # Errors
+/// See [`PgError`].
+pub async fn market_home(
+    connection: &mut Connection,
+    symbol: &str,
+) -> Result<Option<(MarketNumber, u32)>, PgError> {
+    let rows: Vec<NumberedHome> = sql_query(
+        "SELECT m.number, s.shard FROM markets m JOIN market_state s USING (symbol) WHERE symbol = $1",
+    )
+    .bind::<Text, _>(symbol)
+    .load(connection)
+    .await?;
+    let home = |row: NumberedHome| {
+        (
+            MarketNumber(row.number.cast_unsigned()),
+            row.shard.cast_unsigned(),
+        )
+    };
+    Ok(rows.into_iter().next().map(home))
+}
+
+#[derive(QueryableByName)]
+struct WideRow {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+    #[diesel(sql_type = Binary)]
+    body: Vec<u8>,
+}
+
+/// The commands of a shard that name no order, with their bodies.
+///
+/// # Errors
+/// See [`PgError`].
+pub async fn wide_commands(connection: &mut Connection, shard: u32) -> Result<Vec<(Uuid, Vec<u8>)>, PgError> {
+    let rows: Vec<WideRow> =
+        sql_query("SELECT id, body FROM commands WHERE shard = $1 AND order_id IS NULL ORDER BY id")
+            .bind::<Integer, _>(shard.cast_signed())
+            .load(connection)
+            .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.body)).collect())
 }

@@ -1,0 +1,12 @@
+//! The owner of a shard on a real database.
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
+
+mod bed;
+mod commands;
+mod digest;
+mod gateway;
+mod outlet;
+mod ownership;
+mod poison;
+mod purse;
+mod settling;

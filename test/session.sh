@@ -20,6 +20,9 @@
 #   WS       the client for WebSockets: `cargo build --release --example ws` makes it. Without WS it is looked for beside
 #            GATEWAY; where it is not there, what needs it is left out, and said to be, or with CI=true the session fails
 #   WS_URL   where WebSockets are taken         PUBLIC with ws for http, and /ws
+#   ALSO_PUBLIC  another gateway of the same exchange: requests and connections go to one and the other in turn
+#   ALSO_ADMIN   where its operators' calls are taken
+#   TRANSCRIPT   a file that gets every request and answer without what differs between two sessions, to compare them
 #   PARTS    which parts to run                 all of them; definition, money and conservation always run
 set -u
 export LC_ALL=C

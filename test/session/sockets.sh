@@ -6,7 +6,8 @@ ws_here() { # ws_here WHAT: whether there is a client; otherwise WHAT is left ou
 }
 ws_connect() { # ws_connect WHO [QUERY [TOKEN]]: a connection
   ws_who=$1 ws_kept=()
-  coproc SOCKET { "$WS" "$WS_URL${2-}" ${3:+"$3"} 2>&1; }
+  turn_to "$WS_URL${2-}"
+  coproc SOCKET { "$WS" "$turned" ${3:+"$3"} 2>&1; }
   ws_pid=$SOCKET_PID ws_in=${SOCKET[1]} ws_out=${SOCKET[0]}
 }
 ws_open() { # ws_open [WHO]: a connection, signed in with a header where WHO is given

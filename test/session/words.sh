@@ -45,11 +45,39 @@ send() {
     given+=(-H 'Content-Type: application/json' --data-binary "@$scratch/request")
   fi
   [ $# -gt 4 ] && given+=("${@:5}")
+  turn_to "$url"
   : >"$scratch/body"
   status=$(curl -s --max-time 30 -X "$method" -o "$scratch/body" -D "$scratch/headers" -w '%{http_code}' \
-    ${given[@]+"${given[@]}"} "$url")
+    ${given[@]+"${given[@]}"} "$turned")
   body=$(<"$scratch/body")
   headers=$(tr -d '\r' <"$scratch/headers")
+  transcribe "$who $method ${url#http*://*/}${4:+ $4}"
+}
+
+turns=0
+# turn_to URL: where another gateway of the same exchange is named, requests go to one and the other in turn; sets turned.
+turn_to() {
+  turned=$1
+  [ -n "${ALSO_PUBLIC-}" ] || return 0
+  turns=$((turns + 1))
+  ((turns % 2)) && return 0
+  case $1 in
+    "$PUBLIC"*) turned=$ALSO_PUBLIC${1#"$PUBLIC"} ;;
+    "$ADMIN"*) turned=${ALSO_ADMIN:-$ADMIN}${1#"$ADMIN"} ;;
+    "$WS_URL"*) turned=${ALSO_WS_URL:-ws${ALSO_PUBLIC#http}/ws}${1#"$WS_URL"} ;;
+  esac
+}
+
+# transcribe REQUEST: notes it with its answer in TRANSCRIPT, without what differs from session to session: ids and names
+# that it gave itself, times, balances' versions, and the numbers of the ledger's lines.
+transcribe() {
+  [ -n "${TRANSCRIPT-}" ] || return 0
+  printf '%s\n%s %s\n' "$1" "$status" "$body" | sed -E \
+    -e "s/$run/RUN/gI" \
+    -e 's/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/UUID/g' \
+    -e 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z/TIME/g' \
+    -e 's/"(version|seq|history_seq)":[0-9]+/"\1":N/g' \
+    -e 's/[0-9a-f]{16,}/HEX/g' >>"$TRANSCRIPT"
 }
 
 ask() { # ask WHO METHOD PATH [BODY [CURL ARGUMENT...]]: of the public API

@@ -44,7 +44,7 @@ impl Carrier {
         let subscription = Subscription::to(Queue::GatewayNews).prefetch(PREFETCH);
         let consumer = link.consume(subscription, Ear { sender }, Arc::new(PassedOver))?;
         let notices = Arc::new(Sender {
-            publisher: link.publisher(),
+            publisher: link.publisher().clone(),
             ids,
             clock,
         });

@@ -38,7 +38,10 @@ fn not_transferred(refused: &TransferRefused) -> EntryError {
 }
 
 impl Intake {
-    async fn transfer(self: &Arc<Self>, transfer: Transfer) -> Result<TransferReceipt, EntryError> {
+    pub(crate) async fn transfer(
+        self: &Arc<Self>,
+        transfer: Transfer,
+    ) -> Result<TransferReceipt, EntryError> {
         self.whole(Weight::Urgent, |intake, _| async move {
             let (user_id, asset) = (transfer.user_id, transfer.asset);
             match intake.wallet.transfer(transfer).await {
@@ -62,7 +65,10 @@ impl Intake {
         }
     }
 
-    async fn define_market(self: &Arc<Self>, definition: MarketDefinition) -> Result<(), EntryError> {
+    pub(crate) async fn define_market(
+        self: &Arc<Self>,
+        definition: MarketDefinition,
+    ) -> Result<(), EntryError> {
         let market = Market::new(definition).map_err(|errors| match errors.into_iter().next() {
             Some(error) => EntryError::Invalid(error),
             None => EntryError::OutcomeUnknown,
@@ -133,7 +139,7 @@ impl Intake {
         }
     }
 
-    async fn set_market_state(
+    pub(crate) async fn set_market_state(
         self: &Arc<Self>,
         market: MarketNumber,
         state: MarketState,

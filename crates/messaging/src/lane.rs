@@ -85,9 +85,9 @@ enum End {
 }
 
 impl Lane {
-    /// Publishes until nobody can ask for more and everything is confirmed, or the line ends.
+    /// Publishes until it is closed and everything is confirmed, or the line ends.
     pub(crate) async fn run(mut self) {
-        while let Some(attached) = self.line.attached().await {
+        while let Some(attached) = self.attached().await {
             match self.publish_over(&attached).await {
                 End::Lost(reason) => {
                     self.health.trouble(self.part, &reason);
@@ -98,6 +98,18 @@ impl Lane {
             }
         }
         self.health.trouble(self.part, "closed");
+    }
+
+    /// Waits for a connection; none: there will be none, or nothing is left to be done.
+    async fn attached(&mut self) -> Option<Attached> {
+        tokio::select! {
+            attached = self.line.attached() => return attached,
+            () = self.closing.wait() => self.jobs.close(),
+        }
+        if self.jobs.is_empty() {
+            return None;
+        }
+        self.line.attached().await
     }
 
     /// Hints and news that waited for a lost connection are old: nobody wants them.
@@ -229,7 +241,7 @@ impl Work<'_> {
 
     /// Publishes a message that nobody gets, to see whether the broker confirms.
     async fn probe(&mut self) -> Result<(), String> {
-        lock(&self.flight.window).push(None, 0, Instant::now());
+        lock(&self.flight.window).push_probe(Instant::now());
         let exchange = self.lane.topology.exchange(Exchange::DeadLetters);
         let arguments = BasicPublishArguments::new(exchange, PROBE_KEY);
         self.publish(BasicProperties::default(), Bytes::new(), arguments)

@@ -80,7 +80,7 @@ impl Worker {
                 tracing::error!(error = %why, pieces = pieces.len(), "a transaction failed: each piece alone");
                 for piece in pieces {
                     let alone = std::slice::from_ref(&piece);
-                    let outcome = self.see_through(alone, 2).await;
+                    let outcome = self.see_through(alone, 1).await;
                     self.hand_out(vec![piece], outcome);
                 }
             }

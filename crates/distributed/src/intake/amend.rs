@@ -15,13 +15,6 @@ use crate::{Funding, Told, ToldRefusal};
 /// How often an amendment is tried whose order changes meanwhile.
 const TRIES: usize = 5;
 
-/// What one try came to.
-enum Tried {
-    Done(Order),
-    /// The order changed meanwhile, or its market moved.
-    Again,
-}
-
 impl Intake {
     /// Amends an order.
     ///
@@ -36,9 +29,8 @@ impl Intake {
         self.whole(Weight::Ordinary, |intake, until| async move {
             for _ in 0..TRIES {
                 let stored = intake.applied(caller, order.clone(), until).await?;
-                match intake.try_amend(caller, stored, amendment, until).await? {
-                    Tried::Done(order) => return Ok(order),
-                    Tried::Again => {}
+                if let Some(order) = intake.try_amend(caller, stored, amendment, until).await? {
+                    return Ok(order);
                 }
             }
             Err(unavailable("the order changes too fast"))
@@ -69,13 +61,14 @@ impl Intake {
         }
     }
 
+    /// The order after one try; none: it changed meanwhile, or its market moved.
     async fn try_amend(
         &self,
         caller: Caller,
         stored: StoredOrder,
         amendment: Amendment,
         until: Instant,
-    ) -> Result<Tried, EntryError> {
+    ) -> Result<Option<Order>, EntryError> {
         let grids = self.grids.get();
         let market = grids.numbered(stored.order.market);
         let market = market.ok_or(EntryError::UnknownMarket)?;
@@ -100,9 +93,14 @@ impl Intake {
     }
 
     /// What an amendment came to, as its caller is told.
-    async fn amended(&self, caller: Caller, before: Order, outcome: Outcome) -> Result<Tried, EntryError> {
+    async fn amended(
+        &self,
+        caller: Caller,
+        before: Order,
+        outcome: Outcome,
+    ) -> Result<Option<Order>, EntryError> {
         let refusal = match outcome {
-            Outcome::Settled(Told::Amended(order)) => return Ok(Tried::Done(Arc::unwrap_or_clone(order))),
+            Outcome::Settled(Told::Amended(order)) => return Ok(Some(Arc::unwrap_or_clone(order))),
             Outcome::Applied(Told::Amended(order)) => {
                 return Err(EntryError::Pending { order, applied: true });
             }
@@ -116,17 +114,17 @@ impl Intake {
             }
         };
         match refusal {
-            ToldRefusal::AmendmentOutdated => Ok(Tried::Again),
+            ToldRefusal::AmendmentOutdated => Ok(None),
             ToldRefusal::UnknownMarket => {
                 self.grids.table().reload_soon();
-                Ok(Tried::Again)
+                Ok(None)
             }
             ToldRefusal::MarketState(state) => Err(EntryError::MarketState(state)),
             ToldRefusal::Amendment(reason) => Err(EntryError::AmendmentRefused(reason)),
             ToldRefusal::Invalid { field, rule } => Err(invalid(&field, rule)),
             ToldRefusal::NotLive | ToldRefusal::Repeated => {
                 let now = self.live(caller, OrderRef::Id(before.order_id)).await?;
-                Ok(Tried::Done(now.order))
+                Ok(Some(now.order))
             }
             refusal @ ToldRefusal::Quarantined => Err(odd(&Told::Refused(refusal))),
         }

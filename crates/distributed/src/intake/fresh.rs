@@ -3,9 +3,7 @@
 
 use std::sync::Arc;
 
-use domain::{
-    ClientOrderId, Digest, Market, Order, OrderId, OrderState, Place, Price, Reserve, Side, TimeInForce,
-};
+use domain::{ClientOrderId, Digest, Market, Order, OrderId, OrderState, Place, Price, Reserve, TimeInForce};
 use engine::OwnFees;
 use persistence::postgres::intake::{Claim, CommandKind, CommandRow};
 use persistence::postgres::orders::{FeeRates, NewOrder, StoredOrder};
@@ -207,11 +205,6 @@ impl Fresh {
             triggered_at: None,
             ended_at: None,
         }
-    }
-
-    /// What it buys or sells, for logs.
-    pub const fn side(&self) -> Side {
-        self.place.side
     }
 }
 

@@ -17,6 +17,7 @@ mod moment;
 mod outcomes;
 mod patience;
 mod place;
+mod pressure;
 mod reserve;
 mod store;
 mod timers;
@@ -55,8 +56,12 @@ use gather::{GatherOptions, Gatherer};
 use grids::Grids;
 use hand::Handing;
 use look::Looking;
+use pressure::Pressure;
 use reserve::Reserving;
 use store::Storing;
+
+#[cfg(test)]
+mod tests;
 
 use crate::Told;
 use crate::encoding::encode;
@@ -105,6 +110,7 @@ pub(crate) struct Intake {
     pub register: Arc<Register>,
     pub moments: Moments,
     pub admission: Admission,
+    pub pressure: Pressure,
     /// This run of this gateway, which holds its sessions.
     pub gateway: Uuid,
     pub answer_timeout: Duration,
@@ -165,6 +171,7 @@ impl Intake {
             gateway: ids.uuid_v4(),
             moments: Moments::new(clock, ids),
             admission: Admission::new(capacity),
+            pressure: Pressure::default(),
             pool,
             wallet,
             outcomes,

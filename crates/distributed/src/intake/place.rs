@@ -23,6 +23,7 @@ impl Intake {
         order: NewOrder,
     ) -> Result<Placed, EntryError> {
         let fresh = self.fresh(caller, order)?;
+        self.pressure.check(self.shard_of(fresh.place.market)?)?;
         self.whole(Weight::Ordinary, |intake, until| async move {
             intake.walk(fresh, until).await
         })

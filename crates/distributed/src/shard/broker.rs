@@ -27,7 +27,7 @@ impl Broker {
     /// Over this link, from now on and whenever it comes back.
     pub fn over(link: &Link, ids: Ids, clock: Clock) -> Self {
         Self {
-            publisher: link.publisher(),
+            publisher: link.publisher().clone(),
             ids,
             clock,
         }

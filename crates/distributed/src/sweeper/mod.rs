@@ -2,7 +2,7 @@
 //! alive and its copy of the register fresh, and removes what is over. Several do no harm.
 
 mod pending;
-mod tidy;
+pub(crate) mod tidy;
 mod timers;
 
 use std::future::Future;
@@ -38,24 +38,11 @@ pub(crate) fn start(intake: &Arc<Intake>, register: watch::Receiver<u64>) -> Bac
     let tidying = Arc::new(Tidying::default());
     let of = || Arc::clone(intake);
     Background(vec![
-        every(
-            TIMERS_EVERY,
-            of(),
-            |intake| async move { intake.fire_timers().await },
-        ),
-        every(
-            LOOK_EVERY,
-            of(),
-            |intake| async move { intake.sweep_pending().await },
-        ),
-        every(LOOK_EVERY, of(), |intake| async move {
-            intake.sweep_amendments().await;
-        }),
-        every(
-            LOOK_EVERY,
-            of(),
-            |intake| async move { intake.keep_sessions().await },
-        ),
+        every(TIMERS_EVERY, of(), Intake::fire_timers),
+        every(LOOK_EVERY, of(), Intake::sweep_pending),
+        every(LOOK_EVERY, of(), Intake::sweep_amendments),
+        every(LOOK_EVERY, of(), Intake::keep_sessions),
+        every(LOOK_EVERY, of(), Intake::look_at_shards),
         every(TIDY_EVERY, of(), move |intake| {
             let tidying = Arc::clone(&tidying);
             async move { intake.tidy(&tidying).await }

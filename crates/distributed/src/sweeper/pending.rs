@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::Stamp;
 use futures_util::future::join_all;
-use persistence::postgres::intake::{Draft, claim_drafts, claim_pending};
+use persistence::postgres::intake::{Draft, claim_drafts, claim_pending, waiting_commands};
 use tokio::time::Instant;
 
 use crate::Funding;
@@ -23,8 +23,22 @@ const TURN: Duration = Duration::from_secs(4);
 const MOST: u32 = 500;
 
 impl Intake {
-    /// Takes PENDING orders on that nobody drives, and drives them to their shards.
+    /// Takes PENDING orders on that nobody drives, and drives them to their shards, until there are no more or there is no
+    /// getting on.
     pub(crate) async fn sweep_pending(self: Arc<Self>) {
+        loop {
+            let Some((count, left)) = self.sweep_some().await else {
+                return;
+            };
+            self.pressure.set_stuck(left);
+            if count < u64::from(MOST) || left > 0 {
+                return;
+            }
+        }
+    }
+
+    /// How many orders were taken on, and how many of them are still left; none: that could not be done.
+    async fn sweep_some(&self) -> Option<(u64, u64)> {
         let grids = self.grids.get();
         let claim = async {
             let mut connection = self.pool.get().await?;
@@ -33,11 +47,8 @@ impl Intake {
         let Ok(orders) = patient("sweep", claim).await else {
             // Perhaps there is an order of a market that is not known here yet.
             self.grids.table().reload_soon();
-            return;
+            return None;
         };
-        if orders.is_empty() {
-            return;
-        }
         let until = Instant::now() + TURN;
         let fresh: Vec<Fresh> = orders
             .iter()
@@ -47,13 +58,22 @@ impl Intake {
             })
             .collect();
         let driven = join_all(fresh.iter().map(|order| self.drive(order, until))).await;
-        let (count, left) = (
-            driven.len(),
-            driven.iter().filter(|driven| driven.is_err()).count(),
-        );
-        let why: Option<&NotDriven> = driven.iter().find_map(|driven| driven.as_ref().err());
-        metrics::counter!("orders_swept_total").increment(count as u64);
-        tracing::warn!(count, left, ?why, "orders were left PENDING and are gone on with");
+        let count = driven.len() as u64;
+        let left = driven.iter().filter(|driven| driven.is_err()).count() as u64;
+        if count > 0 {
+            let why: Option<&NotDriven> = driven.iter().find_map(|driven| driven.as_ref().err());
+            metrics::counter!("orders_swept_total").increment(count);
+            tracing::warn!(count, left, ?why, "orders were left PENDING and are gone on with");
+        }
+        Some((count, left))
+    }
+
+    /// Looks how many commands wait for the shards.
+    pub(crate) async fn look_at_shards(self: Arc<Self>) {
+        let look = async { waiting_commands(&mut *self.pool.get().await?).await };
+        if let Ok(waiting) = patient("waiting commands", look).await {
+            self.pressure.set_waiting(waiting);
+        }
     }
 
     /// Takes amendments on whose funds were being reserved, and hands them to their shards.

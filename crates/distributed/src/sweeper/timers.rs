@@ -7,16 +7,30 @@ use persistence::postgres::intake::{fire_sessions, fire_switches, keep_sessions}
 
 use crate::intake::{Intake, SESSION_LIFE, hint, patient};
 
-/// The most that fire at once.
+/// The most that fire at once, and how often in one turn.
 const MOST: u32 = 100;
+const TURNS: usize = 20;
 
 impl Intake {
     /// Cancels the orders of users whose switches have run out, or whose sessions nobody keeps alive.
     pub(crate) async fn fire_timers(self: Arc<Self>) {
-        // While the clock cannot be trusted, nothing fires.
-        if self.moments.next().is_err() {
-            return;
+        for _ in 0..TURNS {
+            // While the clock cannot be trusted, nothing fires.
+            if self.moments.next().is_err() {
+                return;
+            }
+            let fired = self.fire_some().await;
+            if fired > 0 {
+                tracing::info!(commands = fired, "timers have fired");
+            }
+            if fired < MOST as usize {
+                return;
+            }
         }
+    }
+
+    /// How many commands some of them came to.
+    async fn fire_some(&self) -> usize {
         let now = self.moments.now();
         let switches = async {
             let rows = |users: &[UserId]| self.rows_of(users, CancelReason::DeadMansSwitch);
@@ -26,18 +40,14 @@ impl Intake {
             let rows = |users: &[UserId]| self.rows_of(users, CancelReason::Disconnected);
             fire_sessions(&mut *self.pool.get().await?, MOST, rows).await
         };
-        for fired in [
-            patient("dead man's switches", switches).await,
-            patient("dead sessions", sessions).await,
-        ]
-        .into_iter()
-        .flatten()
-        {
-            if !fired.commands.is_empty() {
-                tracing::info!(commands = fired.commands.len(), "timers have fired");
-                hint(&*self.notices, &fired.commands);
-            }
+        let switches = patient("dead man's switches", switches).await;
+        let sessions = patient("dead sessions", sessions).await;
+        let mut fired = 0;
+        for rows in [switches, sessions].into_iter().flatten() {
+            hint(&*self.notices, &rows.commands);
+            fired += rows.commands.len();
         }
+        fired
     }
 
     /// Keeps the sessions that this gateway holds alive.

@@ -96,8 +96,18 @@ struct Count {
 /// # Errors
 /// A step failed; those before it stay.
 pub async fn up(connection: &mut Connection) -> Result<Vec<&'static str>, MigrationError> {
+    up_by(connection, usize::MAX).await
+}
+
+/// Runs at most so many of those that the database lacks, as [`up`].
+///
+/// # Errors
+/// As [`up`].
+pub async fn up_by(connection: &mut Connection, steps: usize) -> Result<Vec<&'static str>, MigrationError> {
     let mut done = Vec::new();
-    while let Some(name) = next_up(connection).await? {
+    while done.len() < steps
+        && let Some(name) = next_up(connection).await?
+    {
         tracing::info!(migration = name, "the schema went forward");
         done.push(name);
     }

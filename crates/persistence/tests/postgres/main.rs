@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail so")]
 
 mod connecting;
+mod encrypted;
+mod migrations;
 mod partitions;
 mod plans;
 mod refused;

@@ -211,20 +211,46 @@ impl Stage {
 
     /// One number out of the database.
     pub async fn number(&self, sql: &str) -> i64 {
-        let client = connect(&self.database).await;
-        client.query_one(sql, &[]).await.unwrap().get(0)
+        self.session().await.0.query_one(sql, &[]).await.unwrap().get(0)
     }
 
     /// One text out of the database.
     pub async fn text(&self, sql: &str) -> String {
-        let client = connect(&self.database).await;
-        client.query_one(sql, &[]).await.unwrap().get(0)
+        self.session().await.0.query_one(sql, &[]).await.unwrap().get(0)
     }
 
     /// Changes something behind the wallet's back.
     pub async fn tamper(&self, sql: &str) {
-        connect(&self.database).await.batch_execute(sql).await.unwrap();
+        self.session().await.run(sql).await;
     }
+
+    /// A session beside the wallet's own.
+    pub async fn session(&self) -> Session {
+        let connected = tokio_postgres::connect(&self.database.url(), tokio_postgres::NoTls).await;
+        let (client, connection) = connected.unwrap();
+        tokio::spawn(connection);
+        Session(client)
+    }
+}
+
+/// A session of the database beside the wallet's own.
+pub struct Session(tokio_postgres::Client);
+
+impl Session {
+    pub async fn run(&self, sql: &str) {
+        self.0.batch_execute(sql).await.unwrap();
+    }
+}
+
+/// Looks until it is so; panics after a minute.
+pub async fn until<F: Future<Output = bool>>(what: &str, is_so: impl Fn() -> F) {
+    for _ in 0..6_000 {
+        if is_so().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{what}: not within a minute");
 }
 
 pub async fn check(pool: &Pool) {
@@ -232,21 +258,22 @@ pub async fn check(pool: &Pool) {
     assert_eq!(found, []);
 }
 
-async fn connect(database: &Database) -> tokio_postgres::Client {
-    let (client, connection) = tokio_postgres::connect(&database.url(), tokio_postgres::NoTls)
-        .await
-        .unwrap();
-    tokio::spawn(connection);
-    client
+/// A wallet on the machine's clock.
+pub fn open_at(url: &str, options: WalletOptions) -> PgWallet {
+    let pool = pool(url);
+    PgWallet::start(pool, Clock::System, Ids::new(Clock::System), options)
 }
 
-pub fn open(database: &Database, clock: Clock, options: WalletOptions) -> (PgWallet, Pool) {
-    let pool = Pool::new(&PoolOptions {
-        url: database.url().into(),
+fn pool(url: &str) -> Pool {
+    Pool::new(&PoolOptions {
+        url: url.into(),
         max_size: 6,
         wait: Duration::from_secs(10),
     })
-    .unwrap();
-    let ids = Ids::new(clock.clone());
+    .unwrap()
+}
+
+fn open(database: &Database, clock: Clock, options: WalletOptions) -> (PgWallet, Pool) {
+    let (pool, ids) = (pool(&database.url()), Ids::new(clock.clone()));
     (PgWallet::start(pool.clone(), clock, ids, options), pool)
 }

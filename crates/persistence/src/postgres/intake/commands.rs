@@ -1,8 +1,9 @@
 //! The shards' to-do lists, as gateways write them.
 
 use chrono::{DateTime, Utc};
+use diesel::QueryableByName;
 use diesel::sql_query;
-use diesel::sql_types::{Array, Binary, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection as _, RunQueryDsl as _};
 use domain::{CancelReason, OrderId, Side, Stamp, UserId};
 use uuid::Uuid;
@@ -104,6 +105,28 @@ pub async fn insert_commands(connection: &mut Connection, rows: &[CommandRow]) -
     .execute(connection)
     .await?;
     Ok(())
+}
+
+#[derive(QueryableByName)]
+struct WaitingRow {
+    #[diesel(sql_type = Integer)]
+    shard: i32,
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+/// How many commands wait in each shard's list, as far as there are any.
+///
+/// # Errors
+/// See [`PgError`].
+pub async fn waiting_commands(connection: &mut Connection) -> Result<Vec<(u32, u64)>, PgError> {
+    let rows: Vec<WaitingRow> = prepared(sql_query(
+        "SELECT shard, count(*) AS count FROM commands GROUP BY shard",
+    ))
+    .load(connection)
+    .await?;
+    let waiting = |row: WaitingRow| (row.shard.cast_unsigned(), row.count.cast_unsigned());
+    Ok(rows.into_iter().map(waiting).collect())
 }
 
 /// A mass cancel that also takes orders which were received before it and come later.

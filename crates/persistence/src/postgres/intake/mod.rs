@@ -13,7 +13,9 @@ mod timers;
 
 pub use amendments::{Draft, claim_drafts, hand_draft, insert_draft};
 pub use client_ids::{Claim, claims_of};
-pub use commands::{CommandKind, CommandRow, CutoffRow, MassCancel, insert_commands, insert_mass_cancel};
+pub use commands::{
+    CommandKind, CommandRow, CutoffRow, MassCancel, insert_commands, insert_mass_cancel, waiting_commands,
+};
 pub use ends::{ClaimPage, EndedClaims, remove_cutoffs, remove_ended_claims};
 pub use markets::{Added, DefinedMarket, add_market, last_prices, markets_like};
 pub use pending::claim_pending;

@@ -7,7 +7,7 @@ use super::super::{PgError, Pool};
 
 /// Begins it. Every wait has a limit, on the server's side too: a wallet that hangs must not hold accounts. Rows are
 /// found by their keys alone, so that a plan that was made while a table was small stays right.
-const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '8s'; \
+const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '8s'; \
     SET LOCAL idle_in_transaction_session_timeout = '10s'; SET LOCAL enable_seqscan = off; \
     SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
 

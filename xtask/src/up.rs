@@ -178,17 +178,29 @@ pub fn build(debug: bool) -> Result<PathBuf> {
         words.push("--release");
     }
     shell::run(&mut shell::cargo(&words))?;
-    let metadata = shell::output(&mut shell::cargo(&[
-        "metadata",
-        "--no-deps",
-        "--format-version",
-        "1",
+    folder(if debug { "debug" } else { "release" })
+}
+
+/// As [`build`], out of what the tests of the workspace are built of, so that nothing is compiled twice.
+pub fn build_for_tests() -> Result<PathBuf> {
+    shell::run(&mut shell::cargo(&[
+        "build",
+        "--workspace",
+        "--lib",
+        "--bins",
+        "--tests",
     ]))?;
-    let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
+    folder("debug")
+}
+
+/// Where cargo puts the programs of a profile.
+fn folder(profile: &str) -> Result<PathBuf> {
+    let words = ["metadata", "--no-deps", "--format-version", "1"];
+    let metadata: serde_json::Value = serde_json::from_str(&shell::output(&mut shell::cargo(&words))?)?;
     let target = metadata["target_directory"]
         .as_str()
         .context("cargo names no target directory")?;
-    Ok(Path::new(target).join(if debug { "debug" } else { "release" }))
+    Ok(Path::new(target).join(profile))
 }
 
 #[cfg(test)]

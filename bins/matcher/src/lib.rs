@@ -10,6 +10,7 @@ mod report;
 mod tally;
 mod target;
 mod whole;
+mod worker;
 
 use std::io::Write;
 
@@ -20,6 +21,7 @@ pub use report::{LatencyReport, Report};
 pub use tally::{FillRow, Listener, Tally};
 pub use target::{BookRow, Core, StillRests, Target};
 pub use whole::Whole;
+pub use worker::RunArguments;
 
 /// What the matcher is asked to do.
 #[derive(Debug, clap::Parser)]
@@ -31,6 +33,8 @@ pub struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum Task {
+    /// Own shards of the distributed exchange, or stand by for them, until a signal comes.
+    Run(RunArguments),
     /// Run a recorded order flow through the matching core, or through the whole exchange; print one JSON object with figures and totals.
     Replay(ReplayArguments),
     /// Look whether everything holds in the tables of the distributed exchange; print one JSON object. Fails where
@@ -49,6 +53,7 @@ pub fn run(arguments: Arguments, out: &mut impl Write) -> anyhow::Result<()> {
             serde_json::to_writer(&mut *out, &report)?;
             writeln!(out)?;
         }
+        Task::Run(arguments) => worker::run(&arguments)?,
         Task::Audit(arguments) => audit::audit(&arguments, out)?,
     }
     Ok(())

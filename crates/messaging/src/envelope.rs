@@ -294,3 +294,6 @@ fn stamp(text: &str) -> Option<Stamp> {
     let at = DateTime::parse_from_rfc3339(text).ok()?;
     u64::try_from(at.timestamp_micros()).ok().map(Stamp::from_micros)
 }
+
+#[cfg(test)]
+mod tests;

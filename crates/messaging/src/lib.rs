@@ -5,6 +5,7 @@
 mod address;
 mod channel;
 mod consumer;
+mod consuming;
 mod counts;
 mod definitions;
 mod delivery;

@@ -1,6 +1,6 @@
 //! A program's link to the broker: one connection to publish, another to consume, both coming back by themselves.
-//! (A broker that is short of memory or disk stops reading from connections that publish; acknowledgements must not be
-//! stuck behind that.)
+//! A broker that is short of memory or disk stops reading from connections that publish, and acknowledgements must not
+//! be stuck behind that.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,7 +13,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::address::{self, AddressError};
 use crate::channel::lock;
-use crate::consumer::{Consumer, Consuming, Running, Subscription};
+use crate::consumer::{Consumer, Running, Subscription};
+use crate::consuming::Consuming;
 use crate::counts::Counts;
 use crate::delivery::{Handler, Undecodable};
 use crate::health::Health;

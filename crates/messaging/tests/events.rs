@@ -7,7 +7,6 @@
 #[allow(dead_code, reason = "only the events are of interest")]
 mod samples;
 #[path = "../../domain/tests/venue/mod.rs"]
-#[allow(dead_code, reason = "only the market is of interest")]
 mod venue;
 
 use std::collections::BTreeSet;

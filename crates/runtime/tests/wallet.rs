@@ -40,6 +40,7 @@ fn the_usual_settings_are_right_and_each_rule_is_held() {
         ("timeout: 0s, connect_timeout: 0s", "wallet.connect_timeout"),
         ("calls_in_flight: 0", "wallet.calls_in_flight"),
         ("calls_waiting: 100000", "wallet.calls_waiting"),
+        ("requests_in_flight: 0", "wallet.requests_in_flight"),
         ("database_connections: 0", "wallet.database_connections"),
     ] {
         let found = wallet(fields);

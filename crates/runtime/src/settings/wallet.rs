@@ -48,10 +48,12 @@ pub struct WalletSettings {
     /// How long a call may take, all its tries together; and how long the service may take for a request.
     #[serde(with = "duration")]
     pub timeout: Duration,
-    /// Calls of one caller that may be under way at once, and requests that the service works on at once.
+    /// Calls of one caller that may be under way at once.
     pub calls_in_flight: u32,
-    /// Further calls that may wait for their turn; those above it are refused at once.
+    /// Further calls of it that may wait for their turn; those above it are not made.
     pub calls_waiting: u32,
+    /// Requests that the service works on at once; those above it are refused.
+    pub requests_in_flight: u32,
     /// Connections of the service to PostgreSQL.
     pub database_connections: u32,
 }
@@ -81,6 +83,7 @@ impl Default for WalletSettings {
             timeout: Duration::from_secs(10),
             calls_in_flight: 32,
             calls_waiting: 1_024,
+            requests_in_flight: 1_024,
             database_connections: 20,
         }
     }

@@ -48,16 +48,26 @@ impl Exchange {
     /// A server's programs are not installed, a program is missing, or something does not become ready.
     pub async fn start(options: ExchangeOptions) -> Result<Self> {
         let mut exchange = Self::prepare(options).await?;
-        exchange.migrate()?;
+        exchange.start_programs().await?;
+        Ok(exchange)
+    }
+
+    /// Migrates the database, starts wallet, matchers and gateways, and waits until each is ready: what is left to do after
+    /// [`Exchange::prepare`].
+    ///
+    /// # Errors
+    /// A program is missing, or something does not become ready.
+    pub async fn start_programs(&mut self) -> Result<()> {
+        self.migrate()?;
         for role in [Role::Wallet, Role::Matcher, Role::Gateway] {
-            for member in exchange.members.iter_mut().filter(|member| member.role() == role) {
+            for member in self.members.iter_mut().filter(|member| member.role() == role) {
                 member.spawn()?;
             }
-            for member in exchange.members.iter_mut().filter(|member| member.role() == role) {
+            for member in self.members.iter_mut().filter(|member| member.role() == role) {
                 member.until_ready().await?;
             }
         }
-        Ok(exchange)
+        Ok(())
     }
 
     /// As [`Exchange::start`], with the servers running and nothing else: no tables, no program.

@@ -3,6 +3,7 @@
 mod candles;
 mod commit;
 mod cutoffs;
+mod ensure;
 mod lease;
 mod moves;
 mod state;
@@ -10,6 +11,7 @@ mod todo;
 
 pub use commit::{BatchWrite, MarketWrite, commit};
 pub use cutoffs::{StoredCutoff, cutoffs_of_shard};
+pub use ensure::ensure_shards;
 pub use lease::{
     Cursors, Lease, Taken, bound_session, end_blocker, give_up, keep, shard_numbers, take_over, trim_log,
 };

@@ -48,6 +48,7 @@ impl Rules {
         );
         self.range(wallet.calls_in_flight, 1..=1_024, "wallet.calls_in_flight");
         self.range(wallet.calls_waiting, 0..=65_536, "wallet.calls_waiting");
+        self.range(wallet.requests_in_flight, 1..=65_536, "wallet.requests_in_flight");
         self.range(
             wallet.database_connections,
             1..=1_000,

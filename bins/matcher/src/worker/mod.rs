@@ -1,0 +1,167 @@
+//! The worker: owns shards of the distributed exchange, or stands by for them, until it is told to stop.
+
+mod health;
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use distributed::shard::{Broker, Connect, ShardOptions, Status, hear_hints, run as run_shard};
+use messaging::{Link, Topology};
+use persistence::postgres::shard::ensure_shards;
+use persistence::postgres::{check_server, connect_directly, partitions};
+use runtime::settings::{Mode, Variables, find_file};
+use runtime::{Clock, Ids, Settings, Shutdown, telemetry};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use wallet_client::HttpWallet;
+
+/// What servers list this program's connections under.
+const PROGRAM: &str = "trade-engine-matcher";
+/// How long the broker may take to say goodbye.
+const FAREWELL: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Which shards to serve.
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    /// The settings file; else config/config.yaml where there is one.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// The shards, such as `0,2`; all of them where none is named.
+    #[arg(long, value_delimiter = ',')]
+    shards: Vec<u32>,
+}
+
+/// Works until a signal comes.
+///
+/// # Errors
+/// The settings are not as they must be, the database is not, or an address is taken.
+pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<()> {
+    let variables = Variables::of_process();
+    let file = find_file(arguments.config.clone(), &variables);
+    let settings = Settings::load(file.as_deref(), &variables)?;
+    if settings.mode != Mode::Distributed {
+        bail!("mode: must be distributed: the embedded exchange matches in its gateway");
+    }
+    let _level = telemetry::init(&settings.logging)?;
+    for warning in &settings.warnings {
+        tracing::warn!(%warning, "the settings");
+    }
+    let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let tokio = tokio.context("the asynchronous runtime does not start")?;
+    tokio.block_on(async {
+        let shutdown = Shutdown::new();
+        shutdown
+            .listen_for_signals()
+            .context("signals cannot be listened to")?;
+        work(&settings, &arguments.shards, shutdown).await
+    })
+}
+
+/// Which of the settings' shards this worker serves.
+fn chosen(settings: &Settings, wanted: &[u32]) -> anyhow::Result<Vec<u32>> {
+    let count = settings.distributed.shards;
+    if let Some(unknown) = wanted.iter().find(|shard| **shard >= count) {
+        bail!("--shards: there is no shard {unknown}: distributed.shards is {count}");
+    }
+    let mut shards = match wanted {
+        [] => (0..count).collect(),
+        some => some.to_vec(),
+    };
+    shards.sort_unstable();
+    shards.dedup();
+    Ok(shards)
+}
+
+async fn work(settings: &Settings, wanted: &[u32], shutdown: Shutdown) -> anyhow::Result<()> {
+    let shards = chosen(settings, wanted)?;
+    let metrics = http::Metrics::install();
+    let listener = match settings.server.metrics_port {
+        0 => None,
+        port => Some(
+            TcpListener::bind((settings.server.host.as_str(), port))
+                .with_context(|| format!("cannot listen on {}:{port}", settings.server.host))?,
+        ),
+    };
+    let mut connection = connect_directly(&settings.database, PROGRAM)
+        .await
+        .context("database")?;
+    let server = check_server(&mut connection).await.context("database")?;
+    for warning in &server.warnings {
+        tracing::warn!(%warning, "the database");
+    }
+    ensure_shards(&mut connection, settings.distributed.shards)
+        .await
+        .context("database")?;
+    drop(connection);
+    let (clock, ids) = (Clock::System, Ids::new(Clock::System));
+    let topology = Topology::new(&settings.rabbitmq, settings.distributed.shards, "").context("rabbitmq")?;
+    let link = Link::start(&settings.rabbitmq, topology, PROGRAM).context("rabbitmq")?;
+    let database = Arc::new(settings.database.clone());
+    let connect: Connect = Arc::new(move || {
+        let database = Arc::clone(&database);
+        Box::pin(async move { connect_directly(&database, PROGRAM).await })
+    });
+    let options = ShardOptions::new(
+        connect,
+        Arc::new(HttpWallet::of(&settings.wallet).context("wallet")?),
+        Arc::new(Broker::over(&link, ids.clone(), clock.clone())),
+        format!("{}@{}", std::process::id(), host_name()),
+    );
+    let (mut tasks, mut statuses, mut ears) = (JoinSet::new(), Vec::new(), Vec::new());
+    for shard in shards {
+        let (status, hint) = (Status::new(shard), Arc::new(Notify::new()));
+        ears.push(hear_hints(&link, shard, Arc::clone(&hint)).context("rabbitmq")?);
+        statuses.push((shard, status.clone()));
+        tasks.spawn(run_shard(options.clone(), shard, hint, status, shutdown.clone()));
+    }
+    let link = Arc::new(link);
+    let state = health::State::new(statuses, Arc::clone(&link));
+    let served = listener
+        .map(|listener| health::serve(listener, state, &metrics))
+        .transpose()?;
+    let handle = served.as_ref().map(actix_web::dev::Server::handle);
+    let serving = served.map(tokio::spawn);
+    tokio::spawn({
+        let (database, shutdown, clock) = (settings.database.clone(), shutdown.clone(), clock.clone());
+        async move { partitions::keep(&database, PROGRAM, &clock, &shutdown, tell_partitions).await }
+    });
+    tracing::info!(shards = tasks.len(), "working");
+    let mut fault = None;
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "a shard's task has ended: this worker stops, another takes over");
+            fault = Some(error);
+            shutdown.trigger();
+        }
+    }
+    drop(ears);
+    if let Some(handle) = handle {
+        handle.stop(true).await;
+    }
+    if let Some(serving) = serving {
+        serving.abort();
+    }
+    if let Some(link) = Arc::into_inner(link) {
+        link.close(FAREWELL).await;
+    }
+    tracing::info!("stopped");
+    fault.map_or(Ok(()), |error| Err(error.into()))
+}
+
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "metrics are floats, and none of these passes 2^53"
+)]
+fn tell_partitions(kept: &partitions::Kept) {
+    metrics::gauge!("partitions_ahead_seconds", "table" => "orders").set(kept.ahead.orders.as_secs() as f64);
+    metrics::gauge!("partitions_ahead_seconds", "table" => "trades").set(kept.ahead.trades.as_secs() as f64);
+}
+
+/// The name of this machine, for people who look at the table of shards.
+fn host_name() -> String {
+    let name = rustix::system::uname();
+    name.nodename().to_string_lossy().into_owned()
+}

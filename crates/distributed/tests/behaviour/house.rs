@@ -153,7 +153,7 @@ impl House {
                 ids: ids.clone(),
                 answer_timeout: PATIENCE,
                 updates_kept: 256,
-                ..Options::new(pool(&database, 8), Arc::clone(&wallet))
+                ..Options::new(pool(&database, 4), Arc::clone(&wallet))
             };
             let carrier = Carrier::within(Arc::clone(&wires) as Arc<dyn Notices>, news);
             gateways.push(Arc::new(Distributed::open(options, carrier).await.unwrap()));
@@ -170,6 +170,11 @@ impl House {
 
     /// Lets time pass, and waits until whatever is due because of it was taken up.
     pub async fn pass(&self, time: Duration) {
+        // The days to come need partitions, as an operator's hourly job makes them.
+        let then = (self.clock.wall_us() + u64::try_from(time.as_micros()).unwrap()).cast_signed();
+        let days = "SELECT make_partitions(at - interval '2 days', at + interval '2 days')
+            FROM (SELECT 'epoch'::timestamptz + $1::bigint * interval '1 microsecond' AS at) AS t";
+        self.client.query_one(days, &[&then]).await.unwrap();
         self.clock.advance(time);
         let until = tokio::time::Instant::now() + PATIENCE;
         while self.something_is_due().await {
@@ -180,13 +185,13 @@ impl House {
 
     async fn something_is_due(&self) -> bool {
         let now = self.clock.wall_us().cast_signed();
-        let due = "SELECT (SELECT count(*) FROM commands)
-            + (SELECT count(*) FROM dead_man WHERE fires_at <= 'epoch'::timestamptz + $1 * interval '1 microsecond')
+        let due = "SELECT ((SELECT count(*) FROM commands)
+            + (SELECT count(*) FROM dead_man WHERE fires_at <= 'epoch'::timestamptz + $1::bigint * interval '1 microsecond')
             + (SELECT count(*) FROM orders WHERE status IN ('OPEN', 'PARTIALLY_FILLED')
-               AND expires_at <= 'epoch'::timestamptz + $1 * interval '1 microsecond')
-            + (SELECT sum(last_seq - settled_seq) FROM shards)";
-        let row = self.client.query_one(due, &[&now]).await;
-        row.map_or(true, |row| row.try_get::<_, i64>(0).unwrap_or(1) > 0)
+               AND expires_at <= 'epoch'::timestamptz + $1::bigint * interval '1 microsecond')
+            + (SELECT sum(last_seq - settled_seq) FROM shards))::bigint";
+        let row = self.client.query_one(due, &[&now]).await.unwrap();
+        row.get::<_, i64>(0) > 0
     }
 
     pub async fn close(self) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::{OrderRef, Price, Quantity, Side};
 use futures_util::future::join_all;
 use testbed::{Direction, Proxy};
-use trading::{Amendment, EntryError, Placed};
+use trading::{Amendment, Caller, EntryError, Placed};
 
 use super::house::{House, PATIENCE, limit, named};
 
@@ -31,6 +31,49 @@ fn name(n: usize) -> String {
 
 fn by_name(n: usize) -> OrderRef {
     OrderRef::Client(name(n).parse().unwrap())
+}
+
+/// Every answer is true, each order was applied once, and nothing is reserved but what orders need.
+async fn what_was_answered_holds(house: &House, alice: Caller, answers: &[Result<Placed, EntryError>]) {
+    let (mut new, mut refused) = (0, 0);
+    for (n, answer) in answers.iter().enumerate() {
+        let found = house.intake.look(alice.user_id, by_name(n)).await.unwrap();
+        match answer {
+            Ok(Placed::New(order) | Placed::Pending(order)) => {
+                new += 1;
+                assert_eq!(
+                    found.map(|found| found.order.order_id),
+                    Some(order.order_id),
+                    "{n}"
+                );
+            }
+            Err(EntryError::Unavailable { .. }) => {
+                refused += 1;
+                assert_eq!(found, None, "nothing was done, it was said: {n}");
+            }
+            Err(EntryError::OutcomeUnknown) => {}
+            other => panic!("{n}: {other:?}"),
+        }
+    }
+    assert!(new > 0, "{refused} of {} were refused", answers.len());
+    let placed = house.owner.knobs.placed.lock().unwrap().clone();
+    assert!(
+        placed.values().all(|times| times.len() == 1),
+        "each is applied once"
+    );
+    assert_eq!(
+        placed.len() as i64,
+        house.count("SELECT count(*) FROM orders").await
+    );
+    let needed = house
+        .count("SELECT COALESCE(sum(reserve_left), 0)::bigint FROM orders")
+        .await;
+    assert_eq!(
+        house.has(alice, "USDT").await.1 as i64,
+        needed,
+        "nothing else is reserved"
+    );
+    house.wallet.inner.check().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -73,49 +116,8 @@ async fn connections_that_break_at_any_moment_lose_nothing_and_double_nothing() 
             house.count(left).await == 0
         })
         .await;
-    let (mut new, mut refused) = (0, 0);
-    for (n, answer) in answers.iter().enumerate() {
-        let found = house.intake.look(alice.user_id, by_name(n)).await.unwrap();
-        match answer {
-            Ok(Placed::New(order) | Placed::Pending(order)) => {
-                new += 1;
-                assert_eq!(
-                    found.map(|found| found.order.order_id),
-                    Some(order.order_id),
-                    "{n}"
-                );
-            }
-            Err(EntryError::Unavailable { .. }) => {
-                refused += 1;
-                assert_eq!(found, None, "nothing was done, it was said: {n}");
-            }
-            Err(EntryError::OutcomeUnknown) => {}
-            other => panic!("{n}: {other:?}"),
-        }
-    }
-    assert!(
-        new > 0 && proxy.accepted() > 5,
-        "{new} of {} were placed, {refused} refused",
-        answers.len()
-    );
-    let placed = house.owner.knobs.placed.lock().unwrap().clone();
-    assert!(
-        placed.values().all(|times| times.len() == 1),
-        "each is applied once"
-    );
-    assert_eq!(
-        placed.len() as i64,
-        house.count("SELECT count(*) FROM orders").await
-    );
-    let needed = house
-        .count("SELECT COALESCE(sum(reserve_left), 0)::bigint FROM orders")
-        .await;
-    assert_eq!(
-        house.has(alice, "USDT").await.1 as i64,
-        needed,
-        "nothing else is reserved"
-    );
-    house.wallet.inner.check().unwrap();
+    what_was_answered_holds(&house, alice, &answers).await;
+    assert!(proxy.accepted() > 5, "connections were cut");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -179,8 +179,9 @@ impl Running {
                 break told;
             }
         };
-        self.write(&out).await;
+        // First the money, so that a test which sees a row sees its money too.
         self.settle(&out.money).await;
+        self.write(&out).await;
         self.knobs.applied.lock().unwrap().push(command);
         self.told.applied.lock().unwrap().insert(id, told.clone());
         if !self.knobs.unsettled.load(Ordering::SeqCst) {

@@ -164,9 +164,6 @@ fn tell(rotation: &Rotation) -> anyhow::Result<()> {
     for refusal in &rotation.refused {
         say(&format!("{}: kept: {}", refusal.name, refusal.reason))?;
     }
-    if rotation.log_rows > 0 {
-        say(&format!("{} rows left the shards' logs", rotation.log_rows))?;
-    }
     if *rotation == Rotation::default() {
         say("nothing is old enough to go")?;
     }

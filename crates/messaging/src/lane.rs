@@ -241,7 +241,7 @@ impl Work<'_> {
 
     /// Publishes a message that nobody gets, to see whether the broker confirms.
     async fn probe(&mut self) -> Result<(), String> {
-        lock(&self.flight.window).push(None, 0, Instant::now());
+        lock(&self.flight.window).push_probe(Instant::now());
         let exchange = self.lane.topology.exchange(Exchange::DeadLetters);
         let arguments = BasicPublishArguments::new(exchange, PROBE_KEY);
         self.publish(BasicProperties::default(), Bytes::new(), arguments)

@@ -1,6 +1,6 @@
 //! A program's link to the broker: one connection to publish, another to consume, both coming back by themselves.
-//! (A broker that is short of memory or disk stops reading from connections that publish; acknowledgements must not be
-//! stuck behind that.)
+//! A broker that is short of memory or disk stops reading from connections that publish, and acknowledgements must not
+//! be stuck behind that.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

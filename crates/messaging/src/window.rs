@@ -19,6 +19,8 @@ struct Sent {
     /// The broker's words, if it sent the message back.
     returned: Option<String>,
     is_settled: bool,
+    /// One that nobody asked for, and that is not counted.
+    is_probe: bool,
 }
 
 /// What became of messages, counted.
@@ -84,7 +86,16 @@ impl Window {
             at,
             returned: None,
             is_settled: false,
+            is_probe: false,
         });
+    }
+
+    /// Notes a probe with the next tag, before it is sent.
+    pub(crate) fn push_probe(&mut self, at: Instant) {
+        self.push(None, 0, at);
+        if let Some(sent) = self.sent.back_mut() {
+            sent.is_probe = true;
+        }
     }
 
     /// The broker sent this message back. Its confirmation follows, and does not mean that it was stored.
@@ -122,7 +133,7 @@ impl Window {
         for mut sent in self.sent.drain(..) {
             self.first += 1;
             if !sent.is_settled {
-                abandoned += 1;
+                abandoned += u64::from(!sent.is_probe);
                 sent.tell(Err(PublishError::Unknown(Unknown::Closed)));
             }
         }
@@ -142,18 +153,19 @@ impl Sent {
             return;
         }
         self.is_settled = true;
+        let one = u64::from(!self.is_probe);
         // A message that was sent back is not stored, whatever follows.
         match (self.returned.take(), is_ack) {
             (Some(words), _) => {
-                settled.returned += 1;
+                settled.returned += one;
                 self.tell(Err(PublishError::Unroutable(words)));
             }
             (None, true) => {
-                settled.confirmed += 1;
+                settled.confirmed += one;
                 self.tell(Ok(()));
             }
             (None, false) => {
-                settled.nacked += 1;
+                settled.nacked += one;
                 self.tell(Err(PublishError::Nacked));
             }
         }
@@ -238,6 +250,18 @@ mod tests {
         let unknown = || Some(Err(PublishError::Unknown(Unknown::Closed)));
         assert_eq!(told(&mut heard), [unknown(), Some(Ok(())), unknown()]);
         assert!(window.is_empty() && window.has_room());
+    }
+
+    #[test]
+    fn probes_take_a_tag_and_are_not_counted() {
+        let mut window = Window::new(10, 1_000);
+        window.push_probe(Instant::now());
+        window.push(None, 1, Instant::now());
+        window.push_probe(Instant::now());
+        assert_eq!(window.settle(2, true, true).confirmed, 1);
+        assert!(window.has_begun());
+        assert_eq!(window.abandon(), 0);
+        assert_eq!(window.next_tag(), 4);
     }
 
     #[test]

@@ -385,10 +385,6 @@ fn the_database_has_rules() {
             "database.partitions.keep_trades: must be 0s (for ever) or at least 1d",
         ),
         (
-            "mode: distributed\ndatabase: {partitions: {keep_log: 1h}}",
-            "database.partitions.keep_log: must be 0s (for ever) or at least 1d",
-        ),
-        (
             "mode: distributed\ndatabase: {partitions: {keep_orders: 400d}}",
             "database.partitions.keep_trades: is needed with database.partitions.keep_orders",
         ),

@@ -105,7 +105,7 @@ async fn prepare(wallet: &Arc<PgWallet>) -> Result<()> {
 }
 
 fn reserve(number: u128) -> Instruction {
-    let (asset, receives) = if number % 2 == 0 {
+    let (asset, receives) = if number.is_multiple_of(2) {
         ("BTC", "USDT")
     } else {
         ("USDT", "BTC")

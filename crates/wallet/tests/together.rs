@@ -112,7 +112,7 @@ async fn opposite_trades_from_two_wallets_never_wait_in_a_circle() {
         stage.reserve(reserve(id, user_id, code, "100000")).await.unwrap();
     }
     let trade = |number: u128| {
-        let (buyer, seller) = if number % 2 == 0 {
+        let (buyer, seller) = if number.is_multiple_of(2) {
             (party(ALICE, Some(1), "0.1", "0"), party(BOB, Some(2), "0.1", "0"))
         } else {
             (party(BOB, Some(3), "0.1", "0"), party(ALICE, Some(4), "0.1", "0"))
@@ -234,7 +234,7 @@ async fn a_reserve_and_its_release_at_once_never_leave_money_behind() {
         let answers = at_once(&wallets, both.clone()).await;
         // Whichever came first, the reservation has ended.
         assert_eq!(stage.has(user_id, "USDT").await, "10 0", "{answers:?}");
-        let late = answers.iter().any(|answer| *answer == Err(Refused::Released));
+        let late = answers.contains(&Err(Refused::Released));
         met[usize::from(late)] += 1;
         let again = at_once(&wallets, both).await;
         assert_eq!(

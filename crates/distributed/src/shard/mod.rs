@@ -18,5 +18,5 @@ mod work;
 pub use broker::{Broker, hear_hints};
 pub use load::{LoadError, load};
 pub use outlet::{Announced, NotPublished, Outlet};
-pub use run::{Connect, ShardOptions, run};
+pub use run::{Connect, Rehearsal, ShardOptions, run};
 pub use status::{ShardState, Snapshot, Status};

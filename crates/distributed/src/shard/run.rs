@@ -14,9 +14,13 @@ use super::outlet::Outlet;
 use super::owner::{Ended, Owner};
 use super::publisher::{first_pause, longer};
 use super::status::{ShardState, Status};
+use crate::ShardCommand;
 
 /// Opens a connection past every pooler.
 pub type Connect = Arc<dyn Fn() -> BoxFuture<'static, Result<Connection, PgError>> + Send + Sync>;
+
+/// Is shown each command before it is applied, on the thread that applies it: a rehearsal lets one hang or die there.
+pub type Rehearsal = Arc<dyn Fn(&ShardCommand) + Send + Sync>;
 
 /// The longest that a session of an owner waits for a lock, or leaves its transaction open.
 const SESSION_WAIT: Duration = Duration::from_secs(2);
@@ -46,6 +50,8 @@ pub struct ShardOptions {
     pub keep_log: Duration,
     /// How long, at the end, what is committed may take to be settled and published.
     pub farewell: Duration,
+    /// For rehearsals of faults.
+    pub rehearsal: Option<Rehearsal>,
 }
 
 impl ShardOptions {
@@ -63,6 +69,7 @@ impl ShardOptions {
             batch: 1_000,
             keep_log: Duration::from_secs(7 * 24 * 60 * 60),
             farewell: Duration::from_secs(5),
+            rehearsal: None,
         }
     }
 }

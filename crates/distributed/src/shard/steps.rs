@@ -114,6 +114,7 @@ impl Owner<'_> {
             clock: self.options.clock.clone(),
             tasks,
             at_hand: at_hand.clone(),
+            rehearsal: self.options.rehearsal.clone(),
         };
         let applied = tokio::task::spawn_blocking(move || {
             let finished = apply(&mut fold, plan);

@@ -7,6 +7,7 @@ use domain::{Event, MarketNumber, Stamp};
 use runtime::Clock;
 use uuid::Uuid;
 
+use super::run::Rehearsal;
 use super::todo::Task;
 use crate::encoding::encode;
 use crate::fold::{Changes, Output, ShardFold};
@@ -37,6 +38,7 @@ pub(super) struct Plan {
     pub clock: Clock,
     pub tasks: Vec<Task>,
     pub at_hand: AtHand,
+    pub rehearsal: Option<Rehearsal>,
 }
 
 /// A batch that was applied and is to be committed.
@@ -65,6 +67,7 @@ pub(super) fn apply(fold: &mut ShardFold, plan: Plan) -> Result<Option<Finished>
         fold,
         clock: &plan.clock,
         at_hand: &plan.at_hand,
+        rehearsal: plan.rehearsal.as_ref(),
         out: Output::default(),
         entries: Vec::new(),
         done: Vec::new(),
@@ -111,6 +114,7 @@ struct Work<'a> {
     fold: &'a mut ShardFold,
     clock: &'a Clock,
     at_hand: &'a AtHand,
+    rehearsal: Option<&'a Rehearsal>,
     out: Output,
     entries: Vec<Entry>,
     done: Vec<Uuid>,
@@ -125,6 +129,9 @@ impl Work<'_> {
                 break;
             }
             self.at_hand.set(Some(task.id));
+            if let Some(rehearsal) = self.rehearsal {
+                rehearsal(&task.command);
+            }
             let applied = self.fold.apply(at, &task.command, task.progress, &mut self.out);
             self.at_hand.set(None);
             let goes_on = applied.told.is_none();

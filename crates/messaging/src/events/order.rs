@@ -110,10 +110,7 @@ impl OrderBody {
             status: state.status().word(),
             reject_reason: state.reason_code(),
             quantity: base(*quantity),
-            quote_quantity: match terms.size() {
-                Size::Budget(budget) => Some(budget.to_string()),
-                Size::Quantity(_) => None,
-            },
+            quote_quantity: budget(terms.size()),
             display_quantity: terms.display().map(|display| base(display.lots())),
             filled_quantity: base(progress.filled),
             prevented_quantity: base(progress.prevented),
@@ -128,10 +125,7 @@ impl OrderBody {
             maker_fee: rate(*maker_fee),
             taker_fee: rate(*taker_fee),
             fee_paid: fee.to_string(),
-            fee_asset: match side {
-                Side::Buy => market.symbol().base.to_string(),
-                Side::Sell => market.symbol().quote.to_string(),
-            },
+            fee_asset: fee_asset(*side, market),
             deadline: rfc_3339(*deadline),
             created_at: rfc_3339(*created_at),
             updated_at: rfc_3339(*updated_at),
@@ -139,6 +133,21 @@ impl OrderBody {
             filled_at: ended(true),
             cancelled_at: ended(false),
         }
+    }
+}
+
+/// What an order of this side receives, and pays its fee in.
+fn fee_asset(side: Side, market: &Market) -> String {
+    match side {
+        Side::Buy => market.symbol().base.to_string(),
+        Side::Sell => market.symbol().quote.to_string(),
+    }
+}
+
+fn budget(size: Size) -> Option<String> {
+    match size {
+        Size::Budget(budget) => Some(budget.to_string()),
+        Size::Quantity(_) => None,
     }
 }
 

@@ -222,37 +222,6 @@ async fn nothing_goes_that_is_not_settled_and_published() {
 }
 
 #[tokio::test]
-async fn a_log_loses_only_what_is_old_settled_and_published() {
-    let (database, client) = database().await;
-    let mut connection = connection(&database).await;
-    client
-        .batch_execute(
-            "INSERT INTO shards (shard, last_seq, published_seq, settled_seq)
-                 VALUES (0, 7000, 7000, 6500), (1, 3, 2, 3), (2, 2, 2, 2);
-             INSERT INTO shard_log SELECT 0, seq, 1, 1, '', '', '2026-01-01' FROM generate_series(1, 7000) AS seq;
-             INSERT INTO shard_log SELECT 1, seq, 1, 1, '', '', '2026-01-01' FROM generate_series(1, 3) AS seq;
-             INSERT INTO shard_log VALUES (2, 1, 1, 1, '', '', '2026-01-01'), (2, 2, 1, 1, '', '', now())",
-        )
-        .await
-        .unwrap();
-    let for_ever = rotate(&mut connection, &Clock::System, &PartitionSettings::default()).await;
-    assert_eq!(for_ever.unwrap().log_rows, 0);
-    let some = PartitionSettings {
-        keep_log: 30 * DAY,
-        ..PartitionSettings::default()
-    };
-    let rotation = rotate(&mut connection, &Clock::System, &some).await.unwrap();
-    assert_eq!(rotation.log_rows, 6_500 + 2 + 1);
-    let left = "SELECT shard, min(seq), count(*) FROM shard_log GROUP BY 1 ORDER BY 1";
-    let left = client.query(left, &[]).await.unwrap();
-    let left: Vec<(i32, i64, i64)> = left
-        .iter()
-        .map(|row| (row.get(0), row.get(1), row.get(2)))
-        .collect();
-    assert_eq!(left, [(0, 6_501, 500), (1, 3, 1), (2, 2, 1)]);
-}
-
-#[tokio::test]
 async fn one_at_a_time_the_owner_alone_and_by_a_clock_that_is_right() {
     let (database, client, mut connection) = old().await;
     client

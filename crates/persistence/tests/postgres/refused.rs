@@ -236,6 +236,7 @@ const SHARDS: &[(&str, &str)] = &[
     ("commands_kind_check", "UPDATE commands SET kind = 'other'"),
     ("commands_shard_check", "UPDATE commands SET shard = -1"),
     ("commands_attempts_check", "UPDATE commands SET attempts = -1"),
+    ("commands_progress_check", "UPDATE commands SET progress = -1"),
     ("chk_commands_order", "UPDATE commands SET order_id = NULL"),
     (
         "client_order_ids_pkey",

@@ -121,6 +121,7 @@ async fn what_a_role_may_not_do_is_refused() {
         ("trade_wallet", "DELETE FROM wallets"),
         ("trade_wallet", "SELECT * FROM commands"),
         ("trade_wallet", "SELECT make_partitions(now(), now())"),
+        ("trade_gateway", "SELECT trim_shard_log(0, now(), 1)"),
         ("trade_auditor", "INSERT INTO audit_log VALUES (1, '', '', '')"),
         ("trade_auditor", "UPDATE orders SET status = 'FILLED'"),
         ("trade_auditor", "UPDATE wallets SET available_balance = 1"),

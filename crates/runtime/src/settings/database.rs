@@ -86,9 +86,6 @@ pub struct PartitionSettings {
     /// A month of orders is taken out when it ended longer ago, and none of them is live or has a trade; 0 = never.
     #[serde(with = "duration")]
     pub keep_orders: Duration,
-    /// What a shard applied longer ago is removed from its log, once it is published and settled; 0 = never.
-    #[serde(with = "duration")]
-    pub keep_log: Duration,
     /// What was taken out is dropped so much later.
     #[serde(with = "duration")]
     pub grace: Duration,
@@ -101,7 +98,6 @@ impl Default for PartitionSettings {
             days_ahead: 21,
             keep_trades: Duration::ZERO,
             keep_orders: Duration::ZERO,
-            keep_log: Duration::ZERO,
             grace: Duration::from_secs(7 * 86_400),
         }
     }

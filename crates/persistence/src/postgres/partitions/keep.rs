@@ -59,8 +59,7 @@ async fn round(settings: &DatabaseSettings, program: &str, clock: &Clock) -> Res
         tracing::info!(made, ?ahead, "partitions were made ahead");
     }
     let mut rotation = None;
-    let kept = &settings.partitions;
-    if !(kept.keep_trades.is_zero() && kept.keep_log.is_zero()) {
+    if !settings.partitions.keep_trades.is_zero() {
         match rotate(&mut connection, clock, &settings.partitions).await {
             Ok(rotated) => {
                 for refusal in &rotated.refused {

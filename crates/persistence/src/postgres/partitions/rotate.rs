@@ -27,8 +27,6 @@ pub struct Rotation {
     pub dropped: Vec<String>,
     /// Old enough, but kept.
     pub refused: Vec<Refusal>,
-    /// Rows that were removed from the shards' logs.
-    pub log_rows: u64,
 }
 
 /// A partition that is old enough to go, and why it stays.
@@ -74,7 +72,7 @@ async fn holds(connection: &mut Connection, question: &str) -> Result<bool, PgEr
     Ok(answer.holds)
 }
 
-/// Takes out what is older than the settings keep, drops what was taken out long enough ago, and shortens the shards' logs. The connection must be
+/// Takes out what is older than the settings keep, and drops what was taken out long enough ago. The connection must be
 /// one past every pooler: a session's lock keeps others away.
 ///
 /// # Errors
@@ -143,27 +141,7 @@ async fn rotate_locked(
             }
         }
     }
-    if !settings.keep_log.is_zero() {
-        rotation.log_rows = trim_log(connection, now - settings.keep_log).await?;
-    }
     Ok(rotation)
-}
-
-/// Some thousand of each shard's oldest rows that were applied before a moment. Stamps never go back, so these are a
-/// log's beginning.
-const TRIM: &str = "DELETE FROM shard_log l USING shards s
-     WHERE l.shard = s.shard AND l.seq <= least(s.published_seq, s.settled_seq) AND l.at < $1
-       AND l.seq < (SELECT min(m.seq) FROM shard_log m WHERE m.shard = s.shard) + 5000";
-
-async fn trim_log(connection: &mut Connection, before: DateTime<Utc>) -> Result<u64, PgError> {
-    let mut removed = 0;
-    loop {
-        let trim = sql_query(TRIM).bind::<Timestamptz, _>(before);
-        match trim.execute(connection).await? {
-            0 => return Ok(removed),
-            some => removed += some as u64,
-        }
-    }
 }
 
 impl Rotation {

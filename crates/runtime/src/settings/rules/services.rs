@@ -158,7 +158,6 @@ impl Rules {
         for (path, kept) in [
             ("database.partitions.keep_trades", partitions.keep_trades),
             ("database.partitions.keep_orders", partitions.keep_orders),
-            ("database.partitions.keep_log", partitions.keep_log),
         ] {
             self.need(
                 kept.is_zero() || kept >= DAY,

@@ -7,6 +7,7 @@ mod docs;
 mod faults;
 mod life;
 mod plain;
+mod postgres;
 mod refusals;
 mod security;
 mod support;

@@ -1,0 +1,94 @@
+//! The wallet on PostgreSQL that the settings describe, its figures, and the service in front of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use persistence::postgres::{Pool, PoolFigures, check_server, connect_directly};
+use runtime::settings::DatabaseSettings;
+use runtime::{Clock, Ids, Settings, Shutdown};
+use wallet::{PgWallet, WalletCounts, WalletOptions};
+use wallet_client::Wallet;
+
+use crate::cli::check_mode;
+use crate::server::start;
+
+/// What PostgreSQL lists our connections under.
+const PROGRAM: &str = "wallet-service";
+/// How often figures are looked up for `/metrics`.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Runs the service in front of the wallet of these settings until it is told to stop.
+///
+/// # Errors
+/// The mode is another, the database is not as it must be, or an address is taken.
+pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
+    check_mode(&settings)?;
+    let database = DatabaseSettings {
+        max_open_conns: settings.wallet.database_connections,
+        ..settings.database.clone()
+    };
+    check_database(&database).await?;
+    let pool = Pool::of(&database, PROGRAM)?;
+    let options = WalletOptions {
+        patience: settings.wallet.timeout,
+        ..WalletOptions::default()
+    };
+    let ids = Ids::new(Clock::System);
+    let wallet = Arc::new(PgWallet::start(pool.clone(), Clock::System, ids, options));
+    let service = start(&settings, Arc::<PgWallet>::clone(&wallet) as Arc<dyn Wallet>)?;
+    let figures = tokio::spawn(watch(Arc::clone(&wallet), pool, shutdown.clone()));
+    let served = service.run(shutdown).await;
+    figures.abort();
+    wallet.stop().await;
+    served
+}
+
+/// Whether the server may be trusted with money, and the schema is this program's.
+async fn check_database(database: &DatabaseSettings) -> anyhow::Result<()> {
+    let connection = connect_directly(database, PROGRAM).await;
+    let mut connection = connection.context("the database cannot be reached")?;
+    let server = check_server(&mut connection).await?;
+    for warning in server.warnings {
+        tracing::warn!(warning, "the database");
+    }
+    Ok(())
+}
+
+/// Looks the figures up until the program stops.
+async fn watch(wallet: Arc<PgWallet>, pool: Pool, shutdown: Shutdown) {
+    let mut ticks = tokio::time::interval(LOOK_EVERY);
+    loop {
+        tokio::select! {
+            () = shutdown.wait() => return,
+            _ = ticks.tick() => look(wallet.counts(), pool.figures()),
+        }
+    }
+}
+
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "metrics are floats, and none of these passes 2^53"
+)]
+fn look(counts: WalletCounts, pool: PoolFigures) {
+    let WalletCounts {
+        transactions,
+        answered,
+        conflicts,
+        failures,
+    } = counts;
+    metrics::counter!("wallet_transactions_total").absolute(transactions);
+    metrics::counter!("wallet_instructions_answered_total").absolute(answered);
+    metrics::counter!("wallet_transaction_conflicts_total").absolute(conflicts);
+    metrics::counter!("wallet_transaction_failures_total").absolute(failures);
+    let PoolFigures {
+        max,
+        open,
+        idle,
+        waiting,
+    } = pool;
+    metrics::gauge!("database_connections_max").set(max as f64);
+    metrics::gauge!("database_connections_open").set(open as f64);
+    metrics::gauge!("database_connections_idle").set(idle as f64);
+    metrics::gauge!("database_connections_waiting").set(waiting as f64);
+}

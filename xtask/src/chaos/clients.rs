@@ -8,6 +8,7 @@ use testbed::Role;
 
 use super::arena::Arena;
 use super::decimal;
+use super::flow::PAIRS;
 use super::http::{Answer, Asked, Question, ask};
 use crate::shell;
 
@@ -21,6 +22,8 @@ pub const FUNDS: [(&str, &str); 4] = [
 /// How often a question is asked again that was not answered, and the pause before each.
 const TRIES: u32 = 40;
 const PAUSE: Duration = Duration::from_millis(250);
+/// Answers that may be others later; 404 while a market is not defined yet.
+const LATER: [u16; 6] = [202, 404, 429, 500, 503, 504];
 
 /// Users with tokens, and the gateways that they ask.
 pub struct Clients {
@@ -55,6 +58,13 @@ impl Clients {
             users,
             tokens,
         };
+        for (user, gateway) in (0..clients.ports.len()).map(|gateway| (0, gateway)) {
+            // Gateways are ready before the markets of their settings are defined.
+            for pair in &PAIRS {
+                let path = format!("/api/v1/markets/{}", pair.dashed);
+                clients.read(user, gateway, &path).await?;
+            }
+        }
         let operator = token("operator")?;
         let metrics = gateway.metrics_url();
         let (_, port) = metrics.rsplit_once(':').context("a port")?;

@@ -3,5 +3,5 @@
 use clap::Parser as _;
 
 fn main() -> anyhow::Result<()> {
-    matcher::run(matcher::Arguments::parse(), &mut std::io::stdout().lock())
+    matcher::run(matcher::Arguments::parse(), &mut std::io::stdout())
 }

@@ -1,6 +1,6 @@
 //! An order as callers see it.
 
-use domain::{Amount, Lots, Market, Order, OrderState, Side, Size, Terms};
+use domain::{Amount, Lots, Market, Order, OrderState, Size, Terms};
 use serde::Serialize;
 
 use crate::wire::time;
@@ -111,10 +111,7 @@ impl OrderView {
             post_only: matches!(terms, Terms::Limit { post_only: true, .. }),
             self_trade_prevention: self_trade_prevention.word(),
             fee: fee.to_string(),
-            fee_asset: match side {
-                Side::Buy => market.symbol().base.to_string(),
-                Side::Sell => market.symbol().quote.to_string(),
-            },
+            fee_asset: market.symbol().paid_and_received(*side).1.to_string(),
             deadline: time(*deadline),
             created_at: time(*created_at),
             updated_at: time(*updated_at),

@@ -85,17 +85,7 @@ async fn work(settings: &Settings, wanted: &[u32], shutdown: Shutdown) -> anyhow
                 .with_context(|| format!("cannot listen on {}:{port}", settings.server.host))?,
         ),
     };
-    let mut connection = connect_directly(&settings.database, PROGRAM)
-        .await
-        .context("database")?;
-    let server = check_server(&mut connection).await.context("database")?;
-    for warning in &server.warnings {
-        tracing::warn!(%warning, "the database");
-    }
-    ensure_shards(&mut connection, settings.distributed.shards)
-        .await
-        .context("database")?;
-    drop(connection);
+    check_database(settings).await.context("database")?;
     let (clock, ids) = (Clock::System, Ids::new(Clock::System));
     let topology = Topology::new(&settings.rabbitmq, settings.distributed.shards, "").context("rabbitmq")?;
     let link = Link::start(&settings.rabbitmq, topology, PROGRAM).context("rabbitmq")?;
@@ -149,6 +139,15 @@ async fn work(settings: &Settings, wanted: &[u32], shutdown: Shutdown) -> anyhow
     }
     tracing::info!("stopped");
     fault.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// Looks whether the database is as it must be, and makes the rows of shards that are missing.
+async fn check_database(settings: &Settings) -> anyhow::Result<()> {
+    let mut connection = connect_directly(&settings.database, PROGRAM).await?;
+    for warning in &check_server(&mut connection).await?.warnings {
+        tracing::warn!(%warning, "the database");
+    }
+    Ok(ensure_shards(&mut connection, settings.distributed.shards).await?)
 }
 
 #[allow(

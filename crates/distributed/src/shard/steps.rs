@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Event, MarketNumber, Stamp};
+use domain::{Event, MarketEvent, MarketNumber, Stamp};
 use engine::RULES_VERSION;
 use persistence::postgres::shard::{
     BatchWrite, MarketWrite, ShardError, commit, count_attempt, drop_repeated, forward_strays,
@@ -18,7 +18,7 @@ use super::todo::{Sorted, Task, sort};
 use super::upkeep::Upkeep;
 use super::work::{AtHand, Finished, Plan, apply};
 use crate::fold::ShardFold;
-use crate::{News, ShardCommand};
+use crate::{Batch, News, ShardCommand};
 
 impl Owner<'_> {
     /// One look at the to-do list and, if there is anything to do, one batch. How long to wait then; none: go on at once.
@@ -194,16 +194,18 @@ impl Owner<'_> {
         self.status
             .committed(batch.seq, batch.entries.len(), begun.elapsed());
         let batch = Arc::new(batch);
-        self.options.outlet.news(News::Applied(Arc::clone(&batch)));
-        if batch
-            .events
-            .iter()
-            .any(|event| matches!(event.event, Event::MarketDefined(_)))
-        {
-            self.options.outlet.news(News::Markets);
-        }
+        self.tell(&batch);
         followers.tail.push(batch);
         Ok(())
+    }
+
+    /// Tells every gateway of a committed batch.
+    fn tell(&self, batch: &Arc<Batch>) {
+        self.options.outlet.news(News::Applied(Arc::clone(batch)));
+        let defines = |event: &MarketEvent| matches!(event.event, Event::MarketDefined(_));
+        if batch.events.iter().any(defines) {
+            self.options.outlet.news(News::Markets);
+        }
     }
 }
 

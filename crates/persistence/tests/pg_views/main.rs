@@ -341,12 +341,12 @@ async fn candles_are_the_latest_of_a_range_oldest_first() {
     };
     let at = |n: u64| Some(Stamp::from_micros((1_790_000_040 + 60 * n) * 1_000_000));
     for (from, to, limit, expected) in [
-        (None, None, 1_000, 1..=20),
-        (at(5), None, 1_000, 5..=20),
-        (None, at(5), 1_000, 1..=4),
-        (at(5), at(8), 1_000, 5..=7),
-        (None, None, 3, 18..=20),
-        (at(30), None, 3, 1..=0),
+        (None, None, 1_000, 1..21),
+        (at(5), None, 1_000, 5..21),
+        (None, at(5), 1_000, 1..5),
+        (at(5), at(8), 1_000, 5..8),
+        (None, None, 3, 18..21),
+        (at(30), None, 3, 1..1),
     ] {
         let query = CandleQuery {
             market: MarketNumber(1),

@@ -32,6 +32,8 @@ pub(super) enum Ended {
         why: String,
         /// Whether it had committed anything before.
         worked: bool,
+        /// Whether what was to be written broke a rule of the tables.
+        careful: bool,
     },
 }
 
@@ -42,6 +44,7 @@ impl Ended {
             ShardError::Database(error) => Self::Trouble {
                 why: error.to_string(),
                 worked,
+                careful: false,
             },
         }
     }
@@ -55,6 +58,8 @@ pub(super) struct Owner<'a> {
     shutdown: &'a Shutdown,
     /// Whether anything was committed.
     pub(super) worked: bool,
+    /// Whether commands are taken one by one, until one is committed.
+    pub(super) careful: bool,
 }
 
 /// What stands beside the loop while a shard is owned.
@@ -80,6 +85,7 @@ impl<'a> Owner<'a> {
     pub fn new(
         options: ShardOptions,
         lease: Lease,
+        careful: bool,
         hint: &'a Notify,
         status: &'a Status,
         shutdown: &'a Shutdown,
@@ -91,6 +97,7 @@ impl<'a> Owner<'a> {
             status,
             shutdown,
             worked: false,
+            careful,
         }
     }
 
@@ -107,7 +114,11 @@ impl<'a> Owner<'a> {
 
     /// Loads the shard, and keeps the lease meanwhile.
     async fn load(&self, connection: &mut Connection) -> Result<ShardFold, Ended> {
-        let trouble = |why: String| Ended::Trouble { why, worked: false };
+        let trouble = |why: String| Ended::Trouble {
+            why,
+            worked: false,
+            careful: self.careful,
+        };
         let hash_seed = self.options.ids.uuid_v7().as_u128() as u64;
         let loading = load(connection, self.lease.shard, hash_seed);
         tokio::pin!(loading);
@@ -213,6 +224,7 @@ impl<'a> Owner<'a> {
         Ended::Trouble {
             why,
             worked: self.worked,
+            careful: self.careful,
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use persistence::postgres::shard::{Lease, Taken, bound_session, end_blocker, give_up, take_over};
-use persistence::postgres::{Connection, PgError};
+use persistence::postgres::{Connection, PgError, clock_difference};
 use runtime::{Clock, Ids, Shutdown};
 use tokio::sync::Notify;
 use wallet_client::Wallet;
@@ -24,6 +24,9 @@ pub type Rehearsal = Arc<dyn Fn(&ShardCommand) + Send + Sync>;
 
 /// The longest that a session of an owner waits for a lock, or leaves its transaction open.
 const SESSION_WAIT: Duration = Duration::from_secs(2);
+
+/// A machine whose clock differs more than this from the database's owns nothing: its stamps could not be taken back.
+const CLOCK_DIFFERENCE: Duration = Duration::from_secs(10);
 
 /// How shards are owned.
 #[derive(Clone)]
@@ -76,7 +79,7 @@ impl ShardOptions {
 
 /// Owns a shard whenever nobody else does, until it is asked to stop. `hint` says that there is work.
 pub async fn run(options: ShardOptions, shard: u32, hint: Arc<Notify>, status: Status, shutdown: Shutdown) {
-    let mut pause = first_pause();
+    let (mut pause, mut careful) = (first_pause(), false);
     while !shutdown.is_triggered() {
         let standing_by = StandBy {
             options: &options,
@@ -88,7 +91,7 @@ pub async fn run(options: ShardOptions, shard: u32, hint: Arc<Notify>, status: S
         let trouble = match owned {
             Ok(None) => break,
             Ok(Some((connection, lease))) => {
-                let owner = Owner::new(options.clone(), lease, &hint, &status, &shutdown);
+                let owner = Owner::new(options.clone(), lease, careful, &hint, &status, &shutdown);
                 match owner.run(connection).await {
                     Ended::Asked => break,
                     Ended::Fenced => {
@@ -97,7 +100,12 @@ pub async fn run(options: ShardOptions, shard: u32, hint: Arc<Notify>, status: S
                         pause = first_pause();
                         None
                     }
-                    Ended::Trouble { why, worked } => {
+                    Ended::Trouble {
+                        why,
+                        worked,
+                        careful: next,
+                    } => {
+                        careful = next;
                         status.count("shard_restarts_total");
                         tracing::error!(shard, epoch = lease.epoch, %why, "the shard is taken over anew");
                         standing_by.release(&lease).await;
@@ -137,6 +145,12 @@ impl StandBy<'_> {
     async fn wait(&self) -> Result<Option<(Connection, Lease)>, PgError> {
         let mut connection = (self.options.connect)().await?;
         bound_session(&mut connection, SESSION_WAIT).await?;
+        let difference = clock_difference(&mut connection, &self.options.clock).await?;
+        if difference.exceeds(CLOCK_DIFFERENCE) {
+            let seconds = difference.micros / 1_000_000;
+            let why = format!("the database's clock differs by {seconds} s from this machine's");
+            return Err(PgError::NoConnection(why));
+        }
         let (lease, name) = (self.options.lease, &self.options.name);
         while !self.shutdown.is_triggered() {
             match take_over(&mut connection, self.shard, name, lease).await {

@@ -6,11 +6,12 @@ use std::time::Duration;
 use domain::{Event, MarketNumber, Stamp};
 use engine::RULES_VERSION;
 use persistence::postgres::shard::{
-    BatchWrite, MarketWrite, commit, count_attempt, drop_repeated, forward_strays, forward_to_market,
-    open_commands, set_aside,
+    BatchWrite, MarketWrite, ShardError, commit, count_attempt, drop_repeated, forward_strays,
+    forward_to_market, open_commands, set_aside,
 };
 use persistence::postgres::{Connection, PgError};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::owner::{Ended, Followers, Owner};
 use super::todo::{Sorted, Task, sort};
@@ -29,7 +30,9 @@ impl Owner<'_> {
         upkeep: &mut Upkeep,
     ) -> Result<(ShardFold, Option<Duration>), Ended> {
         let looked = Instant::now();
-        let todos = open_commands(connection, self.lease.shard, self.options.batch).await;
+        // After a batch that broke a rule of the tables: one by one, so that it shows which command does.
+        let limit = if self.careful { 1 } else { self.options.batch };
+        let todos = open_commands(connection, self.lease.shard, limit).await;
         let todos = todos.map_err(|error| Ended::of(error.into(), self.worked))?;
         let took = looked.elapsed();
         let sorted = sort(todos);
@@ -65,7 +68,6 @@ impl Owner<'_> {
             repeated,
             strays,
             unreadable,
-            without_order,
         } = sorted;
         let shard = self.lease.shard;
         if !repeated.is_empty() {
@@ -80,10 +82,6 @@ impl Owner<'_> {
             self.status.count("shard_undecodable_total");
             tracing::error!(shard, %id, %why, "a command cannot be read");
             set_aside(connection, id, &why).await?;
-        }
-        if !without_order.is_empty() {
-            self.status.count("shard_placements_without_order_total");
-            tracing::error!(shard, ids = ?without_order, "placements of orders that have no rows");
         }
         // Markets may have moved since a gateway has looked where they live.
         let mut moved = Vec::new();
@@ -187,8 +185,9 @@ impl Owner<'_> {
         let begun = Instant::now();
         if let Err(error) = commit(connection, &write).await {
             self.status.count("shard_commit_errors_total");
-            return Err(Ended::of(error, self.worked));
+            return Err(self.refused(connection, error, &done).await);
         }
+        self.careful = false;
         self.worked = true;
         self.lease.last_seq = batch.seq;
         upkeep.written(cursors);
@@ -205,6 +204,26 @@ impl Owner<'_> {
         }
         followers.tail.push(batch);
         Ok(())
+    }
+}
+
+impl Owner<'_> {
+    /// A commit did not go well. Where one command alone broke a rule of the tables it counts as one that kills.
+    async fn refused(&self, connection: &mut Connection, error: ShardError, done: &[Uuid]) -> Ended {
+        let contents = error.blames_contents();
+        if let ([id], true) = (done, contents && self.careful)
+            && let Err(error) = count_attempt(connection, *id).await
+        {
+            tracing::error!(%id, %error, "a command that cannot be written could not be counted");
+        }
+        match Ended::of(error, self.worked) {
+            Ended::Trouble { why, worked, .. } => Ended::Trouble {
+                why,
+                worked,
+                careful: contents,
+            },
+            other => other,
+        }
     }
 }
 

@@ -32,10 +32,8 @@ pub(super) struct Sorted {
     pub repeated: Vec<Uuid>,
     /// Of markets that live elsewhere: the command and the shard.
     pub strays: Vec<(Uuid, u32)>,
-    /// Those that cannot be read, and why: they are kept elsewhere.
+    /// Those that cannot be read or make no sense, and why: they are kept elsewhere.
     pub unreadable: Vec<(Uuid, String)>,
-    /// Placements whose orders have no rows, which is a fault: they stay.
-    pub without_order: Vec<Uuid>,
 }
 
 /// Sorts the open commands of a shard, which come in the order of their ids.
@@ -49,7 +47,9 @@ pub(super) fn sort(todos: Vec<Todo>) -> Sorted {
         }
         match (todo.is_place, todo.status) {
             (true, None) => {
-                sorted.without_order.push(todo.id);
+                // A gateway stores the order first: nobody can say what this is.
+                let why = "it places an order that has no row".to_owned();
+                sorted.unreadable.push((todo.id, why));
                 continue;
             }
             (true, Some(Status::Pending)) => placed.extend(todo.order_id),
@@ -138,9 +138,9 @@ mod tests {
     }
 
     #[test]
-    fn a_placement_without_an_order_stays() {
+    fn a_placement_without_an_order_is_kept_elsewhere() {
         let sorted = sort(vec![todo(1, true, Some(1), None)]);
-        assert_eq!((sorted.without_order.len(), sorted.tasks.len()), (1, 0));
+        assert_eq!((sorted.unreadable.len(), sorted.tasks.len()), (1, 0));
     }
 
     #[test]

@@ -7,11 +7,10 @@ use std::time::Duration;
 use distributed::shard::{Connect, ShardOptions, Status, load, run};
 use distributed::{Batch, Entry};
 use domain::{
-    Amount, Asset, FeeRate, Lots, MarketDefinition, MarketNumber, Order, OrderId, Price, Transfer, TransferKind, UserId,
+    Amount, Asset, FeeRate, Lots, MarketDefinition, MarketNumber, Order, OrderId, Price, Transfer,
+    TransferKind, UserId,
 };
-use persistence::postgres::orders::{
-    MarketGrids, StoredOrder, orders_by_id,
-};
+use persistence::postgres::orders::{MarketGrids, StoredOrder, orders_by_id};
 use persistence::postgres::views::batches_after;
 use persistence::postgres::{Connection, connect};
 use runtime::Shutdown;

@@ -48,3 +48,80 @@ async fn a_command_that_killed_three_times_is_set_aside_and_its_funds_come_back(
     let aside = entries.filter(|entry| matches!(entry.command, ShardCommand::Quarantine { .. }));
     assert_eq!(aside.count(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_whose_batch_breaks_a_rule_of_the_tables_is_set_aside_too() {
+    let bed = Bed::new().await;
+    bed.sql
+        .batch_execute("ALTER TABLE orders ADD CONSTRAINT a_test CHECK (status <> 'OPEN' OR price <> 6.66)")
+        .await
+        .unwrap();
+    let running = bed.start(bed.options(), 0);
+    let before = bed.place(1, Side::Sell, 101, 1).await;
+    let wrong = bed.place(0, Side::Sell, 666, 10).await;
+    let after = bed.place(1, Side::Sell, 102, 1).await;
+    let ended = bed.until(wrong, |order| order.state.is_final()).await;
+    assert_eq!(ended.order.state, OrderState::Rejected(RejectReason::Quarantined));
+    for order in [before, after] {
+        bed.until(order, |order| order.state.status() == Status::Open)
+            .await;
+    }
+    bed.until_quiet().await;
+    assert_eq!(bed.balance(0, "ABC").await.1, 0);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_partition_blames_no_command() {
+    let bed = Bed::new().await;
+    let running = bed.start(bed.options(), 0);
+    let sell = bed.place(0, Side::Sell, 100, 1).await;
+    bed.until(sell, |order| order.state.status() == Status::Open)
+        .await;
+    let today: String = bed
+        .sql
+        .query_one(
+            "SELECT 'trades_' || to_char(now() AT TIME ZONE 'UTC', 'YYYY_MM_DD')",
+            &[],
+        )
+        .await
+        .unwrap()
+        .get(0);
+    bed.sql
+        .batch_execute(&format!("DROP TABLE {today}"))
+        .await
+        .unwrap();
+    let buy = bed.place(1, Side::Buy, 100, 1).await;
+    bed.until_number("SELECT least(epoch, 5) FROM shards WHERE shard = 0", 5)
+        .await;
+    assert_eq!(bed.number("SELECT sum(attempts) FROM commands").await, 0);
+    bed.sql
+        .batch_execute("SELECT make_partitions(now(), now() + interval '1 day')")
+        .await
+        .unwrap();
+    bed.until(buy, |order| order.state.status() == Status::Filled)
+        .await;
+    bed.until_quiet().await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_whose_clock_is_wrong_owns_nothing() {
+    let bed = Bed::new().await;
+    let ahead = runtime::ManualClock::at(runtime::Clock::System.wall_us() + 60_000_000);
+    let options = ShardOptions {
+        clock: ahead.into(),
+        ..bed.options()
+    };
+    let running = bed.start(options, 0);
+    loop {
+        let state = running.status.now().state;
+        if let distributed::shard::ShardState::StandBy { trouble: Some(why) } = state {
+            assert!(why.contains("clock differs"), "{why}");
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(bed.number("SELECT epoch FROM shards WHERE shard = 0").await, 0);
+    running.stop().await;
+}

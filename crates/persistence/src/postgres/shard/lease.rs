@@ -46,14 +46,16 @@ pub enum Taken {
 }
 
 /// Bounds what a session of an owner may wait for, so that one that hangs does not keep its successor out. A statement
-/// may take sixty times as long, since loading a large shard takes a while.
+/// may take sixty times as long, since loading a large shard takes a while. Everything that an owner joins, it joins by
+/// keys: tables that were never analysed must not lead to joins that read all of them.
 ///
 /// # Errors
 /// See [`PgError`].
 pub async fn bound_session(connection: &mut Connection, wait: Duration) -> Result<(), PgError> {
     let ms = wait.as_millis().max(1);
     let statements = format!(
-        "SET lock_timeout = {ms}; SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {ms}",
+        "SET lock_timeout = {ms}; SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {ms};
+         SET enable_hashjoin = off; SET enable_mergejoin = off",
         ms.saturating_mul(60)
     );
     Ok(connection.batch_execute(&statements).await?)

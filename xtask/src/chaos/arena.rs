@@ -53,8 +53,10 @@ impl Arena {
     ///
     /// # Errors
     /// A server's programs are not installed, a program is missing, or something does not become ready.
-    pub async fn start(programs: PathBuf, dir: PathBuf) -> Result<Self> {
-        let mut options = ExchangeOptions::new(programs).dir(dir);
+    pub async fn start(programs: PathBuf, dir: PathBuf, shards: u32) -> Result<Self> {
+        let mut options = ExchangeOptions::new(programs)
+            .dir(dir)
+            .setting("TRADE_ENGINE_DISTRIBUTED__SHARDS", shards.to_string());
         for (name, value) in SETTINGS {
             options = options.setting(name, value);
         }

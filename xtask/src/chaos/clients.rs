@@ -136,7 +136,7 @@ async fn patiently(question: Question<'_>) -> Result<Answer> {
     let mut last = String::new();
     for _ in 0..TRIES {
         match ask(question).await {
-            Asked::Answer(answer) if !matches!(answer.status, 202 | 429 | 500 | 503 | 504) => {
+            Asked::Answer(answer) if !LATER.contains(&answer.status) => {
                 return Ok(answer);
             }
             other => last = format!("{other:?}"),

@@ -14,7 +14,7 @@ impl Dice {
 
     /// Other dice whose throws depend on these and on the number alone.
     pub fn fork(&self, number: u64) -> Self {
-        let mut forked = Self(self.0 ^ (number + 1).wrapping_mul(0xD6E8_FEB8_6659_FD93));
+        let mut forked = Self(self.0 ^ number.wrapping_add(1).wrapping_mul(0xD6E8_FEB8_6659_FD93));
         forked.throw();
         forked
     }

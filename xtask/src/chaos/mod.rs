@@ -52,6 +52,9 @@ pub struct Options {
     /// Requests a second
     #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=5_000))]
     rate: u32,
+    /// Over how many shards the markets are spread
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
+    shards: u32,
     /// One round of the cheap faults at a low rate, with what `cargo test` has built
     #[arg(long)]
     short: bool,
@@ -72,6 +75,7 @@ struct Run {
     dir: PathBuf,
     seed: u64,
     rounds: u32,
+    shards: u32,
     faults: Vec<Fault>,
     measure: Measure,
 }
@@ -98,6 +102,7 @@ pub fn run(options: &Options) -> Result<()> {
         dir,
         seed,
         rounds: if options.short { 1 } else { options.rounds },
+        shards: options.shards,
         faults: faults(&options.only, options.short),
         measure: Measure {
             rate: if options.short {
@@ -156,7 +161,7 @@ impl Run {
         dir: &Path,
         report: &mut Report,
     ) -> Result<bool> {
-        let arena = Arena::start(self.programs.clone(), dir.to_owned()).await?;
+        let arena = Arena::start(self.programs.clone(), dir.to_owned(), self.shards).await?;
         let clients = Clients::open(&arena, USERS).await?;
         let dice = Dice::new(self.seed).fork(u64::from(round)).fork(u64::MAX);
         let mut session = Session::new(arena, Traffic::new(clients, dice));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Event, MarketNumber, Stamp};
+use domain::{Event, MarketEvent, MarketNumber, Stamp};
 use engine::RULES_VERSION;
 use persistence::postgres::shard::{
     BatchWrite, MarketWrite, ShardError, commit, count_attempt, drop_repeated, forward_strays,
@@ -18,7 +18,7 @@ use super::todo::{Sorted, Task, sort};
 use super::upkeep::Upkeep;
 use super::work::{AtHand, Finished, Plan, apply};
 use crate::fold::ShardFold;
-use crate::{News, ShardCommand};
+use crate::{Batch, News, ShardCommand};
 
 impl Owner<'_> {
     /// One look at the to-do list and, if there is anything to do, one batch. How long to wait then; none: go on at once.
@@ -193,21 +193,21 @@ impl Owner<'_> {
         upkeep.written(cursors);
         self.status
             .committed(batch.seq, batch.entries.len(), begun.elapsed());
+        self.tell(batch, followers);
+        Ok(())
+    }
+
+    /// Tells of a batch that was committed.
+    fn tell(&self, batch: Batch, followers: &Followers) {
+        let defined = |event: &MarketEvent| matches!(event.event, Event::MarketDefined(_));
         let batch = Arc::new(batch);
         self.options.outlet.news(News::Applied(Arc::clone(&batch)));
-        if batch
-            .events
-            .iter()
-            .any(|event| matches!(event.event, Event::MarketDefined(_)))
-        {
+        if batch.events.iter().any(defined) {
             self.options.outlet.news(News::Markets);
         }
         followers.tail.push(batch);
-        Ok(())
     }
-}
 
-impl Owner<'_> {
     /// A commit did not go well. Where one command alone broke a rule of the tables it counts as one that kills.
     async fn refused(&self, connection: &mut Connection, error: ShardError, done: &[Uuid]) -> Ended {
         let contents = error.blames_contents();

@@ -76,7 +76,8 @@ transcribe() {
     -e "s/$run/RUN/gI" \
     -e 's/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/UUID/g' \
     -e 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z/TIME/g' \
-    -e 's/"(version|seq|history_seq)":[0-9]+/"\1":N/g' \
+    -e 's/eyJ[A-Za-z0-9_.-]+/TOKEN/g' -e 's/"entry_id":"[0-9]+-[0-9]+"/"entry_id":"N"/g' \
+    -e 's/"(version|number|[a-z_]*seq)":[0-9]+/"\1":N/g' \
     -e 's/[0-9a-f]{16,}/HEX/g' >>"$TRANSCRIPT"
 }
 

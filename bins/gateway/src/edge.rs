@@ -59,7 +59,8 @@ impl Guards {
             RateLimits::new(shape.rates(), settings.limits.orders_per_second).with_rate_of(Arc::new(rate_of));
         Ok(Self {
             edge,
-            api_keys: ApiKeyLayer::new(keys, secrets, Clock::System).with_bodies_of(server.max_batch_bytes),
+            api_keys: ApiKeyLayer::sharing(keys, secrets, Clock::System, shape.signatures())
+                .with_bodies_of(server.max_batch_bytes),
             origins: Origins::parse(&server.cors_origins)?,
             connections: Connections::new(connection_caps(&settings.limits), proxies),
             addresses,

@@ -7,7 +7,7 @@ use anyhow::Context;
 use api::Exchange;
 use domain::MarketDefinition;
 use embedded::Embedded;
-use http::{AuditLog, LocalRates, RateStore, Tickets};
+use http::{AuditLog, LocalRates, RateStore, SignatureStore, Tickets};
 use runtime::settings::Mode;
 use runtime::{Clock, Ids, Settings};
 use trading::{EntryError, HistoryLag, Operations, Queries};
@@ -15,7 +15,7 @@ use trading::{EntryError, HistoryLag, Operations, Queries};
 use crate::audit_table::AuditRows;
 use crate::member::Member;
 use crate::open;
-use crate::shared::{GatewayRates, GatewayTickets};
+use crate::shared::{GatewayRates, GatewaySignatures, GatewayTickets};
 
 /// The file of operators' acts in the folder of an embedded exchange.
 pub(crate) const AUDIT_FILE: &str = "audit.log";
@@ -69,6 +69,17 @@ impl Shape {
         match self {
             Self::Embedded(_) => Arc::new(LocalRates::new(Clock::System)),
             Self::Distributed(member) => Arc::new(GatewayRates::new(member.redis.clone(), Clock::System)),
+        }
+    }
+
+    /// Where it is looked up whether another gateway has taken a signature.
+    pub(crate) fn signatures(&self) -> Option<Arc<dyn SignatureStore>> {
+        match self {
+            Self::Embedded(_) => None,
+            Self::Distributed(member) => {
+                let store = GatewaySignatures::new(member.redis.clone(), Clock::System);
+                Some(Arc::new(store))
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
-use http::{LocalRates, RateKey, RateStore, RateStoreError, Standing, TicketStore};
+use http::{LocalRates, RateKey, RateStore, RateStoreError, SignatureStore, Standing, TicketStore};
 use persistence::redis::{Addresses, Kept, Redis, RedisOptions, SharedRates, Spent};
 use runtime::Clock;
 use runtime::settings::RedisSettings;
@@ -175,5 +175,31 @@ impl TicketStore for GatewayTickets {
         }
         let taken = self.kept.take(name).await;
         self.trust.answer("tickets", taken).flatten()
+    }
+}
+
+/// Signatures that any gateway has taken.
+pub(crate) struct GatewaySignatures {
+    kept: Kept,
+    trust: Arc<Trust>,
+}
+
+impl GatewaySignatures {
+    pub(crate) fn new(redis: Redis, clock: Clock) -> Self {
+        Self {
+            kept: Kept::new(redis, "signature"),
+            trust: Trust::new(clock),
+        }
+    }
+}
+
+#[async_trait]
+impl SignatureStore for GatewaySignatures {
+    async fn is_first(&self, name: &str, life: Duration) -> Option<bool> {
+        if !self.trust.is_good() {
+            return None;
+        }
+        let kept = self.kept.put(name, b"", life).await;
+        self.trust.answer("signatures", kept)
     }
 }

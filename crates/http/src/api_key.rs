@@ -4,6 +4,7 @@ use std::future::{Ready, ready};
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform};
@@ -20,7 +21,7 @@ use uuid::Uuid;
 use crate::auth::unauthenticated;
 use crate::body::collect;
 use crate::context::RequestContext;
-use crate::replay::{SeenSignatures, Sight};
+use crate::replay::{SeenSignatures, Sight, SignatureStore, name_of};
 use crate::signature::{KeyMaterial, SignedParts, verify};
 use crate::{Credential, EdgeLimits, Identity, KeyId, Problem, Scopes, SecretBox};
 
@@ -90,6 +91,7 @@ impl ApiKeyLayer {
             secrets,
             clock,
             seen: SeenSignatures::new(signatures),
+            shared: None,
         };
         Self {
             gate: Arc::new(gate),
@@ -102,6 +104,26 @@ impl ApiKeyLayer {
     pub fn with_bodies_of(mut self, bytes: usize) -> Self {
         self.body_bytes = bytes;
         self
+    }
+
+    /// The same, which also asks this store whether another gateway has taken a signature.
+    pub fn sharing(
+        keys: Arc<dyn KeyStore>,
+        secrets: SecretBox,
+        clock: Clock,
+        shared: Option<Arc<dyn SignatureStore>>,
+    ) -> Self {
+        let gate = Gate {
+            keys,
+            secrets,
+            clock,
+            seen: SeenSignatures::new(SIGNATURES),
+            shared,
+        };
+        Self {
+            gate: Arc::new(gate),
+            body_bytes: 0,
+        }
     }
 }
 
@@ -178,6 +200,7 @@ struct Gate {
     secrets: SecretBox,
     clock: Clock,
     seen: SeenSignatures,
+    shared: Option<Arc<dyn SignatureStore>>,
 }
 
 impl Gate {
@@ -227,6 +250,13 @@ impl Gate {
                         "this key has too many signed requests whose windows have not ended: shorten them",
                     )
                     .header(header::RETRY_AFTER, HeaderValue::from_static("1")));
+            }
+        }
+        if let Some(shared) = &self.shared {
+            let life = Duration::from_millis(shown.ends_ms().saturating_sub(now_ms) + 1_000);
+            let name = name_of(shown.key_id, &signature);
+            if shared.is_first(&name, life).await == Some(false) {
+                return Err(unauthenticated());
             }
         }
         if !body.is_empty() {

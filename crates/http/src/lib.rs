@@ -65,6 +65,7 @@ pub use problem::{PROBLEM_JSON, Problem};
 pub use query::QueryParams;
 pub use rate::{Bucket, RateLimits, RateOf};
 pub use rate_store::{LocalRates, RateKey, RateStore, RateStoreError, Standing};
+pub use replay::SignatureStore;
 pub use scope::{Scope, Scopes};
 pub use secret_box::{SecretBox, SecretBoxError, new_hmac_secret, new_key_id};
 pub use signature::{KeyMaterial, SignedParts};

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
+use async_trait::async_trait;
 use aws_lc_rs::digest::{Context, SHA256};
 
 use crate::KeyId;
@@ -15,6 +17,14 @@ const SHARE: usize = 8;
 
 /// The hash of key id and signature.
 type Seen = [u8; 32];
+
+/// Where gateways tell each other which signatures they have taken.
+#[async_trait]
+pub trait SignatureStore: Send + Sync {
+    /// Whether nobody has named this signature before within its life; none: it cannot be known now, and each gateway goes
+    /// by what it has seen itself.
+    async fn is_first(&self, name: &str, life: Duration) -> Option<bool>;
+}
 
 /// What a signature is to those seen before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,12 +66,7 @@ impl SeenSignatures {
 
     /// Remembers a signature until its window has ended.
     pub(crate) fn see(&self, key_id: KeyId, signature: &[u8], ends_ms: u64, now_ms: u64) -> Sight {
-        let mut hash = Context::new(&SHA256);
-        hash.update(key_id.as_str().as_bytes());
-        hash.update(&[0]);
-        hash.update(signature);
-        let mut seen = Seen::default();
-        seen.copy_from_slice(hash.finish().as_ref());
+        let seen = seen_as(key_id, signature);
         let at = usize::from(seen.first().copied().unwrap_or_default()) % SHARDS;
         let Some(shard) = self.shards.get(at) else {
             return Sight::Full;
@@ -70,6 +75,21 @@ impl SeenSignatures {
         shard.forget_ended(now_ms / 1_000);
         shard.see(seen, key_id, ends_ms / 1_000, self.room)
     }
+}
+
+fn seen_as(key_id: KeyId, signature: &[u8]) -> Seen {
+    let mut hash = Context::new(&SHA256);
+    hash.update(key_id.as_str().as_bytes());
+    hash.update(&[0]);
+    hash.update(signature);
+    let mut seen = Seen::default();
+    seen.copy_from_slice(hash.finish().as_ref());
+    seen
+}
+
+/// The name of a signature for other gateways.
+pub(crate) fn name_of(key_id: KeyId, signature: &[u8]) -> String {
+    crate::secret_box::hex(&seen_as(key_id, signature))
 }
 
 impl Shard {

@@ -60,7 +60,7 @@ const RULES: &[(&str, &str)] = &[
     (
         "a settlement is of a trade",
         "SELECT l.key AS what FROM ledger_transactions l LEFT JOIN trades t ON t.trade_id = substr(l.key, 8)::uuid \
-         WHERE l.key LIKE 'settle:%' AND l.status = 200 AND t.trade_id IS NULL",
+         WHERE l.key LIKE 'settle:%' AND l.status = 0 AND t.trade_id IS NULL",
     ),
     (
         "a client order id stands for an order of its user",
@@ -221,7 +221,7 @@ pub async fn unsettled_trades(connection: &mut Connection) -> Result<BTreeSet<Uu
     }
     let rows: Vec<Row> = diesel::sql_query(
         "SELECT t.trade_id FROM trades t LEFT JOIN ledger_transactions l ON l.key = 'settle:' || t.trade_id::text \
-         AND l.status = 200 WHERE l.key IS NULL",
+         AND l.status = 0 WHERE l.key IS NULL",
     )
     .load(connection)
     .await?;

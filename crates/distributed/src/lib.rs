@@ -1,4 +1,6 @@
 //! The exchange over PostgreSQL, RabbitMQ, Redis and the wallet: intake, shard runner, relay, settlement, sweeper.
+//!
+#![doc = include_str!("../README.md")]
 
 pub mod audit;
 mod carrier;

@@ -193,23 +193,21 @@ impl Owner<'_> {
         upkeep.written(cursors);
         self.status
             .committed(batch.seq, batch.entries.len(), begun.elapsed());
-        let batch = Arc::new(batch);
-        self.tell(&batch);
-        followers.tail.push(batch);
+        self.tell(batch, followers);
         Ok(())
     }
 
-    /// Tells every gateway of a committed batch.
-    fn tell(&self, batch: &Arc<Batch>) {
-        self.options.outlet.news(News::Applied(Arc::clone(batch)));
-        let defines = |event: &MarketEvent| matches!(event.event, Event::MarketDefined(_));
-        if batch.events.iter().any(defines) {
+    /// Tells of a batch that was committed.
+    fn tell(&self, batch: Batch, followers: &Followers) {
+        let defined = |event: &MarketEvent| matches!(event.event, Event::MarketDefined(_));
+        let batch = Arc::new(batch);
+        self.options.outlet.news(News::Applied(Arc::clone(&batch)));
+        if batch.events.iter().any(defined) {
             self.options.outlet.news(News::Markets);
         }
+        followers.tail.push(batch);
     }
-}
 
-impl Owner<'_> {
     /// A commit did not go well. Where one command alone broke a rule of the tables it counts as one that kills.
     async fn refused(&self, connection: &mut Connection, error: ShardError, done: &[Uuid]) -> Ended {
         let contents = error.blames_contents();

@@ -4,6 +4,7 @@
 mod moves;
 mod twins;
 mod wallet;
+mod wishes;
 
 use proptest::prelude::*;
 

@@ -11,7 +11,7 @@ use engine::OwnFees;
 use uuid::Uuid;
 use wallet_client::UserBalance;
 
-use crate::twins::{definition, user};
+use crate::wishes::{definition, user};
 
 const NOW: Stamp = Stamp::from_micros(1_790_000_000_000_000);
 

@@ -7,40 +7,18 @@ use distributed::{Funding, PlaceOrder, ShardCommand, Told};
 use domain::{
     Amend, Amount, Asset, Cancel, CancelAll, CancelReason, Command, DefineMarket, DefineTier, FeeRate, Lots,
     MarketDefinition, MarketNumber, Order, OrderId, OrderRef, Outcome, Place, Price, Quantity, RequestId,
-    Reserve, Selection, SetAccountTier, SetMarketState, Size, Stamp, Terms, Tier, TimeInForce, Transfer,
+    Reserve, Selection, SetAccountTier, SetMarketState, Stamp, Tier, Transfer,
     TransferKind, UserId,
 };
 use engine::{LiveMarket, OwnFees};
 use exchange::Exchange;
 use persistence::postgres::orders::StoredOrder;
 
-use crate::moves::{Kind, Life, MARKETS, Move, USERS, Wish};
+use crate::moves::{MARKETS, Move, USERS, Wish};
 use crate::wallet::Purse;
+use crate::wishes::{definition, user, wished};
 
 const ASSETS: [&str; 3] = ["ABC", "XYZ", "USD"];
-
-pub fn user(number: u8) -> UserId {
-    UserId::from_u128(500 + u128::from(number))
-}
-
-pub fn definition(number: u32) -> MarketDefinition {
-    MarketDefinition {
-        number: MarketNumber(number),
-        symbol: ["ABC/USD", "XYZ/USD"][number as usize].parse().unwrap(),
-        tick: Amount::parse("0.01").unwrap(),
-        lot: Amount::parse("0.001").unwrap(),
-        min_quantity: Lots(1),
-        max_quantity: Lots(50),
-        max_price: Price::from_ticks(10_000).unwrap(),
-        min_notional: Amount::ZERO,
-        market_band: Some(domain::Band(500)),
-        limit_band: None,
-        initial_price: Price::from_ticks(100),
-        maker_fee: FeeRate(100_000),
-        taker_fee: FeeRate(200_000),
-        max_open_orders: 30,
-    }
-}
 
 pub struct Twins {
     pub exchange: Exchange,
@@ -146,7 +124,7 @@ impl Twins {
     }
 
     fn place(&mut self, wish: &Wish) {
-        let Some(mut place) = self.wished(wish) else {
+        let Some(mut place) = wished(self.now, self.commands, wish) else {
             return;
         };
         self.exchange.prepare(&mut place);
@@ -180,62 +158,6 @@ impl Twins {
             maker: rate,
             taker: rate,
         }
-    }
-
-    fn wished(&self, wish: &Wish) -> Option<Place> {
-        let price = Price::from_ticks(wish.price)?;
-        let stop_price = Price::from_ticks(wish.stop)?;
-        let quantity = Quantity::from_lots(Lots(wish.lots))?;
-        let display = wish.display.and_then(|lots| Quantity::from_lots(Lots(lots)));
-        let budget = Size::Budget(Amount(wish.lots * 100 * 1_000 + 7));
-        let all = Size::Quantity(quantity);
-        let terms = match wish.kind {
-            Kind::Limit | Kind::PostOnly => Terms::Limit {
-                price,
-                quantity,
-                display,
-                post_only: wish.kind == Kind::PostOnly,
-            },
-            Kind::Market => Terms::Market { size: all },
-            Kind::Budget => Terms::Market { size: budget },
-            Kind::Stop => Terms::Stop {
-                stop_price,
-                size: all,
-            },
-            Kind::StopBudget => Terms::Stop {
-                stop_price,
-                size: budget,
-            },
-            Kind::StopLimit => Terms::StopLimit {
-                stop_price,
-                price,
-                quantity,
-                display,
-            },
-        };
-        let time_in_force = match wish.life {
-            Life::Gtc => TimeInForce::Gtc,
-            Life::Ioc => TimeInForce::Ioc,
-            Life::Fok => TimeInForce::Fok,
-            Life::Day => TimeInForce::Day,
-            Life::Gtd { seconds } => TimeInForce::Gtd(self.now.plus_micros(seconds * 1_000_000)),
-        };
-        terms.check(wish.side, time_in_force, wish.prevention).ok()?;
-        let micros = self.now.micros() - wish.seconds_late * 1_000_000;
-        Some(Place {
-            order_id: OrderId::at(self.now, self.commands),
-            user_id: user(wish.user),
-            institution_id: None,
-            market: MarketNumber(wish.market),
-            side: wish.side,
-            terms,
-            time_in_force,
-            self_trade_prevention: wish.prevention,
-            client_order_id: None,
-            received_at: Stamp::from_micros(micros),
-            deadline: None,
-            protection_price: None,
-        })
     }
 
     /// What a gateway would ask of the wallet, and its answer.

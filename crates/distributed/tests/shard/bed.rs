@@ -210,6 +210,11 @@ impl Bed {
         }
     }
 
+    /// Waits until nothing is left to do.
+    pub async fn until_quiet_but_for_cursors(&self) {
+        self.until_number("SELECT count(*) FROM commands", 0).await;
+    }
+
     /// Waits until nothing is left to do, and all is published and settled.
     pub async fn until_quiet(&self) {
         self.until_number("SELECT count(*) FROM commands", 0).await;

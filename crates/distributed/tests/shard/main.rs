@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 mod bed;
+mod broker;
 mod commands;
 mod digest;
 mod gateway;

@@ -1,0 +1,123 @@
+//! An owner on a real broker, under names of the test's own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use amqprs::channel::{ExchangeDeleteArguments, QueueDeleteArguments};
+use amqprs::connection::{Connection, OpenConnectionArguments};
+use async_trait::async_trait;
+use distributed::shard::{Broker, ShardOptions, hear_hints};
+use domain::{Side, Stamp, Status};
+use messaging::{
+    BINARY, Delivery, Envelope, Exchange, Handler, Link, Queue, Subscription, Topology, Unreadable, Verdict,
+    hint_key,
+};
+use runtime::settings::RabbitmqSettings;
+use runtime::{Clock, Ids};
+use tokio::sync::mpsc;
+
+use crate::bed::Bed;
+
+fn port() -> u16 {
+    let port = std::env::var("TEST_RABBITMQ_PORT").unwrap_or_else(|_| "5672".to_owned());
+    port.parse().unwrap()
+}
+
+/// Tells what it hears.
+struct Ear(mpsc::UnboundedSender<(String, Vec<u8>)>);
+
+#[async_trait]
+impl Handler for Ear {
+    async fn handle(&mut self, delivery: &Delivery) -> Verdict {
+        let _ = self
+            .0
+            .send((delivery.key.clone(), delivery.envelope.body().to_vec()));
+        Verdict::Done
+    }
+}
+
+struct Nobody;
+
+#[async_trait]
+impl messaging::Undecodable for Nobody {
+    async fn keep(&self, message: &Unreadable) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        panic!("{message:?}");
+    }
+}
+
+/// Takes away what the test has declared.
+async fn clean(topology: &Topology) {
+    let arguments = OpenConnectionArguments::new("127.0.0.1", port(), "guest", "guest");
+    let connection = Connection::open(&arguments).await.unwrap();
+    let channel = connection.open_channel(None).await.unwrap();
+    for queue in topology.queues() {
+        let _ = channel.queue_delete(QueueDeleteArguments::new(&queue.name)).await;
+    }
+    for (_, name) in topology.exchanges() {
+        let _ = channel.exchange_delete(ExchangeDeleteArguments::new(name)).await;
+    }
+    let _ = connection.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hints_wake_owners_and_trades_orders_and_news_go_out() {
+    let bed = Bed::new().await;
+    let settings = RabbitmqSettings {
+        url: Some(format!("amqp://guest:guest@127.0.0.1:{}/", port()).into()),
+        ..RabbitmqSettings::default()
+    };
+    let topology = Topology::new(&settings, 1, &format!("shard{}.", std::process::id())).unwrap();
+    let link = Link::start(&settings, topology.clone(), "shard-test").unwrap();
+    link.until_up().await;
+    let (sender, mut heard) = mpsc::unbounded_channel();
+    let hear = |queue| {
+        let ear = Ear(sender.clone());
+        link.consume(Subscription::to(queue), ear, Arc::new(Nobody))
+            .unwrap()
+    };
+    let ears = [hear(Queue::WalletTrades), hear(Queue::GatewayNews)];
+    let (ids, clock) = (Ids::new(Clock::System), Clock::System);
+    let options = ShardOptions {
+        outlet: Arc::new(Broker::over(&link, ids.clone(), clock)),
+        look_every: Duration::from_secs(3_600),
+        lease: Duration::from_secs(3_600),
+        ..bed.options()
+    };
+    let running = bed.start(options, 0);
+    bed.until_number("SELECT count(*) FROM commands", 0).await;
+    let hints = hear_hints(&link, 0, Arc::clone(&running.hint)).unwrap();
+    let sell = bed.place(0, Side::Sell, 100, 10).await;
+    let buy = bed.place(1, Side::Buy, 100, 10).await;
+    // Nothing but the hint tells of them. It may be lost, so it is sent until it is heard.
+    for _ in 0..600 {
+        let at = Stamp::from_micros(Clock::System.wall_us());
+        let hint = Envelope::new(ids.uuid_v7(), "shard.hint", BINARY, at, Vec::new().into()).unwrap();
+        link.publisher()
+            .try_publish(Exchange::ShardHints, &hint_key(0), hint);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        if bed.order(buy).await.order.state.is_final() {
+            break;
+        }
+    }
+    bed.until(sell, |order| order.state.status() == Status::Filled)
+        .await;
+    bed.until_quiet_but_for_cursors().await;
+    let (mut trades, mut news) = (0, 0);
+    while trades == 0 || news == 0 {
+        let (key, body) = tokio::time::timeout(Duration::from_secs(60), heard.recv())
+            .await
+            .unwrap()
+            .unwrap();
+        if key == "trade.executed.ABC-USD" {
+            assert!(String::from_utf8(body).unwrap().contains("ABC/USD"));
+            trades += 1;
+        } else {
+            assert_eq!(key, "");
+            news += 1;
+        }
+    }
+    running.stop().await;
+    drop((ears, hints));
+    link.close(Duration::from_secs(5)).await;
+    clean(&topology).await;
+}

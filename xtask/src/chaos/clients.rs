@@ -22,6 +22,8 @@ pub const FUNDS: [(&str, &str); 4] = [
 /// How often a question is asked again that was not answered, and the pause before each.
 const TRIES: u32 = 40;
 const PAUSE: Duration = Duration::from_millis(250);
+/// Answers that may be others later; 404 while a market is not defined yet.
+const LATER: [u16; 6] = [202, 404, 429, 500, 503, 504];
 
 /// Users with tokens, and the gateways that they ask.
 pub struct Clients {

@@ -7,8 +7,7 @@ use distributed::{Funding, PlaceOrder, ShardCommand, Told};
 use domain::{
     Amend, Amount, Asset, Cancel, CancelAll, CancelReason, Command, DefineMarket, DefineTier, FeeRate, Lots,
     MarketDefinition, MarketNumber, Order, OrderId, OrderRef, Outcome, Place, Price, Quantity, RequestId,
-    Reserve, Selection, SetAccountTier, SetMarketState, Stamp, Tier, Transfer,
-    TransferKind, UserId,
+    Reserve, Selection, SetAccountTier, SetMarketState, Stamp, Tier, Transfer, TransferKind, UserId,
 };
 use engine::{LiveMarket, OwnFees};
 use exchange::Exchange;

@@ -4,6 +4,7 @@ use domain::{Market, MarketDefinition, Selection, Stamp};
 use engine::LiveMarket;
 use persistence::postgres::orders::{MarketGrids, live_of_shard};
 use persistence::postgres::shard::{StoredCutoff, StoredMarket, cutoffs_of_shard, markets_of_shard};
+use persistence::postgres::views::markets;
 use persistence::postgres::{Connection, PgError};
 
 use crate::Undecodable;
@@ -27,6 +28,22 @@ pub enum LoadError {
     /// The rows contradict one another.
     #[error(transparent)]
     BadRows(#[from] BadRows),
+}
+
+/// Every market that any shard has.
+///
+/// # Errors
+/// See [`LoadError`].
+pub(super) async fn every_market(connection: &mut Connection) -> Result<MarketGrids, LoadError> {
+    let mut grids = MarketGrids::default();
+    for row in markets(connection).await? {
+        let number = row.number.0;
+        let bad = |why: String| LoadError::Definition { number, why };
+        let definition: MarketDefinition = decode(&row.definition).map_err(|error| bad(error.to_string()))?;
+        let market = Market::new(definition).map_err(|errors| bad(format!("{errors:?}")))?;
+        grids.insert(market.into());
+    }
+    Ok(grids)
 }
 
 /// The shard as its tables hold it.

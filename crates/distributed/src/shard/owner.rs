@@ -10,7 +10,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::load::load;
+use super::load::{every_market, load};
 use super::publisher::Publisher;
 use super::run::ShardOptions;
 use super::settler::Settler;
@@ -107,7 +107,18 @@ impl<'a> Owner<'a> {
             Ok(fold) => fold,
             Err(ended) => return ended,
         };
-        let followers = self.follow(fold.grids());
+        // Events of a market that has moved to another shard may still have to be published here.
+        let markets = match every_market(&mut connection).await {
+            Ok(markets) => markets,
+            Err(error) => {
+                return Ended::Trouble {
+                    why: error.to_string(),
+                    worked: false,
+                    careful: self.careful,
+                };
+            }
+        };
+        let followers = self.follow(markets);
         self.status.set(ShardState::Owned);
         self.serve(&mut connection, fold, followers).await
     }

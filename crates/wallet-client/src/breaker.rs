@@ -10,19 +10,22 @@ pub struct BreakerOptions {
     pub failures: usize,
     /// Failures count together while they lie within this time.
     pub window: Duration,
-    /// How long it stays open.
+    /// How long it stays open, unless one of the single calls that it lets through meanwhile is answered.
     pub open_for: Duration,
+    /// While it is open, one call in this time is let through: what has healed is not left alone for all of `open_for`.
+    pub probe_every: Duration,
     /// Then so many calls are let through; when all of them were answered it closes, and one that fails opens it again.
     pub trials: u32,
 }
 
 impl Default for BreakerOptions {
-    /// More than 5 within 60 seconds, open for 30 seconds, 10 trials.
+    /// More than 5 within 60 seconds, open for 30 seconds, 10 trials; meanwhile one call in each second.
     fn default() -> Self {
         Self {
             failures: 5,
             window: Duration::from_secs(60),
             open_for: Duration::from_secs(30),
+            probe_every: Duration::from_secs(1),
             trials: 10,
         }
     }
@@ -51,8 +54,8 @@ pub struct Admission {
 enum State {
     /// Calls are let through. When the latest failures in a row were.
     Closed { failed: VecDeque<Duration> },
-    /// None are, up to this moment.
-    Open { until: Duration },
+    /// None are, up to this moment, but one call from each moment `probe` on.
+    Open { until: Duration, probe: Duration },
     /// Some are, to see whether they are answered.
     Trying { admitted: u32, answered: u32 },
 }
@@ -79,7 +82,7 @@ impl Breaker {
 
     /// Lets a call through, or not.
     pub fn admit(&mut self, now: Duration) -> Option<Admission> {
-        if let State::Open { until } = self.state
+        if let State::Open { until, .. } = self.state
             && now >= until
         {
             self.enter(State::Trying {
@@ -90,6 +93,7 @@ impl Breaker {
         match &mut self.state {
             State::Closed { .. } => {}
             State::Trying { admitted, .. } if *admitted < self.options.trials => *admitted += 1,
+            State::Open { probe, .. } if now >= *probe => *probe = now + self.options.probe_every,
             State::Open { .. } | State::Trying { .. } => return None,
         }
         Some(Admission {
@@ -107,10 +111,16 @@ impl Breaker {
             failures,
             window,
             open_for,
+            probe_every,
             trials,
         } = self.options;
         let opened = State::Open {
             until: now + open_for,
+            probe: now + probe_every,
+        };
+        let trying = State::Trying {
+            admitted: 0,
+            answered: 0,
         };
         match (&mut self.state, end) {
             (State::Closed { failed }, CallEnd::Answered) => failed.clear(),
@@ -131,14 +141,16 @@ impl Breaker {
             }
             (State::Trying { .. }, CallEnd::Failed) => self.enter(opened),
             (State::Trying { admitted, .. }, CallEnd::GivenUp) => *admitted = admitted.saturating_sub(1),
-            (State::Open { .. }, _) | (State::Closed { .. }, CallEnd::GivenUp) => {}
+            (State::Open { .. }, CallEnd::Answered) => self.enter(trying),
+            (State::Open { .. }, CallEnd::Failed | CallEnd::GivenUp)
+            | (State::Closed { .. }, CallEnd::GivenUp) => {}
         }
     }
 
     /// Whether calls are kept back; those that would be let through as trials count as let through.
     pub fn is_open(&self, now: Duration) -> bool {
         match self.state {
-            State::Open { until } => now < until,
+            State::Open { until, .. } => now < until,
             State::Closed { .. } | State::Trying { .. } => false,
         }
     }
@@ -164,9 +176,21 @@ mod tests {
             .is_some()
     }
 
+    /// As usual, but nobody probes while it is open.
+    fn without_probes() -> BreakerOptions {
+        BreakerOptions {
+            probe_every: at(3_600),
+            ..BreakerOptions::default()
+        }
+    }
+
     /// A breaker that opened at this second.
     fn open_at(second: u64) -> Breaker {
-        let mut breaker = Breaker::new(BreakerOptions::default());
+        opened(without_probes(), second)
+    }
+
+    fn opened(options: BreakerOptions, second: u64) -> Breaker {
+        let mut breaker = Breaker::new(options);
         for _ in 0..6 {
             assert!(call(&mut breaker, CallEnd::Failed, at(second)));
         }
@@ -176,7 +200,7 @@ mod tests {
 
     #[test]
     fn five_failures_in_a_row_are_borne_and_the_sixth_opens_it() {
-        let mut breaker = Breaker::new(BreakerOptions::default());
+        let mut breaker = Breaker::new(without_probes());
         for _ in 0..5 {
             assert!(call(&mut breaker, CallEnd::Failed, at(1)));
         }
@@ -252,6 +276,26 @@ mod tests {
             "the tenth closes it"
         );
         assert!(breaker.admit(at(41)).is_some());
+    }
+
+    #[test]
+    fn while_it_is_open_one_call_a_second_finds_out_whether_it_is_still_needed() {
+        let mut breaker = opened(BreakerOptions::default(), 0);
+        for second in 1..20 {
+            assert!(call(&mut breaker, CallEnd::Failed, at(second)), "{second}");
+            assert!(breaker.admit(at(second)).is_none(), "{second}: one is enough");
+            assert!(breaker.is_open(at(second)));
+        }
+        assert!(call(&mut breaker, CallEnd::GivenUp, at(20)), "tells nothing");
+        assert!(breaker.is_open(at(20)));
+        assert!(call(&mut breaker, CallEnd::Answered, at(21)));
+        assert!(!breaker.is_open(at(21)), "ten trials follow at once");
+        for _ in 0..10 {
+            assert!(call(&mut breaker, CallEnd::Answered, at(21)));
+        }
+        for _ in 0..5 {
+            assert!(call(&mut breaker, CallEnd::Failed, at(22)), "it is closed");
+        }
     }
 
     #[test]

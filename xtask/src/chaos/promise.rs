@@ -312,8 +312,11 @@ impl Promise {
             *filled >= self.filled,
             format!("{filled} filled after {}", self.filled),
         );
+        let rejected = status == "REJECTED";
+        // After a 202, or an answer that was lost, it may still be refused.
+        let may_differ = rejected && (self.waited || self.doubtful) || self.order_id.is_none();
         need(
-            self.rejected == (status == "REJECTED") || self.order_id.is_none(),
+            self.rejected == rejected || may_differ,
             format!("is {status}; told that it is refused: {}", self.rejected),
         );
         if let Some(ended) = &self.ended {

@@ -52,7 +52,8 @@ impl Intake {
             match timeout_at(until, asked).await {
                 Ok(Some(Ok(funding))) => return Some(funding),
                 Ok(Some(Err(error))) => {
-                    tracing::warn!(order_id = %reserve.order_id, %error, "a reserve is not answered yet");
+                    // The client of the wallet warns once a call; this is a line for each order of it.
+                    tracing::debug!(order_id = %reserve.order_id, %error, "a reserve is not answered yet");
                 }
                 Ok(None) => {}
                 Err(_) => return None,

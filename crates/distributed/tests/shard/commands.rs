@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use distributed::replay::Replay;
 use distributed::shard::{ShardOptions, ShardState};
 use distributed::{ShardCommand, Told, ToldRefusal};
 use domain::{CancelReason, OrderState, Side, Status};
 use runtime::{Clock, ManualClock};
 use uuid::Uuid;
 
-use crate::bed::Bed;
+use crate::bed::{Bed, user};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn orders_trade_and_everybody_has_what_is_theirs() {
@@ -244,6 +245,29 @@ async fn a_mass_cancel_goes_in_batches_of_a_thousand_and_a_new_owner_goes_on_wit
     for number in 0..4 {
         assert_eq!(bed.balance(number, "ABC").await.1, 0);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mass_cancel_is_in_force_from_its_place_in_the_log_on_and_not_before() {
+    let bed = Bed::new().await;
+    let resting = bed.place(0, Side::Sell, 100, 1).await;
+    let taken = bed.place(1, Side::Buy, 100, 1).await;
+    let mass = Uuid::from_u128(bed.cancel_all(Some(1)).await);
+    // As gateways store it with its command: an owner that is loaded now finds both.
+    let cutoff = "INSERT INTO cancel_cutoffs (id, shard, user_id, reason, received_before, until) \
+        SELECT $1, 0, $2, 'mass_cancel', now() + interval '1 hour', now() + interval '1 hour'";
+    let owner = Uuid::from_u128(user(1).as_u128());
+    bed.sql.execute(cutoff, &[&mass, &owner]).await.unwrap();
+    let running = bed.start(bed.options(), 0);
+    bed.until_quiet().await;
+    for order in [resting, taken] {
+        assert_eq!(bed.order(order).await.order.state.status(), Status::Filled);
+    }
+    let mut replay = Replay::new(1);
+    for batch in bed.log(0).await {
+        replay.apply(&batch).unwrap();
+    }
+    running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -39,10 +39,13 @@ struct Row {
     received_before: DateTime<Utc>,
 }
 
+// One whose command still waits and was not begun is in force from its place in the log on, and not before.
 const CUTOFFS: &str = "SELECT DISTINCT ON (user_id, symbol, side) user_id, symbol, side::text AS side, reason, \
-    received_before FROM cancel_cutoffs WHERE shard = $1 ORDER BY user_id, symbol, side, received_before DESC, id";
+    received_before FROM cancel_cutoffs k WHERE shard = $1 \
+    AND NOT EXISTS (SELECT 1 FROM commands c WHERE c.id = k.id AND c.progress = 0) \
+    ORDER BY user_id, symbol, side, received_before DESC, id";
 
-/// The mass cancels that a shard's orders may still meet, of those with the same selection the latest.
+/// The mass cancels in force that a shard's orders may still meet, of those with the same selection the latest.
 ///
 /// # Errors
 /// See [`PgError`].

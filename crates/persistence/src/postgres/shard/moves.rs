@@ -113,19 +113,23 @@ async fn hand_over(
          SELECT n.new, $3, c.kind, c.order_id, c.body, c.created_at \
          FROM UNNEST($1, $2) AS n(old, new) JOIN commands c ON c.id = n.old",
     )
-    .bind::<Array<SqlUuid>, _>(old)
-    .bind::<Array<SqlUuid>, _>(new)
+    .bind::<Array<SqlUuid>, _>(&old)
+    .bind::<Array<SqlUuid>, _>(&new)
     .bind::<Integer, _>(to)
     .execute(connection)
     .await?;
     sql_query(
+        // That of a command that waits has its id: it is in force once the command is begun.
         "INSERT INTO cancel_cutoffs (id, shard, user_id, symbol, side, reason, received_before, until) \
-         SELECT v7_new(), $3, user_id, $1, side, reason, received_before, until FROM cancel_cutoffs \
+         SELECT coalesce(n.new, v7_new()), $3, user_id, $1, side, reason, received_before, until \
+         FROM cancel_cutoffs k LEFT JOIN UNNEST($4, $5) AS n(old, new) ON n.old = k.id \
          WHERE shard = $2 AND (symbol IS NULL OR symbol = $1)",
     )
     .bind::<Text, _>(moved.symbol)
     .bind::<Integer, _>(from)
     .bind::<Integer, _>(to)
+    .bind::<Array<SqlUuid>, _>(old)
+    .bind::<Array<SqlUuid>, _>(new)
     .execute(connection)
     .await?;
     Ok(())

@@ -33,6 +33,9 @@ pub struct Options {
     /// Builds without optimisation
     #[arg(long)]
     debug: bool,
+    /// The programs lie here; nothing is built
+    #[arg(long)]
+    programs: Option<PathBuf>,
     /// How many gateways
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=16))]
     gateways: u32,
@@ -43,7 +46,10 @@ pub struct Options {
 
 /// Builds and starts everything, says where it is, and stops it in good order on Ctrl-C or SIGTERM.
 pub fn run(options: &Options) -> Result<()> {
-    let programs = build(options.debug)?;
+    let programs = match &options.programs {
+        Some(programs) => shell::root().join(programs),
+        None => build(options.debug)?,
+    };
     let dir = match &options.dir {
         Some(dir) => shell::root().join(dir),
         None => usual_dir(&shell::root().join("data/up")),

@@ -123,7 +123,8 @@ CREATE TABLE orders (
 
 CREATE INDEX idx_orders_user_symbol_status ON orders(user_id, symbol, status);
 CREATE INDEX idx_orders_symbol_status ON orders(symbol, status) WHERE status IN ('OPEN', 'PARTIALLY_FILLED');
-CREATE INDEX idx_orders_status_created ON orders(status, created_at);
+-- Only those that wait are looked for by their age: an order that has come in changes it no more.
+CREATE INDEX idx_orders_status_created ON orders(status, created_at) WHERE status = 'PENDING';
 CREATE INDEX idx_orders_user ON orders(user_id, order_id);
 
 CREATE TABLE trades (

@@ -71,13 +71,14 @@ CREATE TABLE commands (
     -- How many orders a mass cancel has cancelled so far.
     progress BIGINT NOT NULL DEFAULT 0 CHECK (progress >= 0),
     created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
-    CONSTRAINT chk_commands_order CHECK (kind NOT IN ('place', 'cancel', 'amend') OR order_id IS NOT NULL)
+    CONSTRAINT chk_commands_order CHECK (kind NOT IN ('place', 'cancel', 'amend') OR order_id IS NOT NULL),
+    -- An order is placed once: the primary key says so.
+    CONSTRAINT chk_commands_place CHECK (kind <> 'place' OR order_id = id)
     -- Rows come and go: the dead ones are cleared away by their number, not by their share.
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
         autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 100000,
         autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 50000);
 CREATE INDEX idx_commands_shard ON commands(shard, id);
-CREATE UNIQUE INDEX idx_commands_place ON commands(order_id) WHERE kind = 'place';
 
 CREATE TABLE client_order_ids (
     user_id UUID NOT NULL,

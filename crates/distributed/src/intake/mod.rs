@@ -164,10 +164,12 @@ impl Intake {
             grids: Arc::clone(&grids),
         };
         Ok(Arc::new(Self {
-            storing: Gatherer::start(&runtime, lanes(2), storing),
-            reserving: Gatherer::start(&runtime, lanes(3), reserving),
-            handing: Gatherer::start(&runtime, lanes(2), handing),
-            looking: Gatherer::start(&runtime, lanes(2), looking),
+            // One lane makes the largest groups, and a group costs the database little more than one request; the wallet
+            // has two, so that a call which is lost on its way does not keep all others waiting.
+            storing: Gatherer::start(&runtime, lanes(1), storing),
+            reserving: Gatherer::start(&runtime, lanes(2), reserving),
+            handing: Gatherer::start(&runtime, lanes(1), handing),
+            looking: Gatherer::start(&runtime, lanes(1), looking),
             gateway: ids.uuid_v4(),
             moments: Moments::new(clock, ids),
             admission: Admission::new(capacity),

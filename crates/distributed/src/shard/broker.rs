@@ -1,7 +1,9 @@
 //! An owner's side of the broker: news and messages go out, hints come in.
 
+use std::collections::HashMap;
 use std::error::Error;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use messaging::{
@@ -11,6 +13,7 @@ use messaging::{
 use persistence::postgres::orders::MarketGrids;
 use runtime::{Clock, Ids};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::outlet::{Announced, NotPublished, Outlet};
 use crate::News;
@@ -19,6 +22,7 @@ use crate::carrier::news_envelope;
 /// Sends over a link to the broker.
 pub struct Broker {
     publisher: Publisher,
+    unheard: Unheard,
     ids: Ids,
     clock: Clock,
 }
@@ -28,9 +32,35 @@ impl Broker {
     pub fn over(link: &Link, ids: Ids, clock: Clock) -> Self {
         Self {
             publisher: link.publisher().clone(),
+            unheard: Unheard::default(),
             ids,
             clock,
         }
+    }
+}
+
+/// For so long nothing is published under a routing key after the broker has found nobody bound to it.
+const UNHEARD_FOR: Duration = Duration::from_secs(1);
+
+/// Routing keys of orders' events that nobody is bound to: what is sent under them only comes back.
+#[derive(Debug, Default)]
+struct Unheard(Mutex<HashMap<String, Instant>>);
+
+impl Unheard {
+    /// Whether somebody may hear what is published under a key.
+    fn may_be_heard(&self, key: &str) -> bool {
+        let mut until = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_quiet = until.get(key).is_some_and(|until| Instant::now() < *until);
+        if !is_quiet {
+            until.remove(key);
+        }
+        !is_quiet
+    }
+
+    /// Nobody was bound to this key.
+    fn nobody(&self, key: String) {
+        let mut until = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        until.insert(key, Instant::now() + UNHEARD_FOR);
     }
 }
 
@@ -47,20 +77,22 @@ impl Outlet for Broker {
             let market = markets.numbered(one.event.market)?;
             news_of(&one.event, market, one.prev_seq)
         };
-        let messages: Vec<Message> = events.iter().filter_map(message).collect();
+        let mut messages: Vec<Message> = events.iter().filter_map(message).collect();
         // Orders' events go to whoever wants them, which may be nobody.
-        let nobody_need_listen: Vec<bool> = (messages.iter())
-            .map(|message| message.exchange == Exchange::OrderEvents)
+        let is_for_anybody = |message: &Message| message.exchange == Exchange::OrderEvents;
+        messages.retain(|message| !is_for_anybody(message) || self.unheard.may_be_heard(&message.key));
+        let for_anybody: Vec<Option<String>> = (messages.iter())
+            .map(|message| is_for_anybody(message).then(|| message.key.clone()))
             .collect();
         let count = messages.len();
         let results = self.publisher.publish_all(messages).await;
         let mut left = count - results.len().min(count);
         let mut why = None;
-        for (result, nobody) in results.into_iter().zip(nobody_need_listen) {
-            match result {
-                Ok(()) => {}
-                Err(PublishError::Unroutable(_)) if nobody => {}
-                Err(error) => {
+        for (result, key) in results.into_iter().zip(for_anybody) {
+            match (result, key) {
+                (Ok(()), _) => {}
+                (Err(PublishError::Unroutable(_)), Some(key)) => self.unheard.nobody(key),
+                (Err(error), _) => {
                     left += 1;
                     why.get_or_insert(error);
                 }
@@ -103,5 +135,22 @@ struct PassedOver;
 impl messaging::Undecodable for PassedOver {
     async fn keep(&self, _: &Unreadable) -> Result<(), Box<dyn Error + Send + Sync>> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_that_nobody_is_bound_to_is_left_out_for_a_second() {
+        let unheard = Unheard::default();
+        assert!(unheard.may_be_heard("order.open.BTC-USDT"));
+        unheard.nobody("order.open.BTC-USDT".to_owned());
+        assert!(!unheard.may_be_heard("order.open.BTC-USDT"));
+        assert!(unheard.may_be_heard("order.filled.BTC-USDT"), "another key");
+        tokio::time::advance(UNHEARD_FOR).await;
+        assert!(unheard.may_be_heard("order.open.BTC-USDT"), "asked again");
+        assert!(unheard.0.lock().unwrap().is_empty(), "nothing is kept");
     }
 }

@@ -2,6 +2,7 @@
 //! starts anew after any trouble.
 
 mod broker;
+mod floor;
 mod load;
 mod moving;
 mod outlet;

@@ -32,7 +32,8 @@ impl Owner<'_> {
         let looked = Instant::now();
         // After a batch that broke a rule of the tables: one by one, so that it shows which command does.
         let limit = if self.careful { 1 } else { self.options.batch };
-        let todos = open_commands(connection, self.lease.shard, limit).await;
+        let first = upkeep.floor.next(looked);
+        let todos = open_commands(connection, self.lease.shard, first, limit).await;
         let todos = todos.map_err(|error| Ended::of(error.into(), self.worked))?;
         let took = looked.elapsed();
         let sorted = sort(todos);
@@ -50,6 +51,7 @@ impl Owner<'_> {
         }
         let (fold, finished) = self.apply(connection, fold, tasks).await?;
         if let Some(finished) = finished {
+            upkeep.floor.done(&finished.done);
             self.commit(connection, &fold, finished, followers, upkeep)
                 .await?;
         }

@@ -7,6 +7,7 @@ use persistence::postgres::Connection;
 use persistence::postgres::shard::{Cursors, ShardError, keep, trim_log};
 use tokio::time::Instant;
 
+use super::floor::Floor;
 use super::owner::{Followers, Owner};
 
 /// Cursors that moved are written with the next commit, or after this time.
@@ -42,6 +43,8 @@ pub(super) struct Upkeep {
     renewed: Instant,
     cursors: Cursors,
     trimmed: Instant,
+    /// Where looks at the list begin.
+    pub(super) floor: Floor,
 }
 
 impl Upkeep {
@@ -51,6 +54,7 @@ impl Upkeep {
             renewed: now,
             cursors,
             trimmed: now,
+            floor: Floor::default(),
         }
     }
 

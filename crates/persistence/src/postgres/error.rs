@@ -45,6 +45,16 @@ impl From<Error> for PgError {
 }
 
 impl PgError {
+    /// Whether the server refused a statement only because one before it in the same transaction had failed.
+    pub(crate) fn follows_another(&self) -> bool {
+        match self {
+            Self::Refused(Error::DatabaseError(_, information)) => information
+                .message()
+                .starts_with("current transaction is aborted"),
+            _ => false,
+        }
+    }
+
     /// A row that makes no sense.
     pub fn bad_row(table: &'static str, why: impl std::fmt::Display) -> Self {
         Self::BadRow {

@@ -23,7 +23,8 @@ const GOOD: &str = "
     INSERT INTO candles VALUES ('BTC/USDT', 60, '2026-01-01', 5, 9, 3, 7, 1, 1, 1);
     INSERT INTO detached_partitions VALUES ('trades_2020_01_01', 'trades', '2020-01-01', '2020-01-02', now(), now());
     INSERT INTO shard_log VALUES (0, 1, 1, 1, '', '', now());
-    INSERT INTO commands (id, shard, kind, order_id, body) VALUES (gen_random_uuid(), 0, 'place', gen_random_uuid(), '');
+    INSERT INTO commands (id, shard, kind, order_id, body)
+        SELECT id, 0, 'place', id, '' FROM gen_random_uuid() AS id;
     INSERT INTO client_order_ids VALUES (gen_random_uuid(), 'mine', gen_random_uuid(), 1);
     INSERT INTO amendments VALUES (gen_random_uuid(), gen_random_uuid(), '', now());
     INSERT INTO cancel_cutoffs VALUES (gen_random_uuid(), 0, NULL, NULL, NULL, 'user', now(), now());
@@ -229,9 +230,8 @@ const SHARDS: &[(&str, &str)] = &[
     ("shard_log_shard_fkey", "UPDATE shard_log SET shard = 9"),
     ("commands_pkey", "INSERT INTO commands SELECT * FROM commands"),
     (
-        "idx_commands_place",
-        "INSERT INTO commands (id, shard, kind, order_id, body)
-             SELECT gen_random_uuid(), shard, kind, order_id, body FROM commands",
+        "chk_commands_place",
+        "UPDATE commands SET order_id = gen_random_uuid() WHERE kind = 'place'",
     ),
     ("commands_kind_check", "UPDATE commands SET kind = 'other'"),
     ("commands_shard_check", "UPDATE commands SET shard = -1"),

@@ -111,7 +111,7 @@ pub struct DistributedSettings {
 impl Default for DistributedSettings {
     fn default() -> Self {
         Self {
-            shards: 4,
+            shards: 1,
             in_flight: 8_192,
         }
     }

@@ -63,6 +63,13 @@ const INSERT: &str = "INSERT INTO commands (id, shard, kind, order_id, body, cre
     SELECT n.id, n.shard, n.kind, n.order_id, n.body, n.at FROM UNNEST($1, $2, $3, $4, $5, $6) \
     AS n(id, shard, kind, order_id, body, at) ORDER BY n.id ON CONFLICT DO NOTHING";
 
+/// Placements need not be synced before they are told: their orders are, and a sweeper writes what a crash of the server
+/// took. Whatever is committed after them, by the shard's owner too, is synced behind them.
+const INSERT_PLACEMENTS: &str = "INSERT INTO commands (id, shard, kind, order_id, body, created_at) \
+    SELECT n.id, n.shard, n.kind, n.order_id, n.body, n.at FROM UNNEST($1, $2, $3, $4, $5, $6) \
+    AS n(id, shard, kind, order_id, body, at), set_config('synchronous_commit', 'off', true) \
+    ORDER BY n.id ON CONFLICT DO NOTHING";
+
 /// Writes commands, in one statement. One that is there already stays as it is.
 ///
 /// # Errors
@@ -93,8 +100,9 @@ pub async fn insert_commands(connection: &mut Connection, rows: &[CommandRow]) -
         bodies.push(body);
         times.push(time(*at));
     }
+    let all_place = rows.iter().all(|row| row.kind == CommandKind::Place);
     prepared(
-        sql_query(INSERT)
+        sql_query(if all_place { INSERT_PLACEMENTS } else { INSERT })
             .bind::<Array<SqlUuid>, _>(ids)
             .bind::<Array<Integer>, _>(shards)
             .bind::<Array<Text>, _>(kinds)

@@ -55,7 +55,7 @@ pub async fn claim_pending(
         "UPDATE orders o SET swept_until = now() + $2 * interval '1 microsecond' \
          WHERE o.order_id IN (SELECT p.order_id FROM orders p WHERE p.status = 'PENDING' AND p.created_at < $1 \
          AND (p.swept_until IS NULL OR p.swept_until < now()) \
-         AND NOT EXISTS (SELECT 1 FROM commands c WHERE c.order_id = p.order_id AND c.kind = 'place') \
+         AND NOT EXISTS (SELECT 1 FROM commands c WHERE c.id = p.order_id AND c.kind = 'place') \
          ORDER BY p.created_at LIMIT $3 FOR UPDATE SKIP LOCKED) AND o.status = 'PENDING' RETURNING {COLUMNS}"
     );
     let rows: Vec<OrderRow> = prepared(

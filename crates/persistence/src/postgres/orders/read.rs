@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::row::{COLUMNS, OrderRow};
 use super::{MarketGrids, StoredOrder};
-use crate::postgres::{Connection, PgError};
+use crate::postgres::{Connection, PgError, prepared};
 
 /// These orders, by id, as far as they exist.
 ///
@@ -20,10 +20,8 @@ pub async fn orders_by_id(
 ) -> Result<Vec<StoredOrder>, PgError> {
     let ids: Vec<Uuid> = ids.iter().map(|id| Uuid::from_u128(id.as_u128())).collect();
     let sql = format!("SELECT {COLUMNS} FROM orders o WHERE o.order_id = ANY($1) ORDER BY o.order_id");
-    let rows: Vec<OrderRow> = diesel::sql_query(sql)
-        .bind::<Array<SqlUuid>, _>(ids)
-        .load(connection)
-        .await?;
+    let query = diesel::sql_query(sql).bind::<Array<SqlUuid>, _>(ids);
+    let rows: Vec<OrderRow> = prepared(query).load(connection).await?;
     rows.into_iter().map(|row| row.stored(markets)).collect()
 }
 

@@ -110,7 +110,7 @@ const INSERT: &str = "INSERT INTO trades (trade_id, symbol, buyer_order_id, sell
 /// # Errors
 /// See [`PgError`].
 pub async fn insert_trades(
-    connection: &mut Connection,
+    mut connection: &Connection,
     trades: &[Trade],
     markets: &MarketGrids,
 ) -> Result<(), PgError> {
@@ -140,7 +140,7 @@ pub async fn insert_trades(
             .bind::<Array<BigInt>, _>(c.buyer_rests)
             .bind::<Array<BigInt>, _>(c.seller_rests),
     )
-    .execute(connection)
+    .execute(&mut connection)
     .await?;
     Ok(())
 }

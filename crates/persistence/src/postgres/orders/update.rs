@@ -10,10 +10,6 @@ use uuid::Uuid;
 use super::{FoldState, MarketGrids, StoredOrder, value};
 use crate::postgres::{Connection, PgError, prepared};
 
-/// Whoever changes many orders locks them first in the order of their ids.
-const LOCK: &str = "SELECT count(*) FROM (SELECT 1 FROM orders WHERE order_id = ANY($1) ORDER BY order_id \
-    FOR NO KEY UPDATE) AS locked";
-
 const UPDATE: &str = "UPDATE orders o SET status = n.status::order_status_enum, quantity = n.quantity * 0.00000001, \
     filled_quantity = n.filled_quantity * 0.00000001, price = n.price * 0.00000001, updated_at = n.updated_at, \
     filled_at = n.filled_at, cancelled_at = n.cancelled_at, \
@@ -30,13 +26,13 @@ const UPDATE: &str = "UPDATE orders o SET status = n.status::order_status_enum, 
     expires_at, triggered_at, applied_at, reject_reason, rank, turn, displayed_remaining, reserve_left, \
     release_number, amendment) WHERE o.order_id = n.order_id";
 
-/// Writes what may change of these orders, each of which must have its row; locks the rows in the order of their ids.
-/// To be called in a transaction.
+/// Writes what may change of these orders, each of which must have its row. Nobody else changes several orders and waits
+/// for one (sweepers skip what is locked), so no two can wait for each other.
 ///
 /// # Errors
 /// See [`PgError`]; a missing row is an error too.
 pub async fn update_orders(
-    connection: &mut Connection,
+    mut connection: &Connection,
     orders: &[StoredOrder],
     markets: &MarketGrids,
 ) -> Result<(), PgError> {
@@ -48,9 +44,6 @@ pub async fn update_orders(
         let market = markets.to_write("orders", order.order.market)?;
         c.push(order, market);
     }
-    prepared(diesel::sql_query(LOCK).bind::<Array<SqlUuid>, _>(&c.order_ids))
-        .execute(connection)
-        .await?;
     let changed = prepared(
         diesel::sql_query(UPDATE)
             .into_boxed::<Pg>()
@@ -80,7 +73,7 @@ pub async fn update_orders(
             .bind::<Array<Integer>, _>(c.releases)
             .bind::<Array<Nullable<SqlUuid>>, _>(c.amendments),
     )
-    .execute(connection)
+    .execute(&mut connection)
     .await?;
     if changed == orders.len() {
         Ok(())

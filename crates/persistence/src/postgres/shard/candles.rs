@@ -27,7 +27,7 @@ const ADD: &str = "INSERT INTO candles (symbol, span, opened_at, open, high, low
 
 /// Adds these trades, each market's in their order, to the candles of every interval.
 pub(super) async fn add_trades(
-    connection: &mut Connection,
+    mut connection: &Connection,
     trades: &[Trade],
     markets: &MarketGrids,
 ) -> Result<(), PgError> {
@@ -63,7 +63,7 @@ pub(super) async fn add_trades(
             .bind::<Array<Text>, _>(c.quote_volumes)
             .bind::<Array<BigInt>, _>(c.counts),
     )
-    .execute(connection)
+    .execute(&mut connection)
     .await?;
     Ok(())
 }

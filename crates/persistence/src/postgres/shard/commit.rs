@@ -80,17 +80,40 @@ pub async fn commit(connection: &mut Connection, batch: &BatchWrite<'_>) -> Resu
     connection
         .transaction(async |connection: &mut Connection| {
             advance(connection, batch).await?;
-            log(connection, batch).await?;
             define(connection, batch).await?;
-            update_orders(connection, batch.orders, batch.grids).await?;
-            reject(connection, batch).await?;
-            insert_trades(connection, batch.trades, batch.grids).await?;
-            add_trades(connection, batch.trades, batch.grids).await?;
-            update_markets(connection, batch).await?;
-            finish(connection, batch).await?;
-            Ok(())
+            Ok(write(connection, batch).await?)
         })
         .await
+}
+
+/// Writes what follows the fence. No statement needs what another one brings, so they are sent at once: the server does
+/// them one after the other, and the answers are waited for together.
+async fn write(connection: &Connection, batch: &BatchWrite<'_>) -> Result<(), PgError> {
+    let BatchWrite {
+        grids,
+        orders,
+        trades,
+        ..
+    } = batch;
+    let (logged, updated, rejected, traded, drawn, moved, finished) = tokio::join!(
+        log(connection, batch),
+        update_orders(connection, orders, grids),
+        reject(connection, batch),
+        insert_trades(connection, trades, grids),
+        add_trades(connection, trades, grids),
+        update_markets(connection, batch),
+        finish(connection, batch),
+    );
+    let mut failed: Vec<PgError> = [logged, updated, rejected, traded, drawn, moved, finished]
+        .into_iter()
+        .filter_map(Result::err)
+        .collect();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    // Behind the statement that failed all others fail too, and say only that.
+    let cause = failed.iter().position(|error| !error.follows_another());
+    Err(failed.swap_remove(cause.unwrap_or_default()))
 }
 
 const ADVANCE: &str = "UPDATE shards SET last_seq = $3, lease_until = clock_timestamp() + $4 * interval '1 microsecond', \
@@ -121,7 +144,7 @@ async fn advance(connection: &mut Connection, batch: &BatchWrite<'_>) -> Result<
 const LOG: &str = "INSERT INTO shard_log (shard, seq, epoch, rules_version, commands, events, at) \
     VALUES ($1, $2, $3, $4, $5, $6, $7)";
 
-async fn log(connection: &mut Connection, batch: &BatchWrite<'_>) -> Result<(), PgError> {
+async fn log(mut connection: &Connection, batch: &BatchWrite<'_>) -> Result<(), PgError> {
     prepared(
         sql_query(LOG)
             .bind::<Integer, _>(batch.lease.shard.cast_signed())
@@ -132,7 +155,7 @@ async fn log(connection: &mut Connection, batch: &BatchWrite<'_>) -> Result<(), 
             .bind::<Binary, _>(batch.events)
             .bind::<Timestamptz, _>(time(batch.at)),
     )
-    .execute(connection)
+    .execute(&mut connection)
     .await?;
     Ok(())
 }
@@ -170,7 +193,7 @@ const REJECT: &str = "UPDATE orders SET status = 'REJECTED', reject_reason = 'qu
     updated_at = $2, cancelled_at = $2 WHERE order_id = ANY($1) AND status = 'PENDING'";
 
 /// Ends the rows of orders that cannot be placed.
-async fn reject(connection: &mut Connection, batch: &BatchWrite<'_>) -> Result<(), PgError> {
+async fn reject(mut connection: &Connection, batch: &BatchWrite<'_>) -> Result<(), PgError> {
     if batch.unplaceable.is_empty() {
         return Ok(());
     }
@@ -180,7 +203,7 @@ async fn reject(connection: &mut Connection, batch: &BatchWrite<'_>) -> Result<(
     sql_query(REJECT)
         .bind::<Array<SqlUuid>, _>(ids)
         .bind::<Timestamptz, _>(time(batch.at))
-        .execute(connection)
+        .execute(&mut connection)
         .await?;
     Ok(())
 }
@@ -190,7 +213,7 @@ const MARKETS: &str = "UPDATE market_state m SET status = n.status, last_price =
     FROM UNNEST($1, $2, $3, $4, $5, $6) AS n(symbol, status, last_price, turn, trade_number, event_seq) \
     WHERE m.symbol = n.symbol AND m.shard = $9";
 
-async fn update_markets(connection: &mut Connection, batch: &BatchWrite<'_>) -> Result<(), PgError> {
+async fn update_markets(mut connection: &Connection, batch: &BatchWrite<'_>) -> Result<(), PgError> {
     let numbers = |of: fn(&MarketWrite<'_>) -> u64| -> Vec<i64> {
         batch.markets.iter().map(|write| count(of(write))).collect()
     };
@@ -215,7 +238,7 @@ async fn update_markets(connection: &mut Connection, batch: &BatchWrite<'_>) -> 
             .bind::<Timestamptz, _>(at)
             .bind::<Integer, _>(batch.lease.shard.cast_signed()),
     )
-    .execute(connection)
+    .execute(&mut connection)
     .await?;
     if updated == batch.markets.len() {
         Ok(())
@@ -229,12 +252,12 @@ async fn update_markets(connection: &mut Connection, batch: &BatchWrite<'_>) -> 
 }
 
 /// Takes exactly the commands that are done out of the list.
-async fn finish(connection: &mut Connection, batch: &BatchWrite<'_>) -> Result<(), PgError> {
+async fn finish(mut connection: &Connection, batch: &BatchWrite<'_>) -> Result<(), PgError> {
     if let Some((id, progress)) = batch.going_on {
         sql_query("UPDATE commands SET progress = $2 WHERE id = $1")
             .bind::<SqlUuid, _>(id)
             .bind::<BigInt, _>(count(progress))
-            .execute(connection)
+            .execute(&mut connection)
             .await?;
     }
     if batch.done.is_empty() {
@@ -245,7 +268,7 @@ async fn finish(connection: &mut Connection, batch: &BatchWrite<'_>) -> Result<(
             .bind::<Array<SqlUuid>, _>(batch.done)
             .bind::<Integer, _>(batch.lease.shard.cast_signed()),
     )
-    .execute(connection)
+    .execute(&mut connection)
     .await?;
     if gone == batch.done.len() {
         Ok(())

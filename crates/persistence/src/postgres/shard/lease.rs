@@ -47,7 +47,9 @@ pub enum Taken {
 
 /// Bounds what a session of an owner may wait for, so that one that hangs does not keep its successor out. A statement
 /// may take sixty times as long, since loading a large shard takes a while. Everything that an owner joins, it joins by
-/// keys: tables that were never analysed must not lead to joins that read all of them.
+/// keys: tables that were empty when a statement was planned, or were never analysed, must not lead to plans that read all
+/// of them. Its statements are planned once: the server would find each batch's own plan cheaper, and spend more on finding
+/// it than on running it.
 ///
 /// # Errors
 /// See [`PgError`].
@@ -55,7 +57,8 @@ pub async fn bound_session(connection: &mut Connection, wait: Duration) -> Resul
     let ms = wait.as_millis().max(1);
     let statements = format!(
         "SET lock_timeout = {ms}; SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {ms};
-         SET enable_hashjoin = off; SET enable_mergejoin = off",
+         SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; \
+         SET plan_cache_mode = force_generic_plan",
         ms.saturating_mul(60)
     );
     Ok(connection.batch_execute(&statements).await?)

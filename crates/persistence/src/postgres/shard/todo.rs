@@ -55,23 +55,26 @@ struct Row {
 const OPEN: &str = "SELECT c.id, c.kind, c.order_id, o.status::text AS status, \
     CASE WHEN s.shard <> c.shard THEN s.shard END AS elsewhere, c.attempts, c.progress, c.body FROM commands c \
     LEFT JOIN orders o ON o.order_id = c.order_id LEFT JOIN market_state s ON s.symbol = o.symbol \
-    WHERE c.shard = $1 AND (c.kind NOT IN ('cancel', 'amend') OR o.status IS DISTINCT FROM 'PENDING' \
-        OR EXISTS (SELECT 1 FROM commands p WHERE p.kind = 'place' AND p.order_id = c.order_id AND p.id < c.id)) \
+    WHERE c.shard = $1 AND c.id >= $3 AND (c.kind NOT IN ('cancel', 'amend') OR o.status IS DISTINCT FROM 'PENDING' \
+        OR EXISTS (SELECT 1 FROM commands p WHERE p.id = c.order_id AND p.kind = 'place' AND p.id < c.id)) \
     ORDER BY c.id LIMIT $2";
 
-/// The open commands of a shard with the lowest ids, at most so many.
+/// The open commands of a shard with the lowest ids from `first` on, at most so many. A low `first` walks over the places
+/// of all commands that went since the table was last vacuumed.
 ///
 /// # Errors
 /// See [`PgError`].
 pub async fn open_commands(
     connection: &mut Connection,
     shard: u32,
+    first: Uuid,
     limit: u32,
 ) -> Result<Vec<Todo>, PgError> {
     let rows: Vec<Row> = prepared(
         sql_query(OPEN)
             .bind::<Integer, _>(shard.cast_signed())
-            .bind::<BigInt, _>(i64::from(limit)),
+            .bind::<BigInt, _>(i64::from(limit))
+            .bind::<SqlUuid, _>(first),
     )
     .load(connection)
     .await?;

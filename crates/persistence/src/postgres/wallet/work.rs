@@ -9,7 +9,8 @@ use super::super::{PgError, Pool};
 /// found by their keys alone, so that a plan that was made while a table was small stays right.
 const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '8s'; \
     SET LOCAL idle_in_transaction_session_timeout = '10s'; SET LOCAL enable_seqscan = off; \
-    SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
+    SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; \
+    SET LOCAL plan_cache_mode = force_generic_plan";
 
 /// Whether all could be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

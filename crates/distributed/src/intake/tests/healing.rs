@@ -83,6 +83,24 @@ async fn an_order_is_gone_on_with_from_every_step() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_that_cannot_be_read_keeps_no_other_back() {
+    let house = House::open().await;
+    let alice = house.user(1, 3_000, 0).await;
+    let bad = stored(&house, alice, "bad").await;
+    let good = stored(&house, alice, "good").await;
+    let off_the_tick = "UPDATE orders SET price = 99.5 WHERE client_order_id = 'bad'";
+    house.sql.batch_execute(off_the_tick).await.unwrap();
+    sweep(&house).await;
+    house
+        .until("the other one is open", async |house| {
+            house.row(alice, good.id()).await.state.status() == Status::Open
+        })
+        .await;
+    assert_eq!(house.owner.times(bad.id()), 0);
+    assert!(*house.table.reloads.lock().unwrap() > 0, "its market may be new");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_gateway_that_goes_on_later_changes_nothing() {
     let house = House::open().await;
     let alice = house.user(1, 1_000, 0).await;

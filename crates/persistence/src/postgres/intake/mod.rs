@@ -18,7 +18,7 @@ pub use commands::{
 };
 pub use ends::{ClaimPage, EndedClaims, remove_cutoffs, remove_ended_claims};
 pub use markets::{Added, DefinedMarket, add_market, last_prices, markets_like};
-pub use pending::claim_pending;
+pub use pending::{ClaimedOrders, claim_pending};
 pub use register::{
     RegisterLimits, RegisterRefusal, add_key, define_tier, register, register_version, revoke_key,
     set_account_tier,

@@ -85,6 +85,8 @@ pub struct IntakeOptions {
     pub answer_timeout: Duration,
     /// The most requests in flight; placements are refused above 80 % of it.
     pub capacity: usize,
+    /// How far clocks may differ from the database's.
+    pub clock_difference: Duration,
 }
 
 /// What intake works with.
@@ -114,6 +116,8 @@ pub(crate) struct Intake {
     /// This run of this gateway, which holds its sessions.
     pub gateway: Uuid,
     pub answer_timeout: Duration,
+    /// How far clocks may differ from the database's.
+    pub clock_difference: Duration,
     runtime: Handle,
     storing: Gatherer<Storing>,
     reserving: Gatherer<Reserving>,
@@ -133,6 +137,7 @@ impl Intake {
             ids,
             answer_timeout,
             capacity,
+            clock_difference,
         } = options;
         let Neighbours {
             wallet,
@@ -179,6 +184,7 @@ impl Intake {
             grids,
             register,
             answer_timeout,
+            clock_difference,
             runtime,
         }))
     }

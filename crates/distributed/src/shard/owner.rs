@@ -204,7 +204,11 @@ impl<'a> Owner<'a> {
             if self.shutdown.is_triggered() {
                 return self.say_goodbye(connection, &followers).await;
             }
-            let pause = if self.may_work(&mut guard, &followers) {
+            if let ClockHealth::Ahead { by } = guard.look(&self.options.clock) {
+                // Whoever takes the shard over asks the database's clock first.
+                return self.trouble(format!("the clock has jumped {} s ahead", by.as_secs()));
+            }
+            let pause = if self.may_work(&followers) {
                 let Some(own) = fold.take() else {
                     return self.trouble("the shard's state is gone".to_owned());
                 };
@@ -239,16 +243,9 @@ impl<'a> Owner<'a> {
         }
     }
 
-    /// Whether commands may be taken: not after the wallet has refused, nor while the clock stands ahead.
-    fn may_work(&self, guard: &mut JumpGuard, followers: &Followers) -> bool {
-        let refused = followers.halt.borrow().clone();
-        let why = match (refused, guard.look(&self.options.clock)) {
-            (Some(refused), _) => Some(refused),
-            (None, ClockHealth::Ahead { by }) => {
-                Some(format!("the clock has jumped {} s ahead", by.as_secs()))
-            }
-            (None, ClockHealth::Sane) => None,
-        };
+    /// Whether commands may be taken: not after the wallet has refused.
+    fn may_work(&self, followers: &Followers) -> bool {
+        let why = followers.halt.borrow().clone();
         let state = why.map_or(ShardState::Owned, ShardState::Halted);
         if self.status.now().state != state {
             if let ShardState::Halted(why) = &state {

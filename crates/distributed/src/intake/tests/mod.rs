@@ -3,6 +3,7 @@
 
 mod breaking;
 mod changing;
+mod clocks;
 mod healing;
 mod house;
 mod operating;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{CancelReason, Selection, UserId};
+use domain::{CancelReason, Selection, Stamp, UserId};
 use futures_util::future::join_all;
 use persistence::postgres::PgError;
 use persistence::postgres::intake::{CommandKind, CommandRow, CutoffRow, MassCancel, insert_mass_cancel};
@@ -111,11 +111,12 @@ impl Intake {
         } = *mass;
         let moment = self.moments.next()?;
         let id: Uuid = moment.command_id();
+        let received_before = self.received_before(moment.at);
         let command = ShardCommand::CancelAll {
             selection,
             reason,
             by_operator: everywhere,
-            received_before: moment.at,
+            received_before,
         };
         rows.commands.push(CommandRow {
             id,
@@ -132,10 +133,20 @@ impl Intake {
             symbol,
             side: selection.side,
             reason,
-            received_before: moment.at,
+            received_before,
             until: moment.at.plus_micros(CUTOFF.as_micros() as u64),
         });
         Ok(())
+    }
+
+    /// Orders that come to their shards later end if they were received before this. An order that is placed once the
+    /// cancel is answered must not, even if the clock of its gateway is behind this one: so it lies back by as much as
+    /// clocks may differ. What was answered before the cancel was asked for is caught all the same: it is in its shard, or
+    /// its caller has waited for the whole answer timeout, of which this is at most half.
+    fn received_before(&self, at: Stamp) -> Stamp {
+        let back = self.clock_difference.min(self.answer_timeout / 2);
+        let back = u64::try_from(back.as_micros()).unwrap_or(u64::MAX);
+        Stamp::from_micros(at.micros().saturating_sub(back))
     }
 
     /// Writes mass cancels for their shards.

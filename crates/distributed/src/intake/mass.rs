@@ -18,7 +18,7 @@ use crate::{ShardCommand, Told, ToldRefusal};
 /// How long a cut-off is kept at least. It goes on as long as an older order is PENDING.
 const CUTOFF: Duration = Duration::from_secs(600);
 /// How long a session outlives the gateway that held it.
-pub(crate) const SESSION_LIFE: Duration = Duration::from_secs(10);
+pub(super) const SESSION_LIFE: Duration = Duration::from_secs(10);
 
 /// Which orders are cancelled, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -326,25 +326,3 @@ async fn switches_and_sessions_fire_whoever_looks_and_once() {
         .await
         .unwrap();
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sessions_live_as_long_as_their_gateway_and_are_bounded() {
-    let house = House::open().await;
-    let alice = house.user(1, 0, 0).await;
-    house.intake.open_session(alice).await.unwrap();
-    house
-        .sql
-        .batch_execute("UPDATE sessions SET alive_until = now() + interval '1 second'")
-        .await
-        .unwrap();
-    Arc::clone(&house.intake).keep_sessions().await;
-    let kept = "SELECT count(*) FROM sessions WHERE alive_until > now() + interval '5 seconds'";
-    assert_eq!(house.count(kept).await, 1);
-    for _ in 1..100 {
-        house.intake.open_session(alice).await.unwrap();
-    }
-    match house.intake.open_session(alice).await {
-        Err(EntryError::Invalid(error)) => assert_eq!(error.field, "cancel_on_disconnect"),
-        other => panic!("{other:?}"),
-    }
-}

@@ -205,7 +205,16 @@ impl House {
     /// Another gateway, whose time comes from this clock.
     pub async fn by_clock(&self, clock: Clock) -> Arc<Intake> {
         let (pool, wallet) = (&self.pool, &self.wallet);
-        by_clock(clock, pool, wallet, &self.table, &self.told, &self.heard, PATIENCE).await
+        by_clock(
+            clock,
+            pool,
+            wallet,
+            &self.table,
+            &self.told,
+            &self.heard,
+            PATIENCE,
+        )
+        .await
     }
 
     /// Another gateway, whose way to the database leads through this proxy.

@@ -8,4 +8,5 @@ mod healing;
 mod house;
 mod operating;
 mod placing;
+mod sessions;
 mod shard;

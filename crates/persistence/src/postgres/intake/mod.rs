@@ -27,7 +27,7 @@ pub use register_rows::RegisterRows;
 pub use store::{StoreOrder, Stored, store_orders};
 pub use timers::{
     Session, arm_switch, close_session, disarm_switch, fire_sessions, fire_switches, keep_sessions,
-    open_session,
+    open_session, reopen_sessions,
 };
 
 use uuid::Uuid;

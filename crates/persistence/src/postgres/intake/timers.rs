@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use diesel::QueryableByName;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection as _, RunQueryDsl as _};
 use domain::{SessionId, Stamp, UserId};
 use uuid::Uuid;
@@ -146,7 +146,13 @@ pub async fn open_session(
     Ok(opened == 1)
 }
 
-/// Keeps a gateway's sessions alive for so long from now, those that would end within half of it.
+#[derive(QueryableByName)]
+struct SessionRow {
+    #[diesel(sql_type = SqlUuid)]
+    session_id: Uuid,
+}
+
+/// Keeps a gateway's sessions alive for so long from now; those that there are.
 ///
 /// # Errors
 /// See [`PgError`].
@@ -154,13 +160,40 @@ pub async fn keep_sessions(
     connection: &mut Connection,
     gateway: Uuid,
     alive: Duration,
-) -> Result<(), PgError> {
-    prepared(
+) -> Result<Vec<SessionId>, PgError> {
+    let rows: Vec<SessionRow> = prepared(
         sql_query(
             "UPDATE sessions SET alive_until = now() + $2 * interval '1 microsecond' \
-         WHERE gateway = $1 AND alive_until < now() + $2 / 2 * interval '1 microsecond'",
+         WHERE gateway = $1 RETURNING session_id",
         )
         .bind::<SqlUuid, _>(gateway)
+        .bind::<BigInt, _>(micros(alive)),
+    )
+    .load(connection)
+    .await?;
+    let id = |row: SessionRow| SessionId::from_u128(row.session_id.as_u128());
+    Ok(rows.into_iter().map(id).collect())
+}
+
+/// Opens sessions again whose rows are gone although their connections live; however many their users have.
+///
+/// # Errors
+/// See [`PgError`].
+pub async fn reopen_sessions(
+    connection: &mut Connection,
+    sessions: &[Session],
+    alive: Duration,
+) -> Result<(), PgError> {
+    let ids = |of: fn(&Session) -> Uuid| -> Vec<Uuid> { sessions.iter().map(of).collect() };
+    prepared(
+        sql_query(
+            "INSERT INTO sessions (session_id, user_id, gateway, alive_until) \
+         SELECT n.session_id, n.user_id, n.gateway, now() + $4 * interval '1 microsecond' \
+         FROM UNNEST($1, $2, $3) AS n(session_id, user_id, gateway) ON CONFLICT DO NOTHING",
+        )
+        .bind::<Array<SqlUuid>, _>(ids(|one| Uuid::from_u128(one.session_id.as_u128())))
+        .bind::<Array<SqlUuid>, _>(ids(|one| uuid(one.user_id)))
+        .bind::<Array<SqlUuid>, _>(ids(|one| one.gateway))
         .bind::<BigInt, _>(micros(alive)),
     )
     .execute(connection)
@@ -168,33 +201,26 @@ pub async fn keep_sessions(
     Ok(())
 }
 
-/// Ends a session, and writes what it asks to be cancelled of its user's, in one transaction. What was written: nothing
-/// where it had ended before.
+/// Ends a session, also one whose row is gone, and writes what is cancelled with it, in one transaction.
 ///
 /// # Errors
 /// See [`PgError`].
 pub async fn close_session(
     connection: &mut Connection,
     session_id: SessionId,
-    cancel: impl Fn(&[UserId]) -> Option<MassCancel> + Send + Sync,
-) -> Result<MassCancel, PgError> {
+    cancel: &MassCancel,
+) -> Result<(), PgError> {
     connection
         .transaction(async |connection| {
-            let user = take_session(connection, session_id).await?;
-            write(connection, cancel(user.as_slice())).await
+            prepared(
+                sql_query("DELETE FROM sessions WHERE session_id = $1")
+                    .bind::<SqlUuid, _>(Uuid::from_u128(session_id.as_u128())),
+            )
+            .execute(connection)
+            .await?;
+            write_mass_cancel(connection, cancel).await
         })
         .await
-}
-
-async fn take_session(connection: &mut Connection, session_id: SessionId) -> Result<Option<UserId>, PgError> {
-    let rows: Vec<UserRow> = prepared(
-        sql_query("DELETE FROM sessions WHERE session_id = $1 RETURNING user_id")
-            .bind::<SqlUuid, _>(Uuid::from_u128(session_id.as_u128())),
-    )
-    .load(connection)
-    .await?;
-    let user = |row: &UserRow| UserId::from_u128(row.user_id.as_u128());
-    Ok(rows.as_slice().first().map(user))
 }
 
 /// Ends up to so many sessions that nobody kept alive, and writes the mass cancels of their users, in one transaction. What

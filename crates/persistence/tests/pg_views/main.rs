@@ -380,3 +380,22 @@ async fn a_users_moment_has_the_orders_that_the_folds_hold() {
     let shards: Vec<u32> = moment.shards.iter().map(|row| row.shard).collect();
     assert_eq!(shards, [0, 1]);
 }
+
+#[tokio::test]
+async fn a_level_may_hold_more_than_any_one_order_could() {
+    let (_database, mut connection) = database().await;
+    stored(&mut connection, 120).await;
+    connection
+        .batch_execute(
+            "UPDATE orders SET quantity = filled_quantity + prevented_quantity + 60000000000, side = 'BUY', price = 7,
+                 displayed_remaining = 60000000000
+             WHERE order_id IN (SELECT order_id FROM orders WHERE displayed_remaining > 0 AND symbol = 'BTC/USDT'
+                 AND status IN ('OPEN', 'PARTIALLY_FILLED') ORDER BY order_id LIMIT 2)",
+        )
+        .await
+        .unwrap();
+    let levels = views::outset(&mut connection).await.unwrap().levels;
+    let seven = |level: &&views::Level| level.side == Side::Buy && level.price == 700_000_000;
+    let level = levels.iter().find(seven).unwrap();
+    assert_eq!(level.quantity, 2 * 60_000_000_000 * 100_000_000);
+}

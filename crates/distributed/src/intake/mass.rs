@@ -153,7 +153,7 @@ impl Intake {
     ///
     /// # Errors
     /// They are not written, or that is not known.
-    async fn hand_mass(&self, rows: &MassCancel) -> Result<(), EntryError> {
+    pub(super) async fn hand_mass(&self, rows: &MassCancel) -> Result<(), EntryError> {
         let write = || async {
             let mut connection = self.pool.get().await?;
             insert_mass_cancel(&mut connection, rows).await?;
@@ -161,7 +161,7 @@ impl Intake {
         };
         let mut written = patient("mass cancel", write()).await;
         if matches!(written, Err(Failure::Unknown(_))) {
-            // The same rows again; a cancel that was applied already finds nothing.
+            // The same rows again: those that were written the first time stay as they are.
             written = patient("mass cancel again", write()).await;
         }
         hint(&*self.notices, &rows.commands);

@@ -221,3 +221,24 @@ async fn a_mass_cancel_takes_what_is_live_and_what_was_received_before_and_comes
         OrderState::Cancelled(..)
     ));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mass_cancel_that_is_written_twice_takes_nothing_that_came_between() {
+    let house = House::open().await;
+    let alice = house.user(1, 1_000, 0).await;
+    let before = open(&house, alice, limit(Side::Buy, 1, 90)).await;
+    let mass = Mass::of_user(alice.user_id, CancelReason::MassCancel);
+    let rows = house.intake.mass_rows(&[mass]).unwrap();
+    house.intake.hand_mass(&rows).await.unwrap();
+    house
+        .until("it is done", async |house| {
+            house.count("SELECT count(*) FROM commands").await == 0
+        })
+        .await;
+    assert_eq!(house.row(alice, before).await.state.status(), Status::Cancelled);
+    let between = open(&house, alice, limit(Side::Buy, 1, 91)).await;
+    // The answer to the first was lost.
+    house.intake.hand_mass(&rows).await.unwrap();
+    let done = house.intake.cancel(alice, OrderRef::Id(between)).await.unwrap();
+    assert_eq!(done.state.reason_code(), Some("requested"), "it was still live");
+}

@@ -79,3 +79,19 @@ async fn whoever_is_told_that_an_order_is_pending_has_waited_so_that_a_mass_canc
         })
         .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_whose_clock_is_ahead_fires_nobodys_switch() {
+    let house = House::open().await;
+    let alice = house.user(1, 1_000, 0).await;
+    house.intake.arm(alice, 600_000_000).await.unwrap();
+    let ahead = ManualClock::at(Clock::System.wall_us() + HOUR_US);
+    let gateway = house.by_clock(Clock::from(ahead)).await;
+    gateway.fire_timers().await;
+    assert_eq!(house.count("SELECT count(*) FROM dead_man").await, 1);
+    // Once it has run out by the database's time too, it fires.
+    let over = "UPDATE dead_man SET fires_at = clock_timestamp() - interval '1 second'";
+    house.sql.batch_execute(over).await.unwrap();
+    Arc::clone(&house.intake).fire_timers().await;
+    assert_eq!(house.count("SELECT count(*) FROM dead_man").await, 0);
+}

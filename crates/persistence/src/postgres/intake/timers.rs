@@ -67,7 +67,7 @@ async fn write(connection: &mut Connection, mass: Option<MassCancel>) -> Result<
     Ok(mass)
 }
 
-/// Disarms up to so many switches that have run out, and writes the mass cancels of their users, in one transaction. What
+/// Disarms up to so many switches that have run out by this time and by the database's, and writes the mass cancels of their users, in one transaction. What
 /// was written.
 ///
 /// # Errors
@@ -93,7 +93,8 @@ async fn take_due_switches(
 ) -> Result<Vec<UserId>, PgError> {
     let rows: Vec<UserRow> = prepared(sql_query(
         "DELETE FROM dead_man d WHERE d.user_id IN (SELECT o.user_id FROM dead_man o WHERE o.fires_at <= $1 \
-         ORDER BY o.fires_at LIMIT $2 FOR UPDATE SKIP LOCKED) AND d.fires_at <= $1 RETURNING d.user_id",
+         AND o.fires_at <= clock_timestamp() ORDER BY o.fires_at LIMIT $2 FOR UPDATE SKIP LOCKED) \
+         AND d.fires_at <= $1 AND d.fires_at <= clock_timestamp() RETURNING d.user_id",
     )
     .bind::<Timestamptz, _>(time(now))
     .bind::<BigInt, _>(i64::from(limit)))

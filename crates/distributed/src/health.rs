@@ -63,6 +63,7 @@ impl Distributed {
         let (database, wallet, redis) =
             tokio::join!(self.database_needs(), self.wallet_trouble(), self.redis_need());
         let mut needs = database;
+        needs.push(Need::vital("follower", self.views.trouble()));
         needs.push(Need::vital("wallet", wallet));
         needs.push(Need {
             name: "rabbitmq",

@@ -214,6 +214,7 @@ impl Follower {
                 self.lost = true;
             }
         }
+        self.shared.looked();
         self.measure();
         Ok(())
     }

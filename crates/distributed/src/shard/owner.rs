@@ -69,7 +69,7 @@ pub(super) struct Followers {
     settled: watch::Receiver<u64>,
     halt: watch::Receiver<Option<String>>,
     /// Ends them when it is dropped.
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
 }
 
 impl Followers {
@@ -77,6 +77,15 @@ impl Followers {
         Cursors {
             published: *self.published.borrow(),
             settled: *self.settled.borrow(),
+        }
+    }
+
+    /// Why nobody publishes or settles any more, if nobody does: only who is refused by the wallet may end by itself.
+    fn ended(&mut self) -> Option<String> {
+        match self.tasks.try_join_next()? {
+            Ok(()) if self.halt.borrow().is_some() => None,
+            Ok(()) => Some("who publishes or settles has ended".to_owned()),
+            Err(death) => Some(format!("who publishes or settles has died: {death}")),
         }
     }
 }
@@ -192,11 +201,16 @@ impl<'a> Owner<'a> {
             published: published_seen,
             settled: settled_seen,
             halt: halt_seen,
-            _tasks: tasks,
+            tasks,
         }
     }
 
-    async fn serve(&mut self, connection: &mut Connection, fold: ShardFold, followers: Followers) -> Ended {
+    async fn serve(
+        &mut self,
+        connection: &mut Connection,
+        fold: ShardFold,
+        mut followers: Followers,
+    ) -> Ended {
         let mut guard = JumpGuard::new(&self.options.clock, JumpGuard::LIMIT);
         let mut upkeep = Upkeep::new(self.lease.cursors);
         let mut fold = Some(fold);
@@ -207,6 +221,9 @@ impl<'a> Owner<'a> {
             if let ClockHealth::Ahead { by } = guard.look(&self.options.clock) {
                 // Whoever takes the shard over asks the database's clock first.
                 return self.trouble(format!("the clock has jumped {} s ahead", by.as_secs()));
+            }
+            if let Some(why) = followers.ended() {
+                return self.trouble(why);
             }
             let pause = if self.may_work(&followers) {
                 let Some(own) = fold.take() else {

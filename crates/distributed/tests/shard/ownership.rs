@@ -226,3 +226,18 @@ async fn two_owners_never_have_the_shard_at_once_however_often_they_are_killed()
     }
     assert_eq!(held, reserved.unsigned_abs());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_whose_publisher_has_died_starts_over_and_publishes_all() {
+    let bed = Bed::new().await;
+    let running = bed.start(bed.options(), 0);
+    bed.until_quiet().await;
+    bed.heard.deadly.store(1, Ordering::SeqCst);
+    let order = bed.place(0, Side::Sell, 100, 10).await;
+    bed.until(order, |order| order.state.status() == Status::Open)
+        .await;
+    bed.until_number("SELECT count(*) FROM shards WHERE shard = 0 AND epoch >= 2", 1)
+        .await;
+    bed.until_quiet().await;
+    running.stop().await;
+}

@@ -1,0 +1,47 @@
+//! What a follower says when it does not follow any more.
+
+use std::time::Duration;
+
+use domain::Side::Buy;
+use testbed::Database;
+use tokio::time::Instant;
+use tokio_postgres::NoTls;
+
+use super::{Follower, PATIENCE, Writer, pool};
+
+async fn until(follower: &Follower, what: &str, holds: impl Fn(Option<&str>) -> bool) {
+    let waiting = async {
+        while !holds(follower.views.trouble().as_deref()) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let waited = tokio::time::timeout(PATIENCE, waiting).await;
+    assert!(waited.is_ok(), "{what}: {:?}", follower.views.trouble());
+}
+
+#[tokio::test]
+async fn a_follower_that_has_died_or_is_blind_is_noticed() {
+    let database = Database::create().await.unwrap();
+    let _writer = Writer::new(&database.url(), 1).await;
+    let follower = Follower::start(&database).await;
+    assert_eq!(follower.views.trouble(), None);
+    follower.views.tasks[0].abort();
+    until(&follower, "it has ended", |trouble| {
+        trouble.is_some_and(|why| why.contains("has ended"))
+    })
+    .await;
+    let other = Follower::start(&database).await;
+    let (sql, driver) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
+    tokio::spawn(driver);
+    let hide = "ALTER TABLE shards RENAME TO hidden";
+    sql.batch_execute(hide).await.unwrap();
+    until(&other, "it is blind", |trouble| {
+        let long_ago = Instant::now().checked_sub(Duration::from_secs(60)).unwrap();
+        *other.views.shared.looked.lock().unwrap() = long_ago;
+        trouble.is_some_and(|why| why.contains("has not seen the database"))
+    })
+    .await;
+    let show = "ALTER TABLE hidden RENAME TO shards";
+    sql.batch_execute(show).await.unwrap();
+    until(&other, "it sees again", |trouble| trouble.is_none()).await;
+}

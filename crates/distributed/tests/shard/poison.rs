@@ -125,3 +125,34 @@ async fn a_machine_whose_clock_is_wrong_owns_nothing() {
     assert_eq!(bed.number("SELECT epoch FROM shards WHERE shard = 0").await, 0);
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stand_by_whose_clock_went_wrong_while_it_waited_gives_the_shard_up_again() {
+    let bed = Bed::new().await;
+    let first = bed.start(bed.options(), 0);
+    bed.until_quiet().await;
+    let clock = runtime::ManualClock::at(runtime::Clock::System.wall_us());
+    let options = ShardOptions {
+        clock: clock.clone().into(),
+        ..bed.options()
+    };
+    let second = bed.start(options, 0);
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    clock.set_wall_us(clock.wall_us() - 30_000_000);
+    first.kill().await;
+    loop {
+        let state = second.status.now().state;
+        if let distributed::shard::ShardState::StandBy { trouble: Some(why) } = state {
+            assert!(why.contains("clock differs"), "{why}");
+            break;
+        }
+        assert_ne!(state, distributed::shard::ShardState::Owned);
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    bed.until_number(
+        "SELECT count(*) FROM shards WHERE shard = 0 AND lease_until > clock_timestamp()",
+        0,
+    )
+    .await;
+    second.stop().await;
+}

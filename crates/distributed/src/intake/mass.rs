@@ -1,6 +1,5 @@
 //! Mass cancels: one command for each shard that is concerned, with a cut-off for what is still on its way.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use domain::{CancelReason, Selection, Stamp, UserId};
 use futures_util::future::join_all;
 use persistence::postgres::PgError;
 use persistence::postgres::intake::{CommandKind, CommandRow, CutoffRow, MassCancel, insert_mass_cancel};
+use persistence::postgres::shard::shard_numbers;
 use tokio::time::Instant;
 use trading::EntryError;
 use uuid::Uuid;
@@ -52,10 +52,18 @@ impl Intake {
     /// No such market, or that it is not known.
     pub(crate) async fn cancel_many(self: &Arc<Self>, mass: Mass) -> Result<u64, EntryError> {
         self.whole(Weight::Urgent, |intake, until| async move {
-            let rows = intake.mass_rows(&[mass])?;
+            let shards = match mass.selection.market {
+                Some(_) => Vec::new(),
+                None => intake.every_shard().await?,
+            };
+            let rows = intake.mass_rows(&[mass], &shards)?;
             let expected = intake.expected(&rows);
             intake.hand_mass(&rows).await?;
-            counted(expected, until).await
+            let counted = counted(expected, until).await;
+            if matches!(counted, Err(EntryError::Unavailable { .. })) {
+                intake.grids.table().reload_soon();
+            }
+            counted
         })
         .await
     }
@@ -66,19 +74,24 @@ impl Intake {
         ids.map(|id| Expected::new(&self.outcomes, id)).collect()
     }
 
-    /// The rows of mass cancels that are asked for now.
+    /// Every shard that there is.
+    ///
+    /// # Errors
+    /// The database does not say.
+    pub(crate) async fn every_shard(&self) -> Result<Vec<u32>, EntryError> {
+        let ask = async { shard_numbers(&mut *self.pool.get().await?).await };
+        // Nothing was done.
+        let shards = patient("shards", ask).await;
+        shards.map_err(|_| unavailable("the shards cannot be read"))
+    }
+
+    /// The rows of mass cancels that are asked for now. What concerns all markets goes to all of these shards, whether or
+    /// not they have any: one may be moving there just now.
     ///
     /// # Errors
     /// No such market, or a clock that cannot be trusted.
-    pub(crate) fn mass_rows(&self, all: &[Mass]) -> Result<MassCancel, EntryError> {
+    pub(crate) fn mass_rows(&self, all: &[Mass], shards: &[u32]) -> Result<MassCancel, EntryError> {
         let markets = self.grids.table().markets();
-        // A symbol of each shard's, so that shards without a market are left alone.
-        let mut shards: BTreeMap<u32, String> = BTreeMap::new();
-        for view in markets.all() {
-            if let Some(shard) = self.grids.table().shard_of(view.market.number()) {
-                shards.insert(shard, view.market.symbol().to_string());
-            }
-        }
         let mut rows = MassCancel::default();
         for mass in all {
             match mass.selection.market {
@@ -88,7 +101,7 @@ impl Intake {
                     self.mass_row(mass, self.shard_of(number)?, Some(symbol), &mut rows)?;
                 }
                 None => {
-                    for shard in shards.keys() {
+                    for shard in shards {
                         self.mass_row(mass, *shard, None, &mut rows)?;
                     }
                 }

@@ -129,7 +129,8 @@ impl Intake {
                 (Some(rows), true) => Ok(rows),
                 (None, true) => {
                     let mass = Mass::of_user(user_id, CancelReason::Disconnected);
-                    intake.mass_rows(&[mass]).map(Arc::new)
+                    let shards = intake.every_shard().await;
+                    shards.and_then(|shards| intake.mass_rows(&[mass], &shards).map(Arc::new))
                 }
             };
             let ended = match rows {

@@ -39,9 +39,14 @@ impl Intake {
         .await
     }
 
-    /// The rows that cancel all orders of these users, whatever the states of the markets; none: not now.
-    pub(crate) fn rows_of(&self, users: &[UserId], reason: CancelReason) -> Option<MassCancel> {
+    /// The rows that cancel all orders of these users in these shards, whatever the states of the markets; none: not now.
+    pub(crate) fn rows_of(
+        &self,
+        users: &[UserId],
+        shards: &[u32],
+        reason: CancelReason,
+    ) -> Option<MassCancel> {
         let all: Vec<Mass> = users.iter().map(|user| Mass::of_user(*user, reason)).collect();
-        self.mass_rows(&all).ok()
+        self.mass_rows(&all, shards).ok()
     }
 }

@@ -33,11 +33,13 @@ impl Intake {
     async fn fire_some(&self) -> usize {
         let now = self.moments.now();
         let switches = async {
-            let rows = |users: &[UserId]| self.rows_of(users, CancelReason::DeadMansSwitch);
+            let rows =
+                |users: &[UserId], shards: &[u32]| self.rows_of(users, shards, CancelReason::DeadMansSwitch);
             fire_switches(&mut *self.pool.get().await?, now, MOST, rows).await
         };
         let sessions = async {
-            let rows = |users: &[UserId]| self.rows_of(users, CancelReason::Disconnected);
+            let rows =
+                |users: &[UserId], shards: &[u32]| self.rows_of(users, shards, CancelReason::Disconnected);
             fire_sessions(&mut *self.pool.get().await?, MOST, rows).await
         };
         let switches = patient("dead man's switches", switches).await;

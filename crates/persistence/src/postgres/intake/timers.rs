@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::commands::{MassCancel, write_mass_cancel};
 use crate::postgres::orders::value::time;
+use crate::postgres::shard::shard_numbers;
 use crate::postgres::{Connection, PgError, prepared};
 
 const fn uuid(user_id: UserId) -> Uuid {
@@ -60,9 +61,18 @@ struct UserRow {
     user_id: Uuid,
 }
 
-/// Writes what was made of some users; where nothing could be made, the transaction changes nothing.
-async fn write(connection: &mut Connection, mass: Option<MassCancel>) -> Result<MassCancel, PgError> {
-    let mass = mass.ok_or_else(|| PgError::bad_row("commands", "a mass cancel could not be made"))?;
+/// Writes what is made of some users and all shards; where nothing can be made, the transaction changes nothing.
+async fn write(
+    connection: &mut Connection,
+    users: &[UserId],
+    cancel: impl Fn(&[UserId], &[u32]) -> Option<MassCancel> + Send + Sync,
+) -> Result<MassCancel, PgError> {
+    if users.is_empty() {
+        return Ok(MassCancel::default());
+    }
+    let shards = shard_numbers(connection).await?;
+    let mass = cancel(users, &shards)
+        .ok_or_else(|| PgError::bad_row("commands", "a mass cancel could not be made"))?;
     write_mass_cancel(connection, &mass).await?;
     Ok(mass)
 }
@@ -76,12 +86,12 @@ pub async fn fire_switches(
     connection: &mut Connection,
     now: Stamp,
     limit: u32,
-    cancel: impl Fn(&[UserId]) -> Option<MassCancel> + Send + Sync,
+    cancel: impl Fn(&[UserId], &[u32]) -> Option<MassCancel> + Send + Sync,
 ) -> Result<MassCancel, PgError> {
     connection
         .transaction(async |connection| {
             let users = take_due_switches(connection, now, limit).await?;
-            write(connection, cancel(&users)).await
+            write(connection, &users, cancel).await
         })
         .await
 }
@@ -232,12 +242,12 @@ pub async fn close_session(
 pub async fn fire_sessions(
     connection: &mut Connection,
     limit: u32,
-    cancel: impl Fn(&[UserId]) -> Option<MassCancel> + Send + Sync,
+    cancel: impl Fn(&[UserId], &[u32]) -> Option<MassCancel> + Send + Sync,
 ) -> Result<MassCancel, PgError> {
     connection
         .transaction(async |connection| {
             let users = take_dead_sessions(connection, limit).await?;
-            write(connection, cancel(&users)).await
+            write(connection, &users, cancel).await
         })
         .await
 }

@@ -36,7 +36,7 @@ impl Drop for Background {
 
 /// Starts what runs beside the requests. `register` tells versions of the register that were heard of.
 pub(crate) fn start(intake: &Arc<Intake>, register: watch::Receiver<u64>) -> Background {
-    let tidying = Arc::new(Tidying::default());
+    let tidying = Arc::new(Tidying::anywhere(intake.moments.now(), intake.gateway));
     let of = || Arc::clone(intake);
     Background(vec![
         every(TIMERS_EVERY, of(), Intake::fire_timers),

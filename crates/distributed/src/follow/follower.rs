@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Asset, UserId};
-use persistence::postgres::views::{self, Outset, ShardRow};
-use persistence::postgres::{PgError, Pool};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use persistence::postgres::views::{self, MarketSeq, Outset, ShardRow};
+use persistence::postgres::{Connection, PgError, Pool};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 use trading::{Audience, Update};
@@ -26,6 +28,8 @@ const PIECE: usize = 32;
 const NEWS_AT_ONCE: usize = 256;
 /// The longest wait for the database.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest wait for everything that there is: many orders make a large book.
+const BEGINNING: Duration = Duration::from_secs(60);
 /// How long a market's events may be missing before everything is read anew.
 const BLOCKED: Duration = Duration::from_secs(5);
 
@@ -67,6 +71,8 @@ impl Trouble {
 /// Follows every shard.
 pub(super) struct Follower {
     pool: Pool,
+    /// Its own: however many requests wait for the pool, it goes on. None: it broke, or there was none yet.
+    connection: Option<Connection>,
     shared: Arc<Shared>,
     lanes: BTreeMap<u32, Lane>,
     /// Balances that were told as settled, by shard, until the batches are.
@@ -82,6 +88,7 @@ impl Follower {
     pub async fn start(pool: Pool, shared: Arc<Shared>) -> Result<Self, Trouble> {
         let mut follower = Self {
             pool,
+            connection: None,
             shared,
             lanes: BTreeMap::new(),
             told: HashMap::new(),
@@ -93,7 +100,7 @@ impl Follower {
     }
 
     async fn begin(&mut self) -> Result<(), Trouble> {
-        let outset: Outset = in_time(async { views::outset(&mut *self.pool.get().await?).await }).await?;
+        let outset: Outset = self.ask(BEGINNING, |it| views::outset(it).boxed()).await?;
         self.shared.board.begin(&outset)?;
         let lane = |row: &ShardRow| (row.shard, Lane::from(row));
         self.lanes = outset.shards.iter().map(lane).collect();
@@ -103,6 +110,27 @@ impl Follower {
         self.blocked_since = None;
         self.lost = false;
         Ok(())
+    }
+
+    /// Asks the database over the connection of its own, for at most so long. One that did not answer is not used again.
+    async fn ask<T>(
+        &mut self,
+        patience: Duration,
+        question: impl for<'a> FnOnce(&'a mut Connection) -> BoxFuture<'a, Result<T, PgError>>,
+    ) -> Result<T, Trouble> {
+        let known = self.connection.take();
+        let asked = async {
+            let mut connection = match known {
+                Some(connection) => connection,
+                None => self.pool.own().await?,
+            };
+            let answer = question(&mut connection).await?;
+            Ok::<_, PgError>((answer, connection))
+        };
+        let asked = tokio::time::timeout(patience, asked).await;
+        let (answer, connection) = asked.map_err(|_| Trouble::TooLate)??;
+        self.connection = Some(connection);
+        Ok(answer)
     }
 
     /// Follows until nobody sends news any more.
@@ -185,17 +213,7 @@ impl Follower {
         }
         let reload = self.shared.take_reload();
         let waits = self.blocked_since.is_some();
-        let pool = self.pool.clone();
-        let found = in_time(async move {
-            let mut connection = pool.get().await?;
-            let found = views::shards(&mut connection).await?;
-            let seqs = match reload {
-                true => Some(views::market_seqs(&mut connection).await?),
-                false => None,
-            };
-            Ok((found, seqs))
-        })
-        .await;
+        let found = self.ask(PATIENCE, |it| look_at(it, reload).boxed()).await;
         let (found, seqs) = found.inspect_err(|_| {
             if reload {
                 self.shared.reload_soon();
@@ -273,14 +291,13 @@ impl Follower {
     }
 
     /// The batches of a shard from one number on up to another; not all of them, but at least the first.
-    async fn read(&self, shard: u32, first: u64, last: u64) -> Result<Vec<Arc<Batch>>, Trouble> {
+    async fn read(&mut self, shard: u32, first: u64, last: u64) -> Result<Vec<Arc<Batch>>, Trouble> {
         metrics::counter!("follower_log_reads_total").increment(1);
-        let pool = self.pool.clone();
-        let read = async move {
-            let mut connection = pool.get().await?;
-            views::batches_after(&mut connection, shard, first - 1, last, PIECE).await
-        };
-        let rows = in_time(read).await?;
+        let rows = self
+            .ask(PATIENCE, |it| {
+                views::batches_after(it, shard, first - 1, last, PIECE).boxed()
+            })
+            .await?;
         if rows.first().is_none_or(|row| row.seq != first) {
             return Err(Trouble::Broken {
                 shard,
@@ -371,10 +388,15 @@ impl Follower {
     }
 }
 
-/// The database's answer, if it comes in time.
-async fn in_time<T>(answer: impl Future<Output = Result<T, PgError>>) -> Result<T, Trouble> {
-    match tokio::time::timeout(PATIENCE, answer).await {
-        Ok(answer) => Ok(answer?),
-        Err(_) => Err(Trouble::TooLate),
-    }
+/// How far the shards are, and, if it is asked for, where the markets live.
+async fn look_at(
+    connection: &mut Connection,
+    reload: bool,
+) -> Result<(Vec<ShardRow>, Option<Vec<MarketSeq>>), PgError> {
+    let found = views::shards(connection).await?;
+    let seqs = match reload {
+        true => Some(views::market_seqs(connection).await?),
+        false => None,
+    };
+    Ok((found, seqs))
 }

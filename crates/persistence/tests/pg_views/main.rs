@@ -399,3 +399,29 @@ async fn a_level_may_hold_more_than_any_one_order_could() {
     let level = levels.iter().find(seven).unwrap();
     assert_eq!(level.quantity, 2 * 60_000_000_000 * 100_000_000);
 }
+
+#[tokio::test]
+async fn a_name_that_stands_for_nothing_is_looked_for_among_the_latest_orders_only() {
+    let (_database, mut connection) = database().await;
+    let orders = stored(&mut connection, 120).await;
+    let markets = markets();
+    let of_user = |order: &&Order| order.client_order_id.is_some() && order.user_id == orders[119].user_id;
+    let old = orders.iter().rev().find(of_user).unwrap();
+    let by_name = OrderRef::Client(old.client_order_id.clone().unwrap());
+    let found = views::order(&mut connection, old.user_id, &by_name, &markets).await;
+    assert_eq!(found.unwrap().as_ref(), Some(old));
+    connection
+        .batch_execute(&format!(
+            "INSERT INTO orders SELECT (jsonb_populate_record(o, jsonb_build_object('client_order_id', null, 'order_id',
+                 v7_floor(v7_time(o.order_id) + n * interval '1 second')))).*
+             FROM orders o, generate_series(1, 1000) n WHERE o.order_id = '{}'",
+            old.order_id
+        ))
+        .await
+        .unwrap();
+    let found = views::order(&mut connection, old.user_id, &by_name, &markets).await;
+    assert_eq!(found.unwrap(), None, "a thousand newer ones have come since");
+    let by_id = OrderRef::Id(old.order_id);
+    let found = views::order(&mut connection, old.user_id, &by_id, &markets).await;
+    assert_eq!(found.unwrap().as_ref(), Some(old));
+}

@@ -45,3 +45,19 @@ async fn a_follower_that_has_died_or_is_blind_is_noticed() {
     sql.batch_execute(show).await.unwrap();
     until(&other, "it sees again", |trouble| trouble.is_none()).await;
 }
+
+#[tokio::test]
+async fn a_follower_goes_on_while_others_have_every_connection_of_the_pool() {
+    let database = Database::create().await.unwrap();
+    let mut writer = Writer::new(&database.url(), 1).await;
+    let pool = pool(&database);
+    let mut follower = Follower::over(pool.clone()).await;
+    let mut held = Vec::new();
+    for _ in 0..pool.figures().max {
+        held.push(pool.get().await.unwrap());
+    }
+    writer.define(0, 5).await;
+    writer.change(0, 5, Buy, 99, 3).await;
+    writer.settle(0).await;
+    follower.reach(&writer, 5).await;
+}

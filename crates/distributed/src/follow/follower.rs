@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use domain::{Asset, UserId};
@@ -13,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 use trading::{Audience, Update};
 
+use super::again::Again;
 use super::board::Fit;
 use super::lane::Lane;
 use super::money::{Balances, touched};
@@ -81,6 +83,7 @@ pub(super) struct Follower {
     blocked_since: Option<Instant>,
     /// Everything has to be read anew.
     lost: bool,
+    again: Again,
 }
 
 impl Follower {
@@ -94,6 +97,7 @@ impl Follower {
             told: HashMap::new(),
             blocked_since: None,
             lost: false,
+            again: Again::default(),
         };
         follower.begin().await?;
         Ok(follower)
@@ -108,7 +112,7 @@ impl Follower {
         self.shared.settled.send_replace(settled.collect());
         self.told.clear();
         self.blocked_since = None;
-        self.lost = false;
+        self.set_lost(false);
         Ok(())
     }
 
@@ -133,6 +137,11 @@ impl Follower {
         Ok(answer)
     }
 
+    fn set_lost(&mut self, lost: bool) {
+        self.lost = lost;
+        self.shared.lost.store(lost, Ordering::Release);
+    }
+
     /// Follows until nobody sends news any more.
     pub async fn run(mut self, mut news: mpsc::Receiver<News>) {
         let mut looks = tokio::time::interval(LOOK_EVERY);
@@ -155,13 +164,14 @@ impl Follower {
                 () = shared.hurry.notified() => self.look(true).await,
             };
             let done = match done {
+                Ok(()) if self.lost => Ok(()),
                 Ok(()) => self.advance().await,
                 Err(trouble) => Err(trouble),
             };
             if let Err(trouble) = done {
                 metrics::counter!("follower_troubles_total").increment(1);
                 tracing::warn!(%trouble, "following the shards");
-                self.lost |= trouble.is_lasting();
+                self.set_lost(self.lost || trouble.is_lasting());
                 // The next look tries again; without one, news alone would do so in a hurry.
                 looks.reset();
                 looks.tick().await;
@@ -208,6 +218,11 @@ impl Follower {
     /// Looks at how far the shards are. With `at_once`, what is not known yet is read now, else when its news are late.
     async fn look(&mut self, at_once: bool) -> Result<(), Trouble> {
         if self.lost {
+            let now = Instant::now();
+            if !self.again.may(now) {
+                return Ok(());
+            }
+            self.again.tried(now);
             self.begin().await?;
             self.shared.board.lose_followers();
         }
@@ -229,7 +244,7 @@ impl Follower {
                     shard = row.shard,
                     "the database has gone back behind what was followed"
                 );
-                self.lost = true;
+                self.set_lost(true);
             }
         }
         self.shared.looked();
@@ -249,7 +264,7 @@ impl Follower {
         match self.blocked_since {
             Some(since) if since.elapsed() > BLOCKED => {
                 tracing::warn!("events of a market are missing in every log; everything is read anew");
-                self.lost = true;
+                self.set_lost(true);
             }
             _ => {}
         }

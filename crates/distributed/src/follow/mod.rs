@@ -1,5 +1,6 @@
 //! What a gateway knows by following every shard's log: markets, books, and what its commands came to.
 
+mod again;
 mod board;
 mod follower;
 mod lane;
@@ -50,6 +51,8 @@ struct Shared {
     register: watch::Sender<u64>,
     /// The last settled batch of each shard.
     settled: watch::Sender<BTreeMap<u32, u64>>,
+    /// What is followed does not lead on, and everything is to be read anew.
+    lost: AtomicBool,
     /// When the database was last looked at.
     looked: Mutex<Instant>,
 }
@@ -90,6 +93,7 @@ impl Views {
             reload: AtomicBool::new(false),
             register: watch::Sender::default(),
             settled: watch::Sender::default(),
+            lost: AtomicBool::new(false),
             looked: Mutex::new(Instant::now()),
         });
         let follower = Follower::start(options.pool.clone(), Arc::clone(&shared)).await;
@@ -110,6 +114,9 @@ impl Views {
     pub fn trouble(&self) -> Option<String> {
         if self.tasks.iter().any(JoinHandle::is_finished) {
             return Some("has ended, start the gateway anew".to_owned());
+        }
+        if self.shared.lost.load(Ordering::Acquire) {
+            return Some("has lost its place in the logs and reads everything anew".to_owned());
         }
         let looked = *self.shared.looked.lock().unwrap_or_else(PoisonError::into_inner);
         let ago = looked.elapsed();

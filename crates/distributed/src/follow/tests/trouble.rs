@@ -61,3 +61,24 @@ async fn a_follower_goes_on_while_others_have_every_connection_of_the_pool() {
     writer.settle(0).await;
     follower.reach(&writer, 5).await;
 }
+
+#[tokio::test]
+async fn a_follower_that_has_lost_its_place_says_so_until_it_has_read_everything_anew() {
+    let database = Database::create().await.unwrap();
+    let mut writer = Writer::new(&database.url(), 1).await;
+    let mut follower = Follower::start(&database).await;
+    writer.define(0, 5).await;
+    writer.settle(0).await;
+    follower.reach(&writer, 5).await;
+    let (sql, driver) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
+    tokio::spawn(driver);
+    let back = "ALTER TABLE markets RENAME TO hidden; UPDATE shards SET settled_seq = 0, last_seq = 0";
+    sql.batch_execute(back).await.unwrap();
+    until(&follower, "it is lost", |trouble| {
+        trouble.is_some_and(|why| why.contains("has lost its place"))
+    })
+    .await;
+    let forth = "ALTER TABLE hidden RENAME TO markets; UPDATE shards SET last_seq = 1, settled_seq = 1";
+    sql.batch_execute(forth).await.unwrap();
+    until(&follower, "it follows again", |trouble| trouble.is_none()).await;
+}

@@ -35,9 +35,14 @@ impl Owner<'_> {
         let todos = open_commands(connection, self.lease.shard, limit).await;
         let todos = todos.map_err(|error| Ended::of(error.into(), self.worked))?;
         let took = looked.elapsed();
-        let sorted = sort(todos);
+        let mut sorted = sort(todos);
+        let stop = sorted.stop.take();
         let tidied = self.tidy(connection, &fold, sorted).await;
         let tasks = tidied.map_err(|error| Ended::of(error.into(), self.worked))?;
+        if let (true, Some(why)) = (tasks.is_empty(), stop) {
+            // An owner that knows it may take the shard over.
+            return Err(self.trouble(why));
+        }
         let now = Stamp::from_micros(self.options.clock.wall_us());
         if tasks.is_empty() && !fold.is_due(now) {
             // A list that is slow to look at, because much of it waits, is looked at less often.
@@ -68,6 +73,7 @@ impl Owner<'_> {
             repeated,
             strays,
             unreadable,
+            stop: _,
         } = sorted;
         let shard = self.lease.shard;
         if !repeated.is_empty() {

@@ -156,3 +156,33 @@ async fn a_stand_by_whose_clock_went_wrong_while_it_waited_gives_the_shard_up_ag
     .await;
     second.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_of_a_later_program_stops_the_shard_until_somebody_knows_it() {
+    let bed = Bed::new().await;
+    let running = bed.start(bed.options(), 0);
+    bed.until_quiet().await;
+    let id = uuid::Uuid::from_u128(bed.id());
+    bed.sql
+        .execute(
+            "INSERT INTO commands (id, shard, kind, body, created_at) VALUES ($1::text::uuid, 0, 'cancel_all', $2, now())",
+            &[&id.to_string(), &&[2_u8, 0][..]],
+        )
+        .await
+        .unwrap();
+    loop {
+        let state = running.status.now().state;
+        if let distributed::shard::ShardState::StandBy { trouble: Some(why) } = state {
+            assert!(why.contains("later program"), "{why}");
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert_eq!(bed.number("SELECT count(*) FROM commands").await, 1);
+    assert_eq!(bed.number("SELECT count(*) FROM undecodable").await, 0);
+    bed.sql.batch_execute("DELETE FROM commands").await.unwrap();
+    let order = bed.place(0, Side::Sell, 100, 1).await;
+    bed.until(order, |order| order.state.status() == Status::Open)
+        .await;
+    running.stop().await;
+}

@@ -32,19 +32,19 @@ pub(super) enum Ended {
         why: String,
         /// Whether it had committed anything before.
         worked: bool,
-        /// Whether what was to be written broke a rule of the tables.
-        careful: bool,
+        /// How many commands are to be taken one by one, since what was to be written broke a rule of the tables.
+        careful: usize,
     },
 }
 
 impl Ended {
-    pub fn of(error: ShardError, worked: bool) -> Self {
+    pub fn of(error: ShardError, worked: bool, careful: usize) -> Self {
         match error {
             ShardError::Fenced => Self::Fenced,
             ShardError::Database(error) => Self::Trouble {
                 why: error.to_string(),
                 worked,
-                careful: false,
+                careful,
             },
         }
     }
@@ -58,8 +58,8 @@ pub(super) struct Owner<'a> {
     shutdown: &'a Shutdown,
     /// Whether anything was committed.
     pub(super) worked: bool,
-    /// Whether commands are taken one by one, until one is committed.
-    pub(super) careful: bool,
+    /// How many commands are still to be taken one by one.
+    pub(super) careful: usize,
 }
 
 /// What stands beside the loop while a shard is owned.
@@ -94,7 +94,7 @@ impl<'a> Owner<'a> {
     pub fn new(
         options: ShardOptions,
         lease: Lease,
-        careful: bool,
+        careful: usize,
         hint: &'a Notify,
         status: &'a Status,
         shutdown: &'a Shutdown,
@@ -159,7 +159,7 @@ impl<'a> Owner<'a> {
             };
             match kept.await {
                 Ok(other) => keeper = Some(other),
-                Err(error) => return Err(Ended::of(error, false)),
+                Err(error) => return Err(Ended::of(error, false, self.careful)),
             }
         }
     }
@@ -240,7 +240,7 @@ impl<'a> Owner<'a> {
                 Some(self.options.look_every)
             };
             if let Err(error) = self.upkeep(connection, &followers, &mut upkeep).await {
-                return Ended::of(error, self.worked);
+                return Ended::of(error, self.worked, self.careful);
             }
             if let Some(pause) = pause {
                 tokio::select! {

@@ -79,7 +79,7 @@ impl ShardOptions {
 
 /// Owns a shard whenever nobody else does, until it is asked to stop. `hint` says that there is work.
 pub async fn run(options: ShardOptions, shard: u32, hint: Arc<Notify>, status: Status, shutdown: Shutdown) {
-    let (mut pause, mut careful) = (first_pause(), false);
+    let (mut pause, mut careful) = (first_pause(), 0);
     while !shutdown.is_triggered() {
         let standing_by = StandBy {
             options: &options,

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use distributed::ShardCommand;
 use distributed::shard::ShardOptions;
-use domain::{OrderId, OrderState, RejectReason, Side, Status};
+use domain::{
+    Lots, OrderId, OrderState, Place, Price, Quantity, RejectReason, Side, Stamp, Status, Terms, TimeInForce,
+};
 
 use crate::bed::Bed;
 
@@ -184,5 +186,107 @@ async fn a_command_of_a_later_program_stops_the_shard_until_somebody_knows_it() 
     let order = bed.place(0, Side::Sell, 100, 1).await;
     bed.until(order, |order| order.state.status() == Status::Open)
         .await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_command_that_breaks_a_rule_costs_no_takeover_for_each_one_before_it() {
+    let bed = Bed::new().await;
+    bed.sql
+        .batch_execute("ALTER TABLE orders ADD CONSTRAINT a_test CHECK (status <> 'OPEN' OR price <> 6.66)")
+        .await
+        .unwrap();
+    bed.place_many(20).await;
+    let wrong = bed.place(0, Side::Sell, 666, 10).await;
+    let running = bed.start(bed.options(), 0);
+    let ended = bed.until(wrong, |order| order.state.is_final()).await;
+    assert_eq!(ended.order.state, OrderState::Rejected(RejectReason::Quarantined));
+    bed.until_quiet().await;
+    // The first, one after the batch that failed, and one for each of three deaths.
+    assert_eq!(bed.number("SELECT epoch FROM shards WHERE shard = 0").await, 5);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_due_by_itself_and_breaks_a_rule_is_blamed_on_no_command() {
+    let bed = Bed::new().await;
+    let running = bed.start(bed.options(), 0);
+    let soon = Stamp::from_micros(runtime::Clock::System.wall_us() + 4_000_000);
+    let short = Place {
+        time_in_force: TimeInForce::Gtd(soon),
+        ..bed.wish(0, Side::Sell, 100, 10)
+    };
+    bed.send(&short).await;
+    bed.until(short.order_id, |order| order.state.status() == Status::Open)
+        .await;
+    bed.sql
+        .batch_execute("ALTER TABLE orders ADD CONSTRAINT a_test CHECK (status <> 'EXPIRED')")
+        .await
+        .unwrap();
+    bed.until_number("SELECT least(epoch, 3) FROM shards WHERE shard = 0", 3)
+        .await;
+    let good = bed.place(1, Side::Sell, 101, 1).await;
+    bed.until_number("SELECT least(epoch, 7) FROM shards WHERE shard = 0", 7)
+        .await;
+    assert_eq!(bed.number("SELECT sum(attempts) FROM commands").await, 0);
+    loop {
+        let state = running.status.now().state;
+        if let distributed::shard::ShardState::StandBy { trouble: Some(why) } = state
+            && why.contains("due by itself")
+        {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    bed.sql
+        .batch_execute("ALTER TABLE orders DROP CONSTRAINT a_test")
+        .await
+        .unwrap();
+    bed.until(good, |order| order.state.status() == Status::Open)
+        .await;
+    bed.until(short.order_id, |order| order.state.status() == Status::Expired)
+        .await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_is_blamed_for_the_steps_that_it_sets_off() {
+    let bed = Bed::new().await;
+    let deadly = bed.wish(0, Side::Buy, 100, 1);
+    let (id, last) = (deadly.order_id, std::sync::Mutex::new(None));
+    let rehearsal = move |command: &ShardCommand| match command {
+        ShardCommand::Place(order) => {
+            *last.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(order.place.order_id);
+        }
+        ShardCommand::Tick => {
+            let last = *last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            assert_ne!(last, Some(id), "a test");
+        }
+        _ => {}
+    };
+    let options = ShardOptions {
+        rehearsal: Some(Arc::new(rehearsal)),
+        ..bed.options()
+    };
+    let ask = bed.place(1, Side::Sell, 100, 5).await;
+    let stop = Place {
+        terms: Terms::StopLimit {
+            stop_price: Price::from_ticks(100).unwrap(),
+            price: Price::from_ticks(101).unwrap(),
+            quantity: Quantity::from_lots(Lots(1)).unwrap(),
+            display: None,
+        },
+        ..bed.wish(2, Side::Buy, 101, 1)
+    };
+    bed.send(&stop).await;
+    let running = bed.start(options, 0);
+    for order in [ask, stop.order_id] {
+        bed.until(order, |order| order.state.status() == Status::Open)
+            .await;
+    }
+    bed.send(&deadly).await;
+    let ended = bed.until(id, |order| order.state.is_final()).await;
+    assert_eq!(ended.order.state, OrderState::Rejected(RejectReason::Quarantined));
+    bed.until_quiet().await;
     running.stop().await;
 }

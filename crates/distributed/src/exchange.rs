@@ -105,6 +105,7 @@ impl Distributed {
             ids: options.ids.clone(),
             answer_timeout: options.answer_timeout,
             capacity: options.in_flight,
+            clock_difference: options.clock_difference,
         };
         let intake = Intake::open(intake_options, neighbours).await;
         let intake = intake.map_err(|error| OpenError(error.to_string()))?;

@@ -63,6 +63,7 @@ impl Distributed {
         let (database, wallet, redis) =
             tokio::join!(self.database_needs(), self.wallet_trouble(), self.redis_need());
         let mut needs = database;
+        needs.push(Need::vital("follower", self.views.trouble()));
         needs.push(Need::vital("wallet", wallet));
         needs.push(Need {
             name: "rabbitmq",
@@ -109,6 +110,15 @@ impl Distributed {
         })
     }
 
+    /// Nothing is placed while the clock that ids come from has jumped ahead.
+    fn clock_jump(&self) -> Option<String> {
+        let by = self.intake.moments.ahead()?;
+        let seconds = by.as_secs();
+        Some(format!(
+            "has jumped {seconds} s ahead and is not found right by the database's yet"
+        ))
+    }
+
     async fn database_needs(&self) -> Vec<Need> {
         let asked = async {
             let mut connection = self.options.pool.get().await?;
@@ -129,7 +139,7 @@ impl Distributed {
         let told = || format!("differs by {} ms from the database's", difference.micros / 1_000);
         vec![
             Need::vital("postgresql", None),
-            Need::vital("clock", differs.then(told)),
+            Need::vital("clock", differs.then(told).or_else(|| self.clock_jump())),
             shards_need(&shards),
         ]
     }

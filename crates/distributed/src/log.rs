@@ -104,6 +104,11 @@ pub enum ShardCommand {
     },
 }
 
+impl ShardCommand {
+    /// How many kinds this program knows: their numbers in the encoding are all below it.
+    pub(crate) const KINDS: u32 = 8;
+}
+
 /// Why a command changed nothing, as the log and the messages carry it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

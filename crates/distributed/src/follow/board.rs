@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use domain::{Amount, Event, Market, MarketEvent, MarketNumber, MarketState, Side};
+use domain::{Amount, Event, Lots, Market, MarketEvent, MarketNumber, MarketState, Side};
 use market_data::{Depth, Level};
 use persistence::postgres::orders::MarketGrids;
 use persistence::postgres::views::{MarketRow, Outset};
@@ -310,19 +310,20 @@ impl Place {
     }
 
     /// A level in units of 1e-8 in the market's own.
-    fn level(&self, price: u64, quantity: u64) -> Result<Level, BadOutset> {
+    fn level(&self, price: u64, quantity: u128) -> Result<Level, BadOutset> {
         let market = &self.market;
-        let price = market.price("price", Amount(price));
-        let quantity = market.quantity("quantity", Amount(quantity));
-        match (price, quantity) {
-            (Ok(price), Ok(quantity)) => Ok(Level {
-                price,
-                quantity: quantity.lots(),
-            }),
-            (Err(error), _) | (_, Err(error)) => {
-                Err(BadOutset(format!("a book of {}: {error}", market.symbol())))
-            }
-        }
+        let bad = |why: String| BadOutset(format!("a book of {}: {why}", market.symbol()));
+        let lot = u128::from(market.definition().lot.0);
+        let lots = u64::try_from(quantity / lot).ok();
+        let lots = lots.filter(|lots| *lots > 0 && quantity.is_multiple_of(lot));
+        Ok(Level {
+            price: market
+                .price("price", Amount(price))
+                .map_err(|error| bad(error.to_string()))?,
+            quantity: lots
+                .map(Lots)
+                .ok_or_else(|| bad(format!("{quantity} units at a price")))?,
+        })
     }
 
     /// Takes an event that its book has taken. True: the market looks different now.

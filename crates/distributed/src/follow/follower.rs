@@ -2,15 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use domain::{Asset, UserId};
-use persistence::postgres::views::{self, Outset, ShardRow};
-use persistence::postgres::{PgError, Pool};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use persistence::postgres::views::{self, MarketSeq, Outset, ShardRow};
+use persistence::postgres::{Connection, PgError, Pool};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 use trading::{Audience, Update};
 
+use super::again::Again;
 use super::board::Fit;
 use super::lane::Lane;
 use super::money::{Balances, touched};
@@ -26,6 +30,8 @@ const PIECE: usize = 32;
 const NEWS_AT_ONCE: usize = 256;
 /// The longest wait for the database.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest wait for everything that there is: many orders make a large book.
+const BEGINNING: Duration = Duration::from_secs(60);
 /// How long a market's events may be missing before everything is read anew.
 const BLOCKED: Duration = Duration::from_secs(5);
 
@@ -67,6 +73,8 @@ impl Trouble {
 /// Follows every shard.
 pub(super) struct Follower {
     pool: Pool,
+    /// Its own: however many requests wait for the pool, it goes on. None: it broke, or there was none yet.
+    connection: Option<Connection>,
     shared: Arc<Shared>,
     lanes: BTreeMap<u32, Lane>,
     /// Balances that were told as settled, by shard, until the batches are.
@@ -75,6 +83,7 @@ pub(super) struct Follower {
     blocked_since: Option<Instant>,
     /// Everything has to be read anew.
     lost: bool,
+    again: Again,
 }
 
 impl Follower {
@@ -82,18 +91,20 @@ impl Follower {
     pub async fn start(pool: Pool, shared: Arc<Shared>) -> Result<Self, Trouble> {
         let mut follower = Self {
             pool,
+            connection: None,
             shared,
             lanes: BTreeMap::new(),
             told: HashMap::new(),
             blocked_since: None,
             lost: false,
+            again: Again::default(),
         };
         follower.begin().await?;
         Ok(follower)
     }
 
     async fn begin(&mut self) -> Result<(), Trouble> {
-        let outset: Outset = in_time(async { views::outset(&mut *self.pool.get().await?).await }).await?;
+        let outset: Outset = self.ask(BEGINNING, |it| views::outset(it).boxed()).await?;
         self.shared.board.begin(&outset)?;
         let lane = |row: &ShardRow| (row.shard, Lane::from(row));
         self.lanes = outset.shards.iter().map(lane).collect();
@@ -101,8 +112,34 @@ impl Follower {
         self.shared.settled.send_replace(settled.collect());
         self.told.clear();
         self.blocked_since = None;
-        self.lost = false;
+        self.set_lost(false);
         Ok(())
+    }
+
+    /// Asks the database over the connection of its own, for at most so long. One that did not answer is not used again.
+    async fn ask<T>(
+        &mut self,
+        patience: Duration,
+        question: impl for<'a> FnOnce(&'a mut Connection) -> BoxFuture<'a, Result<T, PgError>>,
+    ) -> Result<T, Trouble> {
+        let known = self.connection.take();
+        let asked = async {
+            let mut connection = match known {
+                Some(connection) => connection,
+                None => self.pool.own().await?,
+            };
+            let answer = question(&mut connection).await?;
+            Ok::<_, PgError>((answer, connection))
+        };
+        let asked = tokio::time::timeout(patience, asked).await;
+        let (answer, connection) = asked.map_err(|_| Trouble::TooLate)??;
+        self.connection = Some(connection);
+        Ok(answer)
+    }
+
+    fn set_lost(&mut self, lost: bool) {
+        self.lost = lost;
+        self.shared.lost.store(lost, Ordering::Release);
     }
 
     /// Follows until nobody sends news any more.
@@ -127,13 +164,14 @@ impl Follower {
                 () = shared.hurry.notified() => self.look(true).await,
             };
             let done = match done {
+                Ok(()) if self.lost => Ok(()),
                 Ok(()) => self.advance().await,
                 Err(trouble) => Err(trouble),
             };
             if let Err(trouble) = done {
                 metrics::counter!("follower_troubles_total").increment(1);
                 tracing::warn!(%trouble, "following the shards");
-                self.lost |= trouble.is_lasting();
+                self.set_lost(self.lost || trouble.is_lasting());
                 // The next look tries again; without one, news alone would do so in a hurry.
                 looks.reset();
                 looks.tick().await;
@@ -180,22 +218,17 @@ impl Follower {
     /// Looks at how far the shards are. With `at_once`, what is not known yet is read now, else when its news are late.
     async fn look(&mut self, at_once: bool) -> Result<(), Trouble> {
         if self.lost {
+            let now = Instant::now();
+            if !self.again.may(now) {
+                return Ok(());
+            }
+            self.again.tried(now);
             self.begin().await?;
             self.shared.board.lose_followers();
         }
         let reload = self.shared.take_reload();
         let waits = self.blocked_since.is_some();
-        let pool = self.pool.clone();
-        let found = in_time(async move {
-            let mut connection = pool.get().await?;
-            let found = views::shards(&mut connection).await?;
-            let seqs = match reload {
-                true => Some(views::market_seqs(&mut connection).await?),
-                false => None,
-            };
-            Ok((found, seqs))
-        })
-        .await;
+        let found = self.ask(PATIENCE, |it| look_at(it, reload).boxed()).await;
         let (found, seqs) = found.inspect_err(|_| {
             if reload {
                 self.shared.reload_soon();
@@ -211,9 +244,10 @@ impl Follower {
                     shard = row.shard,
                     "the database has gone back behind what was followed"
                 );
-                self.lost = true;
+                self.set_lost(true);
             }
         }
+        self.shared.looked();
         self.measure();
         Ok(())
     }
@@ -230,7 +264,7 @@ impl Follower {
         match self.blocked_since {
             Some(since) if since.elapsed() > BLOCKED => {
                 tracing::warn!("events of a market are missing in every log; everything is read anew");
-                self.lost = true;
+                self.set_lost(true);
             }
             _ => {}
         }
@@ -272,14 +306,13 @@ impl Follower {
     }
 
     /// The batches of a shard from one number on up to another; not all of them, but at least the first.
-    async fn read(&self, shard: u32, first: u64, last: u64) -> Result<Vec<Arc<Batch>>, Trouble> {
+    async fn read(&mut self, shard: u32, first: u64, last: u64) -> Result<Vec<Arc<Batch>>, Trouble> {
         metrics::counter!("follower_log_reads_total").increment(1);
-        let pool = self.pool.clone();
-        let read = async move {
-            let mut connection = pool.get().await?;
-            views::batches_after(&mut connection, shard, first - 1, last, PIECE).await
-        };
-        let rows = in_time(read).await?;
+        let rows = self
+            .ask(PATIENCE, |it| {
+                views::batches_after(it, shard, first - 1, last, PIECE).boxed()
+            })
+            .await?;
         if rows.first().is_none_or(|row| row.seq != first) {
             return Err(Trouble::Broken {
                 shard,
@@ -370,10 +403,15 @@ impl Follower {
     }
 }
 
-/// The database's answer, if it comes in time.
-async fn in_time<T>(answer: impl Future<Output = Result<T, PgError>>) -> Result<T, Trouble> {
-    match tokio::time::timeout(PATIENCE, answer).await {
-        Ok(answer) => Ok(answer?),
-        Err(_) => Err(Trouble::TooLate),
-    }
+/// How far the shards are, and, if it is asked for, where the markets live.
+async fn look_at(
+    connection: &mut Connection,
+    reload: bool,
+) -> Result<(Vec<ShardRow>, Option<Vec<MarketSeq>>), PgError> {
+    let found = views::shards(connection).await?;
+    let seqs = match reload {
+        true => Some(views::market_seqs(connection).await?),
+        false => None,
+    };
+    Ok((found, seqs))
 }

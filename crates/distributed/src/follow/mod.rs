@@ -1,5 +1,6 @@
 //! What a gateway knows by following every shard's log: markets, books, and what its commands came to.
 
+mod again;
 mod board;
 mod follower;
 mod lane;
@@ -10,13 +11,14 @@ mod tests;
 mod waiters;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::MarketNumber;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use trading::Markets;
 use uuid::Uuid;
 
@@ -27,6 +29,9 @@ use crate::exchange::{OpenError, Options};
 use crate::{MarketTable, News, OutcomeNews, Outcomes, Told};
 
 pub(crate) use self::board::Board;
+
+/// Who has not looked at the database for so long does not know the markets.
+const BLIND: Duration = Duration::from_secs(10);
 
 /// What the database has at the beginning makes no sense.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,12 +51,20 @@ struct Shared {
     register: watch::Sender<u64>,
     /// The last settled batch of each shard.
     settled: watch::Sender<BTreeMap<u32, u64>>,
+    /// What is followed does not lead on, and everything is to be read anew.
+    lost: AtomicBool,
+    /// When the database was last looked at.
+    looked: Mutex<Instant>,
 }
 
 impl Shared {
     fn reload_soon(&self) {
         self.reload.store(true, Ordering::Release);
         self.hurry.notify_one();
+    }
+
+    fn looked(&self) {
+        *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     fn take_reload(&self) -> bool {
@@ -80,6 +93,8 @@ impl Views {
             reload: AtomicBool::new(false),
             register: watch::Sender::default(),
             settled: watch::Sender::default(),
+            lost: AtomicBool::new(false),
+            looked: Mutex::new(Instant::now()),
         });
         let follower = Follower::start(options.pool.clone(), Arc::clone(&shared)).await;
         let follower = follower.map_err(|trouble| OpenError(trouble.to_string()))?;
@@ -93,6 +108,19 @@ impl Views {
     /// The markets and books.
     pub fn board(&self) -> &Board {
         &self.shared.board
+    }
+
+    /// What is wrong with following; none: nothing.
+    pub fn trouble(&self) -> Option<String> {
+        if self.tasks.iter().any(JoinHandle::is_finished) {
+            return Some("has ended, start the gateway anew".to_owned());
+        }
+        if self.shared.lost.load(Ordering::Acquire) {
+            return Some("has lost its place in the logs and reads everything anew".to_owned());
+        }
+        let looked = *self.shared.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let ago = looked.elapsed();
+        (ago > BLIND).then(|| format!("has not seen the database for {} s", ago.as_secs()))
     }
 
     /// Somebody waits for what the database has already: it is read now.

@@ -1,13 +1,13 @@
 //! Mass cancels: one command for each shard that is concerned, with a cut-off for what is still on its way.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{CancelReason, Selection, UserId};
+use domain::{CancelReason, Selection, Stamp, UserId};
 use futures_util::future::join_all;
 use persistence::postgres::PgError;
 use persistence::postgres::intake::{CommandKind, CommandRow, CutoffRow, MassCancel, insert_mass_cancel};
+use persistence::postgres::shard::shard_numbers;
 use tokio::time::Instant;
 use trading::EntryError;
 use uuid::Uuid;
@@ -18,7 +18,7 @@ use crate::{ShardCommand, Told, ToldRefusal};
 /// How long a cut-off is kept at least. It goes on as long as an older order is PENDING.
 const CUTOFF: Duration = Duration::from_secs(600);
 /// How long a session outlives the gateway that held it.
-pub(crate) const SESSION_LIFE: Duration = Duration::from_secs(10);
+pub(super) const SESSION_LIFE: Duration = Duration::from_secs(10);
 
 /// Which orders are cancelled, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,10 +52,18 @@ impl Intake {
     /// No such market, or that it is not known.
     pub(crate) async fn cancel_many(self: &Arc<Self>, mass: Mass) -> Result<u64, EntryError> {
         self.whole(Weight::Urgent, |intake, until| async move {
-            let rows = intake.mass_rows(&[mass])?;
+            let shards = match mass.selection.market {
+                Some(_) => Vec::new(),
+                None => intake.every_shard().await?,
+            };
+            let rows = intake.mass_rows(&[mass], &shards)?;
             let expected = intake.expected(&rows);
             intake.hand_mass(&rows).await?;
-            counted(expected, until).await
+            let counted = counted(expected, until).await;
+            if matches!(counted, Err(EntryError::Unavailable { .. })) {
+                intake.grids.table().reload_soon();
+            }
+            counted
         })
         .await
     }
@@ -66,19 +74,24 @@ impl Intake {
         ids.map(|id| Expected::new(&self.outcomes, id)).collect()
     }
 
-    /// The rows of mass cancels that are asked for now.
+    /// Every shard that there is.
+    ///
+    /// # Errors
+    /// The database does not say.
+    pub(crate) async fn every_shard(&self) -> Result<Vec<u32>, EntryError> {
+        let ask = async { shard_numbers(&mut *self.pool.get().await?).await };
+        // Nothing was done.
+        let shards = patient("shards", ask).await;
+        shards.map_err(|_| unavailable("the shards cannot be read"))
+    }
+
+    /// The rows of mass cancels that are asked for now. What concerns all markets goes to all of these shards, whether or
+    /// not they have any: one may be moving there just now.
     ///
     /// # Errors
     /// No such market, or a clock that cannot be trusted.
-    pub(crate) fn mass_rows(&self, all: &[Mass]) -> Result<MassCancel, EntryError> {
+    pub(crate) fn mass_rows(&self, all: &[Mass], shards: &[u32]) -> Result<MassCancel, EntryError> {
         let markets = self.grids.table().markets();
-        // A symbol of each shard's, so that shards without a market are left alone.
-        let mut shards: BTreeMap<u32, String> = BTreeMap::new();
-        for view in markets.all() {
-            if let Some(shard) = self.grids.table().shard_of(view.market.number()) {
-                shards.insert(shard, view.market.symbol().to_string());
-            }
-        }
         let mut rows = MassCancel::default();
         for mass in all {
             match mass.selection.market {
@@ -88,7 +101,7 @@ impl Intake {
                     self.mass_row(mass, self.shard_of(number)?, Some(symbol), &mut rows)?;
                 }
                 None => {
-                    for shard in shards.keys() {
+                    for shard in shards {
                         self.mass_row(mass, *shard, None, &mut rows)?;
                     }
                 }
@@ -111,11 +124,12 @@ impl Intake {
         } = *mass;
         let moment = self.moments.next()?;
         let id: Uuid = moment.command_id();
+        let received_before = self.received_before(moment.at);
         let command = ShardCommand::CancelAll {
             selection,
             reason,
             by_operator: everywhere,
-            received_before: moment.at,
+            received_before,
         };
         rows.commands.push(CommandRow {
             id,
@@ -132,17 +146,27 @@ impl Intake {
             symbol,
             side: selection.side,
             reason,
-            received_before: moment.at,
+            received_before,
             until: moment.at.plus_micros(CUTOFF.as_micros() as u64),
         });
         Ok(())
+    }
+
+    /// Orders that come to their shards later end if they were received before this. An order that is placed once the
+    /// cancel is answered must not, even if the clock of its gateway is behind this one: so it lies back by as much as
+    /// clocks may differ. What was answered before the cancel was asked for is caught all the same: it is in its shard, or
+    /// its caller has waited for the whole answer timeout, of which this is at most half.
+    fn received_before(&self, at: Stamp) -> Stamp {
+        let back = self.clock_difference.min(self.answer_timeout / 2);
+        let back = u64::try_from(back.as_micros()).unwrap_or(u64::MAX);
+        Stamp::from_micros(at.micros().saturating_sub(back))
     }
 
     /// Writes mass cancels for their shards.
     ///
     /// # Errors
     /// They are not written, or that is not known.
-    async fn hand_mass(&self, rows: &MassCancel) -> Result<(), EntryError> {
+    pub(super) async fn hand_mass(&self, rows: &MassCancel) -> Result<(), EntryError> {
         let write = || async {
             let mut connection = self.pool.get().await?;
             insert_mass_cancel(&mut connection, rows).await?;
@@ -150,7 +174,7 @@ impl Intake {
         };
         let mut written = patient("mass cancel", write()).await;
         if matches!(written, Err(Failure::Unknown(_))) {
-            // The same rows again; a cancel that was applied already finds nothing.
+            // The same rows again: those that were written the first time stay as they are.
             written = patient("mass cancel again", write()).await;
         }
         hint(&*self.notices, &rows.commands);

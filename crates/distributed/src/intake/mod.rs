@@ -19,6 +19,7 @@ mod patience;
 mod place;
 mod pressure;
 mod reserve;
+mod sessions;
 mod store;
 mod timers;
 
@@ -45,7 +46,8 @@ pub(crate) use drive::NotDriven;
 pub(crate) use expected::{Expected, Outcome};
 pub(crate) use fresh::Fresh;
 pub(crate) use hand::hint;
-pub(crate) use mass::{Mass, SESSION_LIFE};
+pub(crate) use mass::Mass;
+use mass::SESSION_LIFE;
 pub(crate) use moment::Moment;
 use moment::Moments;
 pub use outcomes::{MarketTable, Notices, OutcomeNews, Outcomes};
@@ -58,6 +60,7 @@ use hand::Handing;
 use look::Looking;
 use pressure::Pressure;
 use reserve::Reserving;
+use sessions::Sessions;
 use store::Storing;
 
 #[cfg(test)]
@@ -85,6 +88,8 @@ pub struct IntakeOptions {
     pub answer_timeout: Duration,
     /// The most requests in flight; placements are refused above 80 % of it.
     pub capacity: usize,
+    /// How far clocks may differ from the database's.
+    pub clock_difference: Duration,
 }
 
 /// What intake works with.
@@ -111,9 +116,12 @@ pub(crate) struct Intake {
     pub moments: Moments,
     pub admission: Admission,
     pub pressure: Pressure,
+    pub sessions: Sessions,
     /// This run of this gateway, which holds its sessions.
     pub gateway: Uuid,
     pub answer_timeout: Duration,
+    /// How far clocks may differ from the database's.
+    pub clock_difference: Duration,
     runtime: Handle,
     storing: Gatherer<Storing>,
     reserving: Gatherer<Reserving>,
@@ -133,6 +141,7 @@ impl Intake {
             ids,
             answer_timeout,
             capacity,
+            clock_difference,
         } = options;
         let Neighbours {
             wallet,
@@ -174,6 +183,7 @@ impl Intake {
             moments: Moments::new(clock, ids),
             admission: Admission::new(capacity),
             pressure: Pressure::default(),
+            sessions: Sessions::default(),
             pool,
             wallet,
             outcomes,
@@ -181,6 +191,7 @@ impl Intake {
             grids,
             register,
             answer_timeout,
+            clock_difference,
             runtime,
         }))
     }

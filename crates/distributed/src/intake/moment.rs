@@ -1,6 +1,7 @@
 //! The gateway's moments: times that never go back, and ids in the order in which they were given out.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use domain::{OrderId, RequestId, SessionId, Stamp};
 use runtime::{Clock, ClockHealth, Ids, JumpGuard};
@@ -78,6 +79,26 @@ impl Moments {
         Stamp::from_micros(self.clock.wall_us())
     }
 
+    /// How far the clock stands ahead of what it should say; none: it can be trusted.
+    pub fn ahead(&self) -> Option<Duration> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        match last.guard.look(&self.clock) {
+            ClockHealth::Ahead { by } => Some(by),
+            ClockHealth::Sane => None,
+        }
+    }
+
+    /// What the clock says is right: it is trusted from now on.
+    pub fn accept(&self) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.guard.accept(&self.clock);
+    }
+
+    /// The clock that the moments come from.
+    pub const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// The next moment: never before the last one, and its ids above those of the last.
     ///
     /// # Errors
@@ -106,8 +127,6 @@ impl Moments {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use runtime::ManualClock;
 
     use super::*;

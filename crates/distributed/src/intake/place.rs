@@ -54,7 +54,7 @@ impl Intake {
         }
     }
 
-    async fn walk(&self, fresh: Fresh, until: Instant) -> Result<Placed, EntryError> {
+    pub(super) async fn walk(&self, fresh: Fresh, until: Instant) -> Result<Placed, EntryError> {
         // Before it is stored, since from then on somebody else may drive it too.
         let expected = Expected::new(&self.outcomes, fresh.command_id());
         match self.store(fresh).await? {
@@ -66,7 +66,7 @@ impl Intake {
                 let user_id = order.place.user_id;
                 if let Err(why) = self.drive(&order, until).await {
                     tracing::warn!(order_id = %order.id(), ?why, "an order stays PENDING for now");
-                    return Ok(Placed::Pending(Arc::new(order.pending())));
+                    // Whoever is told that it is PENDING has waited, which mass cancels count on; and perhaps it goes on.
                 }
                 let outcome = expected.by(until).await;
                 self.placed(user_id, order.id(), outcome, || Arc::new(order.pending()))

@@ -79,6 +79,7 @@ impl Storing {
             rows => rows?,
         };
         let mut rows = rows;
+        let mut why = Failure::Refused("the client order id changes hands".to_owned());
         for _ in 0..AGAIN {
             if !rows.contains(&Row::Again) {
                 break;
@@ -88,15 +89,21 @@ impl Storing {
                 .filter(|(_, row)| **row == Row::Again)
                 .map(|(order, _)| order.clone())
                 .collect();
-            let Ok(tried) = patient("store", self.write(&left, true)).await else {
-                break;
+            let tried = match patient("store", self.write(&left, true)).await {
+                Ok(tried) => tried,
+                Err(failure) => {
+                    // Perhaps they are stored: then nobody may be told that nothing was done.
+                    why = failure;
+                    break;
+                }
             };
             let mut tried = tried.into_iter();
             for row in rows.iter_mut().filter(|row| **row == Row::Again) {
                 *row = tried.next().unwrap_or(Row::Again);
             }
         }
-        Ok(orders.into_iter().zip(rows).map(told).collect())
+        let answer = |(order, row)| told(order, row).unwrap_or_else(|| Err(why.clone()));
+        Ok(orders.into_iter().zip(rows).map(answer).collect())
     }
 
     /// Fixes the protection prices of market orders, by the prices of their markets' last trades.
@@ -138,16 +145,17 @@ impl Storing {
     }
 }
 
-fn told((order, row): (Fresh, Row)) -> Result<Stored, Failure> {
+/// What became of an order; none: it has to be tried again.
+fn told(order: Fresh, row: Row) -> Option<Result<Stored, Failure>> {
     match row {
-        Row::Now => Ok(Stored::New(Box::new(order))),
+        Row::Now => Some(Ok(Stored::New(Box::new(order)))),
         Row::Taken(standing) => {
             let (claim, stored) = *standing;
-            Ok(Stored::Standing {
+            Some(Ok(Stored::Standing {
                 same: order.body_hash(claim.order_id) == claim.body_hash,
                 order: Box::new(stored),
-            })
+            }))
         }
-        Row::Again => Err(Failure::Refused("the client order id changes hands".to_owned())),
+        Row::Again => None,
     }
 }

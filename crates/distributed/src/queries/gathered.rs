@@ -1,8 +1,10 @@
 //! One question for many who ask at the same time.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -21,7 +23,7 @@ pub(crate) struct Gathered<T> {
 
 impl<T: Send + Sync + 'static> Gathered<T> {
     /// Asks by calling `ask`, one call at a time; none: there was no answer.
-    pub fn new<F>(ask: impl Fn() -> F + Send + 'static) -> Self
+    pub fn new<F>(ask: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Option<T>> + Send,
     {
@@ -32,7 +34,9 @@ impl<T: Send + Sync + 'static> Gathered<T> {
                 while let Ok(next) = came.try_recv() {
                     waiting.push(next);
                 }
-                let answer = ask().await.map(Arc::new);
+                // A fault is no answer, and ends nothing.
+                let asked = AssertUnwindSafe(async { ask().await }).catch_unwind();
+                let answer = asked.await.ok().flatten().map(Arc::new);
                 for asker in waiting {
                     // Who has gone needs no answer.
                     let _ = asker.send(answer.clone());
@@ -103,5 +107,19 @@ mod tests {
     async fn no_answer_is_none() {
         let gathered: Gathered<u32> = Gathered::new(|| async { None });
         assert_eq!(gathered.ask().await, None);
+    }
+
+    #[tokio::test]
+    async fn a_question_that_dies_is_not_answered_and_the_next_one_is() {
+        let first = AtomicU32::new(0);
+        let gathered = Gathered::new(move || {
+            let number = first.fetch_add(1, Ordering::SeqCst);
+            async move {
+                assert!(number > 0, "a test");
+                Some(number)
+            }
+        });
+        assert_eq!(gathered.ask().await, None);
+        assert_eq!(gathered.ask().await.as_deref(), Some(&1));
     }
 }

@@ -32,19 +32,19 @@ pub(super) enum Ended {
         why: String,
         /// Whether it had committed anything before.
         worked: bool,
-        /// Whether what was to be written broke a rule of the tables.
-        careful: bool,
+        /// How many commands are to be taken one by one, since what was to be written broke a rule of the tables.
+        careful: usize,
     },
 }
 
 impl Ended {
-    pub fn of(error: ShardError, worked: bool) -> Self {
+    pub fn of(error: ShardError, worked: bool, careful: usize) -> Self {
         match error {
             ShardError::Fenced => Self::Fenced,
             ShardError::Database(error) => Self::Trouble {
                 why: error.to_string(),
                 worked,
-                careful: false,
+                careful,
             },
         }
     }
@@ -58,8 +58,8 @@ pub(super) struct Owner<'a> {
     shutdown: &'a Shutdown,
     /// Whether anything was committed.
     pub(super) worked: bool,
-    /// Whether commands are taken one by one, until one is committed.
-    pub(super) careful: bool,
+    /// How many commands are still to be taken one by one.
+    pub(super) careful: usize,
 }
 
 /// What stands beside the loop while a shard is owned.
@@ -69,7 +69,7 @@ pub(super) struct Followers {
     settled: watch::Receiver<u64>,
     halt: watch::Receiver<Option<String>>,
     /// Ends them when it is dropped.
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
 }
 
 impl Followers {
@@ -79,13 +79,22 @@ impl Followers {
             settled: *self.settled.borrow(),
         }
     }
+
+    /// Why nobody publishes or settles any more, if nobody does: only who is refused by the wallet may end by itself.
+    fn ended(&mut self) -> Option<String> {
+        match self.tasks.try_join_next()? {
+            Ok(()) if self.halt.borrow().is_some() => None,
+            Ok(()) => Some("who publishes or settles has ended".to_owned()),
+            Err(death) => Some(format!("who publishes or settles has died: {death}")),
+        }
+    }
 }
 
 impl<'a> Owner<'a> {
     pub fn new(
         options: ShardOptions,
         lease: Lease,
-        careful: bool,
+        careful: usize,
         hint: &'a Notify,
         status: &'a Status,
         shutdown: &'a Shutdown,
@@ -150,7 +159,7 @@ impl<'a> Owner<'a> {
             };
             match kept.await {
                 Ok(other) => keeper = Some(other),
-                Err(error) => return Err(Ended::of(error, false)),
+                Err(error) => return Err(Ended::of(error, false, self.careful)),
             }
         }
     }
@@ -192,11 +201,16 @@ impl<'a> Owner<'a> {
             published: published_seen,
             settled: settled_seen,
             halt: halt_seen,
-            _tasks: tasks,
+            tasks,
         }
     }
 
-    async fn serve(&mut self, connection: &mut Connection, fold: ShardFold, followers: Followers) -> Ended {
+    async fn serve(
+        &mut self,
+        connection: &mut Connection,
+        fold: ShardFold,
+        mut followers: Followers,
+    ) -> Ended {
         let mut guard = JumpGuard::new(&self.options.clock, JumpGuard::LIMIT);
         let mut upkeep = Upkeep::new(self.lease.cursors);
         let mut fold = Some(fold);
@@ -204,7 +218,14 @@ impl<'a> Owner<'a> {
             if self.shutdown.is_triggered() {
                 return self.say_goodbye(connection, &followers).await;
             }
-            let pause = if self.may_work(&mut guard, &followers) {
+            if let ClockHealth::Ahead { by } = guard.look(&self.options.clock) {
+                // Whoever takes the shard over asks the database's clock first.
+                return self.trouble(format!("the clock has jumped {} s ahead", by.as_secs()));
+            }
+            if let Some(why) = followers.ended() {
+                return self.trouble(why);
+            }
+            let pause = if self.may_work(&followers) {
                 let Some(own) = fold.take() else {
                     return self.trouble("the shard's state is gone".to_owned());
                 };
@@ -219,7 +240,7 @@ impl<'a> Owner<'a> {
                 Some(self.options.look_every)
             };
             if let Err(error) = self.upkeep(connection, &followers, &mut upkeep).await {
-                return Ended::of(error, self.worked);
+                return Ended::of(error, self.worked, self.careful);
             }
             if let Some(pause) = pause {
                 tokio::select! {
@@ -239,16 +260,9 @@ impl<'a> Owner<'a> {
         }
     }
 
-    /// Whether commands may be taken: not after the wallet has refused, nor while the clock stands ahead.
-    fn may_work(&self, guard: &mut JumpGuard, followers: &Followers) -> bool {
-        let refused = followers.halt.borrow().clone();
-        let why = match (refused, guard.look(&self.options.clock)) {
-            (Some(refused), _) => Some(refused),
-            (None, ClockHealth::Ahead { by }) => {
-                Some(format!("the clock has jumped {} s ahead", by.as_secs()))
-            }
-            (None, ClockHealth::Sane) => None,
-        };
+    /// Whether commands may be taken: not after the wallet has refused.
+    fn may_work(&self, followers: &Followers) -> bool {
+        let why = followers.halt.borrow().clone();
         let state = why.map_or(ShardState::Owned, ShardState::Halted);
         if self.status.now().state != state {
             if let ShardState::Halted(why) = &state {

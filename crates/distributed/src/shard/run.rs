@@ -79,7 +79,7 @@ impl ShardOptions {
 
 /// Owns a shard whenever nobody else does, until it is asked to stop. `hint` says that there is work.
 pub async fn run(options: ShardOptions, shard: u32, hint: Arc<Notify>, status: Status, shutdown: Shutdown) {
-    let (mut pause, mut careful) = (first_pause(), false);
+    let (mut pause, mut careful) = (first_pause(), 0);
     while !shutdown.is_triggered() {
         let standing_by = StandBy {
             options: &options,
@@ -145,16 +145,16 @@ impl StandBy<'_> {
     async fn wait(&self) -> Result<Option<(Connection, Lease)>, PgError> {
         let mut connection = (self.options.connect)().await?;
         bound_session(&mut connection, SESSION_WAIT).await?;
-        let difference = clock_difference(&mut connection, &self.options.clock).await?;
-        if difference.exceeds(CLOCK_DIFFERENCE) {
-            let seconds = difference.micros / 1_000_000;
-            let why = format!("the database's clock differs by {seconds} s from this machine's");
-            return Err(PgError::NoConnection(why));
-        }
+        self.check_clock(&mut connection).await?;
         let (lease, name) = (self.options.lease, &self.options.name);
         while !self.shutdown.is_triggered() {
             match take_over(&mut connection, self.shard, name, lease).await {
                 Ok(Taken::Owned(lease)) => {
+                    // It may have stood by for weeks since its clock was looked at.
+                    if let Err(error) = self.check_clock(&mut connection).await {
+                        self.release(&lease).await;
+                        return Err(error);
+                    }
                     tracing::info!(
                         shard = self.shard,
                         epoch = lease.epoch,
@@ -185,6 +185,17 @@ impl StandBy<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Whether this machine's clock is one that stamps may come from.
+    async fn check_clock(&self, connection: &mut Connection) -> Result<(), PgError> {
+        let difference = clock_difference(connection, &self.options.clock).await?;
+        if difference.exceeds(CLOCK_DIFFERENCE) {
+            let seconds = difference.micros / 1_000_000;
+            let why = format!("the database's clock differs by {seconds} s from this machine's");
+            return Err(PgError::NoConnection(why));
+        }
+        Ok(())
     }
 
     /// Gives up what this process has itself given up on, so that nobody waits for the lease to pass.

@@ -30,16 +30,20 @@ impl Owner<'_> {
         upkeep: &mut Upkeep,
     ) -> Result<(ShardFold, Option<Duration>), Ended> {
         let looked = Instant::now();
-        // After a batch that broke a rule of the tables: one by one, so that it shows which command does.
-        let limit = if self.careful { 1 } else { self.options.batch };
-        let first = upkeep.floor.next(looked);
-        let todos = open_commands(connection, self.lease.shard, first, limit).await;
-        let todos = todos.map_err(|error| Ended::of(error.into(), self.worked))?;
-        let took = looked.elapsed();
-        let sorted = sort(todos);
-        let tidied = self.tidy(connection, &fold, sorted).await;
-        let tasks = tidied.map_err(|error| Ended::of(error.into(), self.worked))?;
         let now = Stamp::from_micros(self.options.clock.wall_us());
+        // After a batch that broke a rule of the tables: what is due by itself, then the commands one by one, so that it
+        // shows what does.
+        let (tasks, stop) = if self.careful > 0 && fold.is_due(now) {
+            (Vec::new(), None)
+        } else {
+            let looked = self.look(connection, &fold, upkeep.floor.next(looked)).await;
+            looked.map_err(|error| Ended::of(error.into(), self.worked, self.careful))?
+        };
+        let took = looked.elapsed();
+        if let (true, Some(why)) = (tasks.is_empty(), stop) {
+            // An owner that knows it may take the shard over.
+            return Err(self.trouble(why));
+        }
         if tasks.is_empty() && !fold.is_due(now) {
             // A list that is slow to look at, because much of it waits, is looked at less often.
             let pause = self.options.look_every.max(took * 4);
@@ -58,6 +62,23 @@ impl Owner<'_> {
         Ok((fold, None))
     }
 
+    /// What there is to do, and why nothing behind it can be done.
+    async fn look(
+        &self,
+        connection: &mut Connection,
+        fold: &ShardFold,
+        floor: Uuid,
+    ) -> Result<(Vec<Task>, Option<String>), PgError> {
+        let (first, limit) = if self.careful > 0 {
+            (Uuid::nil(), 1)
+        } else {
+            (floor, self.options.batch)
+        };
+        let mut sorted = sort(open_commands(connection, self.lease.shard, first, limit).await?);
+        let stop = sorted.stop.take();
+        Ok((self.tidy(connection, fold, sorted).await?, stop))
+    }
+
     /// Deals with what is not to be applied; what is.
     async fn tidy(
         &self,
@@ -70,6 +91,7 @@ impl Owner<'_> {
             repeated,
             strays,
             unreadable,
+            stop: _,
         } = sorted;
         let shard = self.lease.shard;
         if !repeated.is_empty() {
@@ -115,6 +137,7 @@ impl Owner<'_> {
             tasks,
             at_hand: at_hand.clone(),
             rehearsal: self.options.rehearsal.clone(),
+            alone: self.careful > 0,
         };
         let applied = tokio::task::spawn_blocking(move || {
             let finished = apply(&mut fold, plan);
@@ -131,7 +154,11 @@ impl Owner<'_> {
                 {
                     tracing::error!(%id, %error, "a command that killed could not be counted");
                 }
-                Err(self.trouble(format!("command {command:?} killed the fold: {death}")))
+                let what = match command {
+                    Some(id) => format!("command {id}"),
+                    None => "what is due by itself".to_owned(),
+                };
+                Err(self.trouble(format!("{what} killed the fold: {death}")))
             }
         }
     }
@@ -184,12 +211,13 @@ impl Owner<'_> {
             done: &done,
             going_on,
         };
+        let culprits: Vec<Uuid> = (done.iter().copied()).chain(going_on.map(|(id, _)| id)).collect();
         let begun = Instant::now();
         if let Err(error) = commit(connection, &write).await {
             self.status.count("shard_commit_errors_total");
-            return Err(self.refused(connection, error, &done).await);
+            return Err(self.refused(connection, error, &culprits).await);
         }
-        self.careful = false;
+        self.careful = self.careful.saturating_sub(done.len());
         self.worked = true;
         self.lease.last_seq = batch.seq;
         upkeep.written(cursors);
@@ -210,19 +238,26 @@ impl Owner<'_> {
         followers.tail.push(batch);
     }
 
-    /// A commit did not go well. Where one command alone broke a rule of the tables it counts as one that kills.
-    async fn refused(&self, connection: &mut Connection, error: ShardError, done: &[Uuid]) -> Ended {
+    /// A commit of these commands did not go well. Where one alone broke a rule of the tables it counts as one that kills.
+    async fn refused(&self, connection: &mut Connection, error: ShardError, commands: &[Uuid]) -> Ended {
         let contents = error.blames_contents();
-        if let ([id], true) = (done, contents && self.careful)
+        if let ([id], true) = (commands, contents && self.careful > 0)
             && let Err(error) = count_attempt(connection, *id).await
         {
             tracing::error!(%id, %error, "a command that cannot be written could not be counted");
         }
-        match Ended::of(error, self.worked) {
-            Ended::Trouble { why, worked, .. } => Ended::Trouble {
-                why,
+        // As many as there were: whichever it is, it is not taken together with others again.
+        let careful = match contents {
+            true => self.careful.max(commands.len()).max(1),
+            false => self.careful,
+        };
+        match Ended::of(error, self.worked, careful) {
+            Ended::Trouble { why, worked, careful } if contents && commands.is_empty() => Ended::Trouble {
+                why: format!(
+                    "what is due by itself breaks a rule of the tables, nothing else is done: {why}"
+                ),
                 worked,
-                careful: contents,
+                careful,
             },
             other => other,
         }

@@ -6,7 +6,7 @@ use domain::{OrderId, Status};
 use persistence::postgres::shard::Todo;
 use uuid::Uuid;
 
-use crate::encoding::decode;
+use crate::encoding::decode_command;
 use crate::{Quarantined, ShardCommand};
 
 /// A command that killed its owner so often is set aside.
@@ -34,6 +34,8 @@ pub(super) struct Sorted {
     pub strays: Vec<(Uuid, u32)>,
     /// Those that cannot be read or make no sense, and why: they are kept elsewhere.
     pub unreadable: Vec<(Uuid, String)>,
+    /// Why nothing behind these can be done: a later program has written what this one does not know.
+    pub stop: Option<String>,
 }
 
 /// Sorts the open commands of a shard, which come in the order of their ids.
@@ -63,8 +65,12 @@ pub(super) fn sort(todos: Vec<Todo>) -> Sorted {
             }
             (false, _) => {}
         }
-        match decode::<ShardCommand>(&todo.body) {
+        match decode_command(&todo.body) {
             Ok(command) => sorted.tasks.push(task(todo, command)),
+            Err(error) if error.is_of_the_future() => {
+                sorted.stop = Some(format!("command {} is of a later program: {error}", todo.id));
+                break;
+            }
             Err(error) => sorted.unreadable.push((todo.id, error.to_string())),
         }
     }
@@ -157,6 +163,29 @@ mod tests {
         assert_eq!(sorted.strays, [(Uuid::from_u128(1), 4)]);
         assert_eq!(sorted.unreadable.len(), 1);
         assert!(sorted.tasks.is_empty());
+    }
+
+    #[test]
+    fn what_a_later_program_has_written_stops_the_shard_and_is_not_set_aside() {
+        let of_bytes = |body| Todo {
+            body,
+            ..todo(2, false, None, None)
+        };
+        // A later format, a later kind, and a kind whose number takes two bytes.
+        for body in [
+            vec![2, 0],
+            vec![1, ShardCommand::KINDS as u8, 7],
+            vec![1, 0x80, 0x01],
+        ] {
+            let first = todo(1, false, None, None);
+            let sorted = sort(vec![first, of_bytes(body.clone()), todo(3, false, None, None)]);
+            assert_eq!(ids(&sorted.tasks), [1], "what comes before is done");
+            assert!(sorted.unreadable.is_empty(), "{body:?}");
+            assert!(sorted.stop.unwrap().contains("later program"));
+        }
+        let last = vec![1, ShardCommand::KINDS as u8 - 1];
+        let garbage = sort(vec![of_bytes(last), of_bytes(Vec::new())]);
+        assert_eq!((garbage.unreadable.len(), garbage.stop), (2, None));
     }
 
     #[test]

@@ -16,13 +16,13 @@ use crate::{Batch, Entry, ShardCommand, Told, Undecodable};
 /// A batch that has come to so many events takes no further commands.
 const MOST_EVENTS: usize = 20_000;
 
-/// The command that is being applied, so that it is known when it kills.
+/// The command that is being applied, or after which what is due is done, so that it is known when it kills.
 #[derive(Debug, Clone, Default)]
 pub(super) struct AtHand(Arc<Mutex<Option<Uuid>>>);
 
 impl AtHand {
-    fn set(&self, id: Option<Uuid>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = id;
+    fn set(&self, id: Uuid) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
     }
 
     pub fn get(&self) -> Option<Uuid> {
@@ -39,6 +39,8 @@ pub(super) struct Plan {
     pub tasks: Vec<Task>,
     pub at_hand: AtHand,
     pub rehearsal: Option<Rehearsal>,
+    /// What is due by itself and a command are not done together.
+    pub alone: bool,
 }
 
 /// A batch that was applied and is to be committed.
@@ -68,6 +70,7 @@ pub(super) fn apply(fold: &mut ShardFold, plan: Plan) -> Result<Option<Finished>
         clock: &plan.clock,
         at_hand: &plan.at_hand,
         rehearsal: plan.rehearsal.as_ref(),
+        alone: plan.alone,
         out: Output::default(),
         entries: Vec::new(),
         done: Vec::new(),
@@ -115,6 +118,7 @@ struct Work<'a> {
     clock: &'a Clock,
     at_hand: &'a AtHand,
     rehearsal: Option<&'a Rehearsal>,
+    alone: bool,
     out: Output,
     entries: Vec<Entry>,
     done: Vec<Uuid>,
@@ -124,16 +128,13 @@ struct Work<'a> {
 impl Work<'_> {
     fn run(&mut self, tasks: Vec<Task>) {
         for task in tasks {
-            let at = self.catch_up();
+            let at = if self.alone { self.now() } else { self.catch_up() };
             if self.is_full() || self.fold.is_due(at) {
                 break;
             }
-            self.at_hand.set(Some(task.id));
-            if let Some(rehearsal) = self.rehearsal {
-                rehearsal(&task.command);
-            }
+            self.at_hand.set(task.id);
+            self.rehearse(&task.command);
             let applied = self.fold.apply(at, &task.command, task.progress, &mut self.out);
-            self.at_hand.set(None);
             let goes_on = applied.told.is_none();
             self.push(Some(task.id), at, task.command, applied.told);
             if goes_on {
@@ -142,11 +143,23 @@ impl Work<'_> {
             }
             self.done.push(task.id);
         }
-        self.catch_up();
+        if !self.alone || self.entries.is_empty() {
+            self.catch_up();
+        }
         // What a table cannot hold must not be left over: stops that were triggered.
         while self.fold.is_due(Stamp::FIRST) {
             self.tick(self.fold.last());
         }
+    }
+
+    fn rehearse(&self, command: &ShardCommand) {
+        if let Some(rehearsal) = self.rehearsal {
+            rehearsal(command);
+        }
+    }
+
+    fn now(&self) -> Stamp {
+        self.fold.stamp(Stamp::from_micros(self.clock.wall_us()))
     }
 
     fn is_full(&self) -> bool {
@@ -155,7 +168,7 @@ impl Work<'_> {
 
     /// Does what is due by now, as far as there is room. Now.
     fn catch_up(&mut self) -> Stamp {
-        let at = self.fold.stamp(Stamp::from_micros(self.clock.wall_us()));
+        let at = self.now();
         while self.fold.is_due(at) && !self.is_full() {
             self.tick(at);
         }
@@ -163,6 +176,7 @@ impl Work<'_> {
     }
 
     fn tick(&mut self, at: Stamp) {
+        self.rehearse(&ShardCommand::Tick);
         let told = self.fold.apply(at, &ShardCommand::Tick, 0, &mut self.out).told;
         self.push(None, at, ShardCommand::Tick, told);
     }

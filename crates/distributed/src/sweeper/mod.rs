@@ -1,6 +1,7 @@
 //! The sweeper of every gateway: it goes on with what gateways left behind, fires timers, keeps this gateway's sessions
 //! alive and its copy of the register fresh, and removes what is over. Several do no harm.
 
+mod clock;
 mod pending;
 pub(crate) mod tidy;
 mod timers;
@@ -35,10 +36,11 @@ impl Drop for Background {
 
 /// Starts what runs beside the requests. `register` tells versions of the register that were heard of.
 pub(crate) fn start(intake: &Arc<Intake>, register: watch::Receiver<u64>) -> Background {
-    let tidying = Arc::new(Tidying::default());
+    let tidying = Arc::new(Tidying::anywhere(intake.moments.now(), intake.gateway));
     let of = || Arc::clone(intake);
     Background(vec![
         every(TIMERS_EVERY, of(), Intake::fire_timers),
+        every(LOOK_EVERY, of(), Intake::mind_clock),
         every(LOOK_EVERY, of(), Intake::sweep_pending),
         every(LOOK_EVERY, of(), Intake::sweep_amendments),
         every(LOOK_EVERY, of(), Intake::keep_sessions),

@@ -44,11 +44,14 @@ impl Intake {
             let mut connection = self.pool.get().await?;
             claim_pending(&mut connection, self.older(), LEASE, MOST, &grids).await
         };
-        let Ok(orders) = patient("sweep", claim).await else {
-            // Perhaps there is an order of a market that is not known here yet.
+        let claimed = patient("sweep", claim).await.ok()?;
+        for error in &claimed.unreadable {
+            metrics::counter!("orders_unreadable_total").increment(1);
+            tracing::error!(%error, "an order that was left PENDING cannot be read");
+            // Perhaps it is of a market that is not known here yet.
             self.grids.table().reload_soon();
-            return None;
-        };
+        }
+        let (orders, skipped) = (claimed.orders, claimed.unreadable.len() as u64);
         let until = Instant::now() + TURN;
         let fresh: Vec<Fresh> = orders
             .iter()
@@ -65,7 +68,7 @@ impl Intake {
             metrics::counter!("orders_swept_total").increment(count);
             tracing::warn!(count, left, ?why, "orders were left PENDING and are gone on with");
         }
-        Some((count, left))
+        Some((count + skipped, left))
     }
 
     /// Looks how many commands wait for the shards.

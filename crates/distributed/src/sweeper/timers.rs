@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use domain::{CancelReason, UserId};
-use persistence::postgres::intake::{fire_sessions, fire_switches, keep_sessions};
+use persistence::postgres::intake::{fire_sessions, fire_switches};
 
-use crate::intake::{Intake, SESSION_LIFE, hint, patient};
+use crate::intake::{Intake, hint, patient};
 
 /// The most that fire at once, and how often in one turn.
 const MOST: u32 = 100;
@@ -33,11 +33,13 @@ impl Intake {
     async fn fire_some(&self) -> usize {
         let now = self.moments.now();
         let switches = async {
-            let rows = |users: &[UserId]| self.rows_of(users, CancelReason::DeadMansSwitch);
+            let rows =
+                |users: &[UserId], shards: &[u32]| self.rows_of(users, shards, CancelReason::DeadMansSwitch);
             fire_switches(&mut *self.pool.get().await?, now, MOST, rows).await
         };
         let sessions = async {
-            let rows = |users: &[UserId]| self.rows_of(users, CancelReason::Disconnected);
+            let rows =
+                |users: &[UserId], shards: &[u32]| self.rows_of(users, shards, CancelReason::Disconnected);
             fire_sessions(&mut *self.pool.get().await?, MOST, rows).await
         };
         let switches = patient("dead man's switches", switches).await;
@@ -48,12 +50,5 @@ impl Intake {
             fired += rows.commands.len();
         }
         fired
-    }
-
-    /// Keeps the sessions that this gateway holds alive.
-    pub(crate) async fn keep_sessions(self: Arc<Self>) {
-        let keep = async { keep_sessions(&mut *self.pool.get().await?, self.gateway, SESSION_LIFE).await };
-        // Where it fails, the sessions end as if this gateway had died: it may be cut off.
-        let _ = patient("keep sessions", keep).await;
     }
 }

@@ -2,6 +2,7 @@
 //! one database: asked where it was told, asked at another gateway, and with a broker that carries little or nothing.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
+mod healths;
 mod house;
 mod pair;
 

@@ -302,12 +302,17 @@ async fn no_commands_are_taken_while_the_clock_stands_ahead() {
     let right = manual.wall_us();
     manual.set_wall_us(right + 3_600_000_000);
     loop {
-        if matches!(running.status.now().state, ShardState::Halted(_)) {
+        if let ShardState::StandBy { trouble: Some(why) } = running.status.now().state
+            && why.contains("clock differs")
+        {
             break;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    let owned = "SELECT count(*) FROM shards WHERE shard = 0 AND lease_until > clock_timestamp()";
+    assert_eq!(bed.number(owned).await, 0, "another machine may have it");
     let second = bed.place(0, Side::Sell, 101, 10).await;
+    let right = Clock::System.wall_us();
     manual.set_wall_us(right);
     let opened = bed
         .until(second, |order| order.state.status() == Status::Open)

@@ -14,6 +14,8 @@ pub struct Heard {
     published: Mutex<Vec<Announced>>,
     /// So many calls fail.
     pub failing: AtomicU32,
+    /// So many calls kill the one who calls.
+    pub deadly: AtomicU32,
 }
 
 impl Heard {
@@ -39,10 +41,12 @@ impl Outlet for Heard {
     }
 
     async fn publish(&self, events: &[Announced], markets: &MarketGrids) -> Result<(), NotPublished> {
-        let failing = self
-            .failing
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-        if failing.is_ok() {
+        let takes_one = |left: &AtomicU32| {
+            left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
+                .is_ok()
+        };
+        assert!(!takes_one(&self.deadly), "a test");
+        if takes_one(&self.failing) {
             return Err(NotPublished {
                 left: events.len(),
                 why: "a test".to_owned(),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use distributed::ShardCommand;
 use distributed::shard::{ShardOptions, ShardState};
 use domain::{Side, Status};
+use persistence::postgres::shard::end_blocker;
 
 use crate::bed::Bed;
 
@@ -225,4 +226,57 @@ async fn two_owners_never_have_the_shard_at_once_however_often_they_are_killed()
         held += bed.balance(number, "ABC").await.1;
     }
     assert_eq!(held, reserved.unsigned_abs());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_whose_publisher_has_died_starts_over_and_publishes_all() {
+    let bed = Bed::new().await;
+    let running = bed.start(bed.options(), 0);
+    bed.until_quiet().await;
+    bed.heard.deadly.store(1, Ordering::SeqCst);
+    let order = bed.place(0, Side::Sell, 100, 10).await;
+    bed.until(order, |order| order.state.status() == Status::Open)
+        .await;
+    bed.until_number("SELECT count(*) FROM shards WHERE shard = 0 AND epoch >= 2", 1)
+        .await;
+    bed.until_quiet().await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_is_at_work_is_not_ended_as_soon_as_its_lease_is_over() {
+    let bed = Bed::new().await;
+    let hold = || {
+        let url = bed.database.url();
+        async move {
+            let (client, driver) = tokio_postgres::connect(&url, tokio_postgres::NoTls)
+                .await
+                .unwrap();
+            tokio::spawn(driver);
+            let slow =
+                "BEGIN; UPDATE shards SET owner = 'slow' WHERE shard = 0; SELECT pg_sleep(600); COMMIT";
+            client.batch_execute(slow).await
+        }
+    };
+    let over = |ago: &'static str| {
+        format!("UPDATE shards SET lease_until = clock_timestamp() - interval '{ago}' WHERE shard = 0")
+    };
+    bed.sql.batch_execute(&over("1 second")).await.unwrap();
+    let slow = tokio::spawn(hold());
+    let working = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'
+        AND datname = current_database()";
+    bed.until_number(working, 1).await;
+    let mut other = bed.connect().await;
+    assert!(!end_blocker(&mut other, 0).await.unwrap());
+    assert_eq!(bed.number(working).await, 1);
+    slow.abort();
+    let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'PgSleep'
+        AND datname = current_database()";
+    assert_eq!(bed.number(end).await, 1);
+    bed.until_number(working, 0).await;
+    bed.sql.batch_execute(&over("11 seconds")).await.unwrap();
+    let slow = tokio::spawn(hold());
+    bed.until_number(working, 1).await;
+    assert!(end_blocker(&mut other, 0).await.unwrap(), "it was over for long");
+    assert!(slow.await.unwrap().is_err());
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use deadpool::managed::{HookError, Metrics, QueueMode};
+use deadpool::managed::{HookError, Manager as _, Metrics, QueueMode};
 use diesel::connection::InstrumentationEvent;
 use diesel_async::pooled_connection::deadpool::{Hook, Object, Pool as Objects, PoolError};
 use diesel_async::pooled_connection::{
@@ -151,6 +151,16 @@ impl Pool {
                 error => error.to_string(),
             })
         })
+    }
+
+    /// A connection of the caller's own, made as those of the pool are and beside them: whoever waits for the pool does
+    /// not keep it from working.
+    ///
+    /// # Errors
+    /// None could be had.
+    pub async fn own(&self) -> Result<Connection, PgError> {
+        let made = self.0.manager().create().await;
+        made.map_err(|error| PgError::NoConnection(error.to_string()))
     }
 
     /// How full it is.

@@ -380,3 +380,48 @@ async fn a_users_moment_has_the_orders_that_the_folds_hold() {
     let shards: Vec<u32> = moment.shards.iter().map(|row| row.shard).collect();
     assert_eq!(shards, [0, 1]);
 }
+
+#[tokio::test]
+async fn a_level_may_hold_more_than_any_one_order_could() {
+    let (_database, mut connection) = database().await;
+    stored(&mut connection, 120).await;
+    connection
+        .batch_execute(
+            "UPDATE orders SET quantity = filled_quantity + prevented_quantity + 60000000000, side = 'BUY', price = 7,
+                 displayed_remaining = 60000000000
+             WHERE order_id IN (SELECT order_id FROM orders WHERE displayed_remaining > 0 AND symbol = 'BTC/USDT'
+                 AND status IN ('OPEN', 'PARTIALLY_FILLED') ORDER BY order_id LIMIT 2)",
+        )
+        .await
+        .unwrap();
+    let levels = views::outset(&mut connection).await.unwrap().levels;
+    let seven = |level: &&views::Level| level.side == Side::Buy && level.price == 700_000_000;
+    let level = levels.iter().find(seven).unwrap();
+    assert_eq!(level.quantity, 2 * 60_000_000_000 * 100_000_000);
+}
+
+#[tokio::test]
+async fn a_name_that_stands_for_nothing_is_looked_for_among_the_latest_orders_only() {
+    let (_database, mut connection) = database().await;
+    let orders = stored(&mut connection, 120).await;
+    let markets = markets();
+    let of_user = |order: &&Order| order.client_order_id.is_some() && order.user_id == orders[119].user_id;
+    let old = orders.iter().rev().find(of_user).unwrap();
+    let by_name = OrderRef::Client(old.client_order_id.clone().unwrap());
+    let found = views::order(&mut connection, old.user_id, &by_name, &markets).await;
+    assert_eq!(found.unwrap().as_ref(), Some(old));
+    connection
+        .batch_execute(&format!(
+            "INSERT INTO orders SELECT (jsonb_populate_record(o, jsonb_build_object('client_order_id', null, 'order_id',
+                 v7_floor(v7_time(o.order_id) + n * interval '1 second')))).*
+             FROM orders o, generate_series(1, 1000) n WHERE o.order_id = '{}'",
+            old.order_id
+        ))
+        .await
+        .unwrap();
+    let found = views::order(&mut connection, old.user_id, &by_name, &markets).await;
+    assert_eq!(found.unwrap(), None, "a thousand newer ones have come since");
+    let by_id = OrderRef::Id(old.order_id);
+    let found = views::order(&mut connection, old.user_id, &by_id, &markets).await;
+    assert_eq!(found.unwrap().as_ref(), Some(old));
+}

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod trouble;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -100,7 +101,11 @@ fn pool(database: &Database) -> Pool {
 
 impl Follower {
     async fn start(database: &Database) -> Self {
-        let options = Options::new(pool(database), Arc::new(Purse::default()));
+        Self::over(pool(database)).await
+    }
+
+    async fn over(pool: Pool) -> Self {
+        let options = Options::new(pool, Arc::new(Purse::default()));
         let (news, heard) = mpsc::channel(1_000);
         let views = Views::open(&options, heard).await.unwrap();
         Self {

@@ -167,3 +167,22 @@ async fn without_a_database_nothing_is_done_and_that_is_said() {
         0
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_whose_second_try_is_not_answered_is_not_said_to_be_refused() {
+    let house = House::open().await;
+    let alice = house.user(1, 1_000, 0).await;
+    // The name stands for an order that is nowhere: it is tried again, and the second try loses its connection.
+    let trap = "INSERT INTO client_order_ids VALUES ('00000000-0000-0000-0000-000000000001', 'held', v7_new(), 1);
+        CREATE SEQUENCE tries;
+        CREATE FUNCTION end_the_second() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+            IF nextval('tries') = 2 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN NEW; END $$;
+        CREATE TRIGGER end_the_second BEFORE INSERT ON client_order_ids FOR EACH ROW EXECUTE FUNCTION end_the_second()";
+    house.sql.batch_execute(trap).await.unwrap();
+    let placed = house
+        .intake
+        .place(alice, named("held", limit(Side::Buy, 1, 100)))
+        .await;
+    assert_eq!(placed, Err(EntryError::OutcomeUnknown));
+    assert_eq!(house.count("SELECT last_value FROM tries").await, 2);
+}

@@ -221,3 +221,45 @@ async fn a_mass_cancel_takes_what_is_live_and_what_was_received_before_and_comes
         OrderState::Cancelled(..)
     ));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mass_cancel_that_is_written_twice_takes_nothing_that_came_between() {
+    let house = House::open().await;
+    let alice = house.user(1, 1_000, 0).await;
+    let before = open(&house, alice, limit(Side::Buy, 1, 90)).await;
+    let mass = Mass::of_user(alice.user_id, CancelReason::MassCancel);
+    let rows = house.intake.mass_rows(&[mass], &[0]).unwrap();
+    house.intake.hand_mass(&rows).await.unwrap();
+    house
+        .until("it is done", async |house| {
+            house.count("SELECT count(*) FROM commands").await == 0
+        })
+        .await;
+    assert_eq!(house.row(alice, before).await.state.status(), Status::Cancelled);
+    let between = open(&house, alice, limit(Side::Buy, 1, 91)).await;
+    // The answer to the first was lost.
+    house.intake.hand_mass(&rows).await.unwrap();
+    let done = house.intake.cancel(alice, OrderRef::Id(between)).await.unwrap();
+    assert_eq!(done.state.reason_code(), Some("requested"), "it was still live");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mass_cancel_goes_to_every_shard_whatever_markets_are_known_there() {
+    let house = House::open().await;
+    let alice = house.user(1, 1_000, 0).await;
+    house
+        .sql
+        .batch_execute("INSERT INTO shards (shard) VALUES (1)")
+        .await
+        .unwrap();
+    let impatient = house.another(Duration::from_millis(100)).await;
+    let mass = Mass::of_user(alice.user_id, CancelReason::MassCancel);
+    // Nobody owns the second shard, so it is not known what the cancel takes there.
+    assert_eq!(impatient.cancel_many(mass).await, Err(EntryError::OutcomeUnknown));
+    impatient.open_session(alice).await.unwrap();
+    let over = "UPDATE sessions SET alive_until = now() - interval '1 second'";
+    house.sql.batch_execute(over).await.unwrap();
+    impatient.fire_timers().await;
+    let there = "SELECT count(*) FROM commands WHERE shard = 1 AND kind = 'cancel_all'";
+    assert_eq!(house.count(there).await, 2);
+}

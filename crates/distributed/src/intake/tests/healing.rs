@@ -83,6 +83,24 @@ async fn an_order_is_gone_on_with_from_every_step() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_that_cannot_be_read_keeps_no_other_back() {
+    let house = House::open().await;
+    let alice = house.user(1, 3_000, 0).await;
+    let bad = stored(&house, alice, "bad").await;
+    let good = stored(&house, alice, "good").await;
+    let off_the_tick = "UPDATE orders SET price = 99.5 WHERE client_order_id = 'bad'";
+    house.sql.batch_execute(off_the_tick).await.unwrap();
+    sweep(&house).await;
+    house
+        .until("the other one is open", async |house| {
+            house.row(alice, good.id()).await.state.status() == Status::Open
+        })
+        .await;
+    assert_eq!(house.owner.times(bad.id()), 0);
+    assert!(*house.table.reloads.lock().unwrap() > 0, "its market may be new");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_gateway_that_goes_on_later_changes_nothing() {
     let house = House::open().await;
     let alice = house.user(1, 1_000, 0).await;
@@ -307,26 +325,4 @@ async fn switches_and_sessions_fire_whoever_looks_and_once() {
         .close_session(SessionId::from_u128(7), true)
         .await
         .unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sessions_live_as_long_as_their_gateway_and_are_bounded() {
-    let house = House::open().await;
-    let alice = house.user(1, 0, 0).await;
-    house.intake.open_session(alice).await.unwrap();
-    house
-        .sql
-        .batch_execute("UPDATE sessions SET alive_until = now() + interval '1 second'")
-        .await
-        .unwrap();
-    Arc::clone(&house.intake).keep_sessions().await;
-    let kept = "SELECT count(*) FROM sessions WHERE alive_until > now() + interval '5 seconds'";
-    assert_eq!(house.count(kept).await, 1);
-    for _ in 1..100 {
-        house.intake.open_session(alice).await.unwrap();
-    }
-    match house.intake.open_session(alice).await {
-        Err(EntryError::Invalid(error)) => assert_eq!(error.field, "cancel_on_disconnect"),
-        other => panic!("{other:?}"),
-    }
 }

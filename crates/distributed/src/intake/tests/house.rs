@@ -202,6 +202,21 @@ impl House {
         gateway(pool, wallet, &self.table, &self.told, &self.heard, answer_timeout).await
     }
 
+    /// Another gateway, whose time comes from this clock.
+    pub async fn by_clock(&self, clock: Clock) -> Arc<Intake> {
+        let (pool, wallet) = (&self.pool, &self.wallet);
+        by_clock(
+            clock,
+            pool,
+            wallet,
+            &self.table,
+            &self.told,
+            &self.heard,
+            PATIENCE,
+        )
+        .await
+    }
+
     /// Another gateway, whose way to the database leads through this proxy.
     pub async fn behind(&self, proxy: &Proxy) -> Arc<Intake> {
         let pool = pool(proxy.url(&gateways(&self.database)));
@@ -302,12 +317,25 @@ async fn gateway(
     heard: &Arc<Heard>,
     answer_timeout: Duration,
 ) -> Arc<Intake> {
+    by_clock(Clock::System, pool, wallet, table, told, heard, answer_timeout).await
+}
+
+async fn by_clock(
+    clock: Clock,
+    pool: &Pool,
+    wallet: &Arc<Moody>,
+    table: &Arc<Table>,
+    told: &Arc<Told>,
+    heard: &Arc<Heard>,
+    answer_timeout: Duration,
+) -> Arc<Intake> {
     let options = IntakeOptions {
         pool: pool.clone(),
-        clock: Clock::System,
-        ids: Ids::new(Clock::System),
+        ids: Ids::new(clock.clone()),
+        clock,
         answer_timeout,
         capacity: 1_000,
+        clock_difference: Duration::from_secs(1),
     };
     let outcomes: Arc<dyn Outcomes> = told.clone();
     let neighbours = Neighbours {

@@ -3,8 +3,10 @@
 
 mod breaking;
 mod changing;
+mod clocks;
 mod healing;
 mod house;
 mod operating;
 mod placing;
+mod sessions;
 mod shard;

@@ -254,7 +254,7 @@ async fn what_is_over_is_removed_and_what_is_not_stays() {
             house.count("SELECT count(*) FROM cancel_cutoffs").await == 1
         })
         .await;
-    let tidying = Tidying::default();
+    let tidying = Tidying::beginning(None, PATIENCE);
     let left = async || {
         Arc::clone(&house.intake).tidy(&tidying).await;
         let ids = house.count("SELECT count(*) FROM client_order_ids").await;
@@ -275,4 +275,15 @@ async fn what_is_over_is_removed_and_what_is_not_stays() {
         WHERE client_order_id = 'ended'";
     house.sql.batch_execute(older).await.unwrap();
     assert_eq!(left().await.0, 1, "its order went with its month");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_turn_removes_as_many_client_ids_as_there_is_time_for() {
+    let house = House::open().await;
+    let many = "INSERT INTO client_order_ids SELECT gen_random_uuid(), n::text,
+            v7_floor(now() - interval '30 hours' + n * interval '1 millisecond'), 1 FROM generate_series(1, 12000) n";
+    house.sql.batch_execute(many).await.unwrap();
+    let tidying = Tidying::beginning(None, PATIENCE);
+    Arc::clone(&house.intake).tidy(&tidying).await;
+    assert_eq!(house.count("SELECT count(*) FROM client_order_ids").await, 0);
 }

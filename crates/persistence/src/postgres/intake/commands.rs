@@ -1,5 +1,7 @@
 //! The shards' to-do lists, as gateways write them.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
 use diesel::sql_query;
@@ -161,7 +163,13 @@ pub struct CutoffRow {
 const CUTOFFS: &str = "INSERT INTO cancel_cutoffs (id, shard, user_id, symbol, side, reason, received_before, until) \
     SELECT n.id, n.shard, n.user_id, n.symbol, n.side::order_side_enum, n.reason, n.received_before, n.until \
     FROM UNNEST($1, $2, $3, $4, $5, $6, $7, $8) AS n(id, shard, user_id, symbol, side, reason, received_before, until) \
-    ORDER BY n.id ON CONFLICT DO NOTHING";
+    ORDER BY n.id ON CONFLICT DO NOTHING RETURNING id";
+
+#[derive(QueryableByName)]
+struct NewRow {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+}
 
 /// The commands of a mass cancel, one for each shard, with their cut-offs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -172,7 +180,7 @@ pub struct MassCancel {
     pub cutoffs: Vec<CutoffRow>,
 }
 
-/// Writes a mass cancel, in one transaction.
+/// Writes a mass cancel, in one transaction. What was written before stays as it is, whether or not it was done since.
 ///
 /// # Errors
 /// See [`PgError`].
@@ -185,13 +193,19 @@ pub async fn insert_mass_cancel(connection: &mut Connection, mass: &MassCancel) 
 /// Writes a mass cancel in the caller's transaction.
 pub(super) async fn write_mass_cancel(connection: &mut Connection, mass: &MassCancel) -> Result<(), PgError> {
     let MassCancel { commands, cutoffs } = mass;
-    insert_cutoffs(connection, cutoffs).await?;
-    insert_commands(connection, commands).await
+    // A command goes when it is done, its cut-off stays: where that was there already, the command is not written again.
+    let new = insert_cutoffs(connection, cutoffs).await?;
+    let commands: Vec<CommandRow> = (commands.iter())
+        .filter(|row| new.contains(&row.id))
+        .cloned()
+        .collect();
+    insert_commands(connection, &commands).await
 }
 
-async fn insert_cutoffs(connection: &mut Connection, rows: &[CutoffRow]) -> Result<(), PgError> {
+/// Writes cut-offs; the ids of those that were not there.
+async fn insert_cutoffs(connection: &mut Connection, rows: &[CutoffRow]) -> Result<HashSet<Uuid>, PgError> {
     if rows.is_empty() {
-        return Ok(());
+        return Ok(HashSet::new());
     }
     let of = |at: fn(&CutoffRow) -> Stamp| -> Vec<DateTime<Utc>> {
         rows.iter().map(|row| time(at(row))).collect()
@@ -203,7 +217,7 @@ async fn insert_cutoffs(connection: &mut Connection, rows: &[CutoffRow]) -> Resu
     let symbols: Vec<Option<&str>> = rows.iter().map(|row| row.symbol.as_deref()).collect();
     let sides: Vec<Option<&str>> = rows.iter().map(|row| row.side.map(Side::word)).collect();
     let reasons: Vec<&str> = rows.iter().map(|row| row.reason.code()).collect();
-    prepared(
+    let new: Vec<NewRow> = prepared(
         sql_query(CUTOFFS)
             .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.id).collect::<Vec<_>>())
             .bind::<Array<Integer>, _>(shards)
@@ -214,7 +228,7 @@ async fn insert_cutoffs(connection: &mut Connection, rows: &[CutoffRow]) -> Resu
             .bind::<Array<Timestamptz>, _>(of(|row| row.received_before))
             .bind::<Array<Timestamptz>, _>(of(|row| row.until)),
     )
-    .execute(connection)
+    .load(connection)
     .await?;
-    Ok(())
+    Ok(new.into_iter().map(|row| row.id).collect())
 }

@@ -18,7 +18,7 @@ pub use commands::{
 };
 pub use ends::{ClaimPage, EndedClaims, remove_cutoffs, remove_ended_claims};
 pub use markets::{Added, DefinedMarket, add_market, last_prices, markets_like};
-pub use pending::claim_pending;
+pub use pending::{ClaimedOrders, claim_pending};
 pub use register::{
     RegisterLimits, RegisterRefusal, add_key, define_tier, register, register_version, revoke_key,
     set_account_tier,
@@ -27,7 +27,7 @@ pub use register_rows::RegisterRows;
 pub use store::{StoreOrder, Stored, store_orders};
 pub use timers::{
     Session, arm_switch, close_session, disarm_switch, fire_sessions, fire_switches, keep_sessions,
-    open_session,
+    open_session, reopen_sessions,
 };
 
 use uuid::Uuid;

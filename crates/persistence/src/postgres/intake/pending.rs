@@ -39,18 +39,27 @@ pub(super) async fn stored_among(
     Ok(rows.into_iter().map(id).collect())
 }
 
+/// What was taken on of the PENDING orders that nobody drives.
+#[derive(Debug, Default)]
+pub struct ClaimedOrders {
+    /// The orders.
+    pub orders: Vec<StoredOrder>,
+    /// Why the other rows that were taken on cannot be read.
+    pub unreadable: Vec<PgError>,
+}
+
 /// Takes up to so many PENDING orders on, for so long, that were made before this moment, that have no command, and that
 /// nobody else has taken on.
 ///
 /// # Errors
-/// See [`PgError`]; an order of a market that is not among these is an error too.
+/// See [`PgError`]. A row that cannot be read, or is of a market that is not among these, keeps none of the others back.
 pub async fn claim_pending(
     connection: &mut Connection,
     made_before: Stamp,
     lease: Duration,
     limit: u32,
     markets: &MarketGrids,
-) -> Result<Vec<StoredOrder>, PgError> {
+) -> Result<ClaimedOrders, PgError> {
     let sql = format!(
         "UPDATE orders o SET swept_until = now() + $2 * interval '1 microsecond' \
          WHERE o.order_id IN (SELECT p.order_id FROM orders p WHERE p.status = 'PENDING' AND p.created_at < $1 \
@@ -66,5 +75,12 @@ pub async fn claim_pending(
     )
     .load(connection)
     .await?;
-    rows.into_iter().map(|row| row.stored(markets)).collect()
+    let mut claimed = ClaimedOrders::default();
+    for row in rows {
+        match row.stored(markets) {
+            Ok(stored) => claimed.orders.push(stored),
+            Err(error) => claimed.unreadable.push(error),
+        }
+    }
+    Ok(claimed)
 }

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use diesel::QueryableByName;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection as _, RunQueryDsl as _};
 use domain::{SessionId, Stamp, UserId};
 use uuid::Uuid;
 
 use super::commands::{MassCancel, write_mass_cancel};
 use crate::postgres::orders::value::time;
+use crate::postgres::shard::shard_numbers;
 use crate::postgres::{Connection, PgError, prepared};
 
 const fn uuid(user_id: UserId) -> Uuid {
@@ -60,14 +61,23 @@ struct UserRow {
     user_id: Uuid,
 }
 
-/// Writes what was made of some users; where nothing could be made, the transaction changes nothing.
-async fn write(connection: &mut Connection, mass: Option<MassCancel>) -> Result<MassCancel, PgError> {
-    let mass = mass.ok_or_else(|| PgError::bad_row("commands", "a mass cancel could not be made"))?;
+/// Writes what is made of some users and all shards; where nothing can be made, the transaction changes nothing.
+async fn write(
+    connection: &mut Connection,
+    users: &[UserId],
+    cancel: impl Fn(&[UserId], &[u32]) -> Option<MassCancel> + Send + Sync,
+) -> Result<MassCancel, PgError> {
+    if users.is_empty() {
+        return Ok(MassCancel::default());
+    }
+    let shards = shard_numbers(connection).await?;
+    let mass = cancel(users, &shards)
+        .ok_or_else(|| PgError::bad_row("commands", "a mass cancel could not be made"))?;
     write_mass_cancel(connection, &mass).await?;
     Ok(mass)
 }
 
-/// Disarms up to so many switches that have run out, and writes the mass cancels of their users, in one transaction. What
+/// Disarms up to so many switches that have run out by this time and by the database's, and writes the mass cancels of their users, in one transaction. What
 /// was written.
 ///
 /// # Errors
@@ -76,12 +86,12 @@ pub async fn fire_switches(
     connection: &mut Connection,
     now: Stamp,
     limit: u32,
-    cancel: impl Fn(&[UserId]) -> Option<MassCancel> + Send + Sync,
+    cancel: impl Fn(&[UserId], &[u32]) -> Option<MassCancel> + Send + Sync,
 ) -> Result<MassCancel, PgError> {
     connection
         .transaction(async |connection| {
             let users = take_due_switches(connection, now, limit).await?;
-            write(connection, cancel(&users)).await
+            write(connection, &users, cancel).await
         })
         .await
 }
@@ -93,7 +103,8 @@ async fn take_due_switches(
 ) -> Result<Vec<UserId>, PgError> {
     let rows: Vec<UserRow> = prepared(sql_query(
         "DELETE FROM dead_man d WHERE d.user_id IN (SELECT o.user_id FROM dead_man o WHERE o.fires_at <= $1 \
-         ORDER BY o.fires_at LIMIT $2 FOR UPDATE SKIP LOCKED) AND d.fires_at <= $1 RETURNING d.user_id",
+         AND o.fires_at <= clock_timestamp() ORDER BY o.fires_at LIMIT $2 FOR UPDATE SKIP LOCKED) \
+         AND d.fires_at <= $1 AND d.fires_at <= clock_timestamp() RETURNING d.user_id",
     )
     .bind::<Timestamptz, _>(time(now))
     .bind::<BigInt, _>(i64::from(limit)))
@@ -146,7 +157,13 @@ pub async fn open_session(
     Ok(opened == 1)
 }
 
-/// Keeps a gateway's sessions alive for so long from now, those that would end within half of it.
+#[derive(QueryableByName)]
+struct SessionRow {
+    #[diesel(sql_type = SqlUuid)]
+    session_id: Uuid,
+}
+
+/// Keeps a gateway's sessions alive for so long from now; those that there are.
 ///
 /// # Errors
 /// See [`PgError`].
@@ -154,13 +171,40 @@ pub async fn keep_sessions(
     connection: &mut Connection,
     gateway: Uuid,
     alive: Duration,
-) -> Result<(), PgError> {
-    prepared(
+) -> Result<Vec<SessionId>, PgError> {
+    let rows: Vec<SessionRow> = prepared(
         sql_query(
             "UPDATE sessions SET alive_until = now() + $2 * interval '1 microsecond' \
-         WHERE gateway = $1 AND alive_until < now() + $2 / 2 * interval '1 microsecond'",
+         WHERE gateway = $1 RETURNING session_id",
         )
         .bind::<SqlUuid, _>(gateway)
+        .bind::<BigInt, _>(micros(alive)),
+    )
+    .load(connection)
+    .await?;
+    let id = |row: SessionRow| SessionId::from_u128(row.session_id.as_u128());
+    Ok(rows.into_iter().map(id).collect())
+}
+
+/// Opens sessions again whose rows are gone although their connections live; however many their users have.
+///
+/// # Errors
+/// See [`PgError`].
+pub async fn reopen_sessions(
+    connection: &mut Connection,
+    sessions: &[Session],
+    alive: Duration,
+) -> Result<(), PgError> {
+    let ids = |of: fn(&Session) -> Uuid| -> Vec<Uuid> { sessions.iter().map(of).collect() };
+    prepared(
+        sql_query(
+            "INSERT INTO sessions (session_id, user_id, gateway, alive_until) \
+         SELECT n.session_id, n.user_id, n.gateway, now() + $4 * interval '1 microsecond' \
+         FROM UNNEST($1, $2, $3) AS n(session_id, user_id, gateway) ON CONFLICT DO NOTHING",
+        )
+        .bind::<Array<SqlUuid>, _>(ids(|one| Uuid::from_u128(one.session_id.as_u128())))
+        .bind::<Array<SqlUuid>, _>(ids(|one| uuid(one.user_id)))
+        .bind::<Array<SqlUuid>, _>(ids(|one| one.gateway))
         .bind::<BigInt, _>(micros(alive)),
     )
     .execute(connection)
@@ -168,33 +212,26 @@ pub async fn keep_sessions(
     Ok(())
 }
 
-/// Ends a session, and writes what it asks to be cancelled of its user's, in one transaction. What was written: nothing
-/// where it had ended before.
+/// Ends a session, also one whose row is gone, and writes what is cancelled with it, in one transaction.
 ///
 /// # Errors
 /// See [`PgError`].
 pub async fn close_session(
     connection: &mut Connection,
     session_id: SessionId,
-    cancel: impl Fn(&[UserId]) -> Option<MassCancel> + Send + Sync,
-) -> Result<MassCancel, PgError> {
+    cancel: &MassCancel,
+) -> Result<(), PgError> {
     connection
         .transaction(async |connection| {
-            let user = take_session(connection, session_id).await?;
-            write(connection, cancel(user.as_slice())).await
+            prepared(
+                sql_query("DELETE FROM sessions WHERE session_id = $1")
+                    .bind::<SqlUuid, _>(Uuid::from_u128(session_id.as_u128())),
+            )
+            .execute(connection)
+            .await?;
+            write_mass_cancel(connection, cancel).await
         })
         .await
-}
-
-async fn take_session(connection: &mut Connection, session_id: SessionId) -> Result<Option<UserId>, PgError> {
-    let rows: Vec<UserRow> = prepared(
-        sql_query("DELETE FROM sessions WHERE session_id = $1 RETURNING user_id")
-            .bind::<SqlUuid, _>(Uuid::from_u128(session_id.as_u128())),
-    )
-    .load(connection)
-    .await?;
-    let user = |row: &UserRow| UserId::from_u128(row.user_id.as_u128());
-    Ok(rows.as_slice().first().map(user))
 }
 
 /// Ends up to so many sessions that nobody kept alive, and writes the mass cancels of their users, in one transaction. What
@@ -205,12 +242,12 @@ async fn take_session(connection: &mut Connection, session_id: SessionId) -> Res
 pub async fn fire_sessions(
     connection: &mut Connection,
     limit: u32,
-    cancel: impl Fn(&[UserId]) -> Option<MassCancel> + Send + Sync,
+    cancel: impl Fn(&[UserId], &[u32]) -> Option<MassCancel> + Send + Sync,
 ) -> Result<MassCancel, PgError> {
     connection
         .transaction(async |connection| {
             let users = take_dead_sessions(connection, limit).await?;
-            write(connection, cancel(&users)).await
+            write(connection, &users, cancel).await
         })
         .await
 }

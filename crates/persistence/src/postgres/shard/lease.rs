@@ -122,15 +122,22 @@ struct Ended {
 
 const END_BLOCKER: &str = "SELECT pg_terminate_backend(l.pid) AS ended FROM shards s JOIN pg_locks l \
     ON l.locktype = 'transactionid' AND l.transactionid = s.xmax AND l.mode = 'ExclusiveLock' AND l.granted \
-    WHERE s.shard = $1 AND (s.lease_until IS NULL OR s.lease_until <= clock_timestamp()) AND l.pid <> pg_backend_pid()";
+    LEFT JOIN pg_stat_activity a ON a.pid = l.pid \
+    WHERE s.shard = $1 AND (s.lease_until IS NULL OR s.lease_until <= clock_timestamp()) AND l.pid <> pg_backend_pid() \
+    AND (a.state LIKE 'idle in transaction%' OR s.lease_until <= clock_timestamp() - $2 * interval '1 microsecond')";
 
-/// Ends the session that holds a shard's row in its transaction although its lease has passed. Whether there was one.
+/// A session that works is given so long beyond its lease: its commit may only be slow.
+const SLOW_COMMIT: Duration = Duration::from_secs(10);
+
+/// Ends the session that holds a shard's row in its transaction although its lease has passed: at once if it does nothing,
+/// else when it has been over for long. Whether there was one.
 ///
 /// # Errors
 /// See [`PgError`].
 pub async fn end_blocker(connection: &mut Connection, shard: u32) -> Result<bool, PgError> {
     let ended: Vec<Ended> = sql_query(END_BLOCKER)
         .bind::<Integer, _>(shard.cast_signed())
+        .bind::<BigInt, _>(micros(SLOW_COMMIT))
         .load(connection)
         .await?;
     Ok(ended.iter().any(|row| row.ended))

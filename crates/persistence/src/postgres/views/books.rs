@@ -17,8 +17,8 @@ pub struct Level {
     pub side: Side,
     /// The price, in units of 1e-8 of the quote asset.
     pub price: u64,
-    /// What is shown, in units of 1e-8 of the base asset.
-    pub quantity: u64,
+    /// What is shown, in units of 1e-8 of the base asset: of all orders together, so more than one could have.
+    pub quantity: u128,
 }
 
 /// What a gateway begins with: all of it of one moment.
@@ -40,12 +40,12 @@ struct LevelRow {
     side: String,
     #[diesel(sql_type = BigInt)]
     price: i64,
-    #[diesel(sql_type = BigInt)]
-    quantity: i64,
+    #[diesel(sql_type = Text)]
+    quantity: String,
 }
 
 const LEVELS: &str = "SELECT symbol, side::text AS side, (price * 100000000)::bigint AS price, \
-    (sum(displayed_remaining) * 100000000)::bigint AS quantity FROM orders \
+    trunc(sum(displayed_remaining) * 100000000)::text AS quantity FROM orders \
     WHERE status IN ('OPEN', 'PARTIALLY_FILLED') AND displayed_remaining > 0 GROUP BY symbol, side, price";
 
 /// Shards, markets and books of one and the same moment.
@@ -84,11 +84,14 @@ impl TryFrom<LevelRow> for Level {
         } = row;
         let side =
             Side::from_word(&side).ok_or_else(|| PgError::bad_row("orders", format!("side {side}")))?;
+        let units = quantity
+            .parse()
+            .map_err(|_| PgError::bad_row("orders", format!("{quantity} shown of {symbol}")))?;
         Ok(Self {
             symbol,
             side,
             price: price.cast_unsigned(),
-            quantity: quantity.cast_unsigned(),
+            quantity: units,
         })
     }
 }

@@ -17,6 +17,9 @@ const LIVE: &str = "('PENDING', 'OPEN', 'PARTIALLY_FILLED')";
 /// The index of users, symbols and statuses finds live orders among any number of ended ones, if symbols are named.
 const EVERY_SYMBOL: &str = "o.symbol = ANY(ARRAY(SELECT symbol FROM market_state))";
 
+/// So many of a user's orders are looked through for a client order id that stands for none of them any more.
+const LATEST: u32 = 1_000;
+
 /// Which life orders have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Life {
@@ -28,7 +31,8 @@ pub enum Life {
     Ended,
 }
 
-/// One of a user's orders. Of several under the same client order id, the newest.
+/// One of a user's orders. Of several under the same client order id, the newest; an id that is free again is looked for
+/// among the latest orders only.
 ///
 /// # Errors
 /// See [`PgError`]; an order of a market that is not among these is an error too.
@@ -79,15 +83,16 @@ async fn by_kept_name(
     Ok(rows.into_iter().next())
 }
 
-/// Among all of the user's orders: the name was free for another one since.
+/// Among the latest of the user's orders: the name is free for another one since. Older ones are found by their ids alone,
+/// for there is no bound to how many orders a user has, and most names that are asked for here were never used.
 async fn by_any_name(
     connection: &mut Connection,
     user_id: UserId,
     name: &ClientOrderId,
 ) -> Result<Option<OrderRow>, PgError> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM orders o WHERE o.user_id = $1 AND o.client_order_id = $2 \
-         ORDER BY o.order_id DESC LIMIT 1"
+        "SELECT {COLUMNS} FROM (SELECT * FROM orders WHERE user_id = $1 ORDER BY order_id DESC LIMIT {LATEST}) o \
+         WHERE o.client_order_id = $2 ORDER BY o.order_id DESC LIMIT 1"
     );
     let query = sql_query(sql)
         .bind::<SqlUuid, _>(id(user_id.as_u128()))

@@ -1,0 +1,84 @@
+//! What a follower says when it does not follow any more.
+
+use std::time::Duration;
+
+use domain::Side::Buy;
+use testbed::Database;
+use tokio::time::Instant;
+use tokio_postgres::NoTls;
+
+use super::{Follower, PATIENCE, Writer, pool};
+
+async fn until(follower: &Follower, what: &str, holds: impl Fn(Option<&str>) -> bool) {
+    let waiting = async {
+        while !holds(follower.views.trouble().as_deref()) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let waited = tokio::time::timeout(PATIENCE, waiting).await;
+    assert!(waited.is_ok(), "{what}: {:?}", follower.views.trouble());
+}
+
+#[tokio::test]
+async fn a_follower_that_has_died_or_is_blind_is_noticed() {
+    let database = Database::create().await.unwrap();
+    let _writer = Writer::new(&database.url(), 1).await;
+    let follower = Follower::start(&database).await;
+    assert_eq!(follower.views.trouble(), None);
+    follower.views.tasks[0].abort();
+    until(&follower, "it has ended", |trouble| {
+        trouble.is_some_and(|why| why.contains("has ended"))
+    })
+    .await;
+    let other = Follower::start(&database).await;
+    let (sql, driver) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
+    tokio::spawn(driver);
+    let hide = "ALTER TABLE shards RENAME TO hidden";
+    sql.batch_execute(hide).await.unwrap();
+    until(&other, "it is blind", |trouble| {
+        let long_ago = Instant::now().checked_sub(Duration::from_secs(60)).unwrap();
+        *other.views.shared.looked.lock().unwrap() = long_ago;
+        trouble.is_some_and(|why| why.contains("has not seen the database"))
+    })
+    .await;
+    let show = "ALTER TABLE hidden RENAME TO shards";
+    sql.batch_execute(show).await.unwrap();
+    until(&other, "it sees again", |trouble| trouble.is_none()).await;
+}
+
+#[tokio::test]
+async fn a_follower_goes_on_while_others_have_every_connection_of_the_pool() {
+    let database = Database::create().await.unwrap();
+    let mut writer = Writer::new(&database.url(), 1).await;
+    let pool = pool(&database);
+    let mut follower = Follower::over(pool.clone()).await;
+    let mut held = Vec::new();
+    for _ in 0..pool.figures().max {
+        held.push(pool.get().await.unwrap());
+    }
+    writer.define(0, 5).await;
+    writer.change(0, 5, Buy, 99, 3).await;
+    writer.settle(0).await;
+    follower.reach(&writer, 5).await;
+}
+
+#[tokio::test]
+async fn a_follower_that_has_lost_its_place_says_so_until_it_has_read_everything_anew() {
+    let database = Database::create().await.unwrap();
+    let mut writer = Writer::new(&database.url(), 1).await;
+    let mut follower = Follower::start(&database).await;
+    writer.define(0, 5).await;
+    writer.settle(0).await;
+    follower.reach(&writer, 5).await;
+    let (sql, driver) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
+    tokio::spawn(driver);
+    let back = "ALTER TABLE markets RENAME TO hidden; UPDATE shards SET settled_seq = 0, last_seq = 0";
+    sql.batch_execute(back).await.unwrap();
+    until(&follower, "it is lost", |trouble| {
+        trouble.is_some_and(|why| why.contains("has lost its place"))
+    })
+    .await;
+    let forth = "ALTER TABLE hidden RENAME TO markets; UPDATE shards SET last_seq = 1, settled_seq = 1";
+    sql.batch_execute(forth).await.unwrap();
+    until(&follower, "it follows again", |trouble| trouble.is_none()).await;
+}

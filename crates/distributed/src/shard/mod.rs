@@ -18,7 +18,7 @@ mod work;
 
 pub use broker::{Broker, hear_hints};
 pub use load::{LoadError, load};
-pub use moving::move_market;
+pub use moving::{MoveError, Moved, move_market};
 pub use outlet::{Announced, NotPublished, Outlet};
 pub use run::{Connect, Rehearsal, ShardOptions, run};
 pub use status::{ShardState, Snapshot, Status};

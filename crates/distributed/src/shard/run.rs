@@ -23,7 +23,7 @@ pub type Connect = Arc<dyn Fn() -> BoxFuture<'static, Result<Connection, PgError
 pub type Rehearsal = Arc<dyn Fn(&ShardCommand) + Send + Sync>;
 
 /// The longest that a session of an owner waits for a lock, or leaves its transaction open.
-const SESSION_WAIT: Duration = Duration::from_secs(2);
+pub(super) const SESSION_WAIT: Duration = Duration::from_secs(2);
 
 /// A machine whose clock differs more than this from the database's owns nothing: its stamps could not be taken back.
 const CLOCK_DIFFERENCE: Duration = Duration::from_secs(10);

@@ -6,6 +6,7 @@ mod broker;
 mod commands;
 mod digest;
 mod gateway;
+mod moving;
 mod outlet;
 mod ownership;
 mod poison;

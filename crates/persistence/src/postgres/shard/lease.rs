@@ -73,10 +73,54 @@ struct LeaseRow {
     settled_seq: i64,
 }
 
+impl LeaseRow {
+    fn lease_of(self, shard: u32) -> Lease {
+        let Self {
+            epoch,
+            last_seq,
+            published_seq,
+            settled_seq,
+        } = self;
+        Lease {
+            shard,
+            epoch: epoch.cast_unsigned(),
+            last_seq: last_seq.cast_unsigned(),
+            cursors: Cursors {
+                published: published_seq.cast_unsigned(),
+                settled: settled_seq.cast_unsigned(),
+            },
+        }
+    }
+}
+
 const TAKE_OVER: &str = "UPDATE shards SET epoch = epoch + 1, owner = left($2, 200), \
     lease_until = clock_timestamp() + $3 * interval '1 microsecond' \
     WHERE shard = $1 AND (lease_until IS NULL OR lease_until <= clock_timestamp()) \
     RETURNING epoch, last_seq, published_seq, settled_seq";
+
+const SEIZE: &str = "UPDATE shards SET epoch = epoch + 1, owner = left($2, 200), \
+    lease_until = clock_timestamp() + $3 * interval '1 microsecond' \
+    WHERE shard = $1 RETURNING epoch, last_seq, published_seq, settled_seq";
+
+/// Takes a shard away from whoever has it, under a new epoch: for a moment in which nobody may apply commands. A commit of
+/// the owner's that is under way is waited for. None: there is no such shard.
+///
+/// # Errors
+/// See [`PgError`].
+pub async fn seize(
+    connection: &mut Connection,
+    shard: u32,
+    owner: &str,
+    lease: Duration,
+) -> Result<Option<Lease>, PgError> {
+    let seized: Vec<LeaseRow> = sql_query(SEIZE)
+        .bind::<Integer, _>(shard.cast_signed())
+        .bind::<Text, _>(owner)
+        .bind::<BigInt, _>(micros(lease))
+        .load(connection)
+        .await?;
+    Ok(seized.into_iter().next().map(|row| row.lease_of(shard)))
+}
 
 /// Takes a shard over under a new epoch when its last owner's lease has passed, by the database's clock. A commit of the
 /// last owner's that is under way is waited for: it counts, or its lease does.
@@ -97,15 +141,7 @@ pub async fn take_over(
         .load(connection)
         .await?;
     if let Some(row) = taken.into_iter().next() {
-        return Ok(Taken::Owned(Lease {
-            shard,
-            epoch: row.epoch.cast_unsigned(),
-            last_seq: row.last_seq.cast_unsigned(),
-            cursors: Cursors {
-                published: row.published_seq.cast_unsigned(),
-                settled: row.settled_seq.cast_unsigned(),
-            },
-        }));
+        return Ok(Taken::Owned(row.lease_of(shard)));
     }
     let known = shard_numbers(connection).await?.contains(&shard);
     Ok(if known { Taken::Held } else { Taken::NoShard })

@@ -48,12 +48,16 @@ pub(crate) fn options(settings: &Settings, link: &Link) -> anyhow::Result<ShardO
         let database = Arc::clone(&database);
         Box::pin(async move { connect_directly(&database, PROGRAM).await })
     });
-    Ok(ShardOptions::new(
+    let options = ShardOptions::new(
         connect,
         Arc::new(HttpWallet::of(&settings.wallet).context("wallet")?),
         Arc::new(Broker::over(link, Ids::new(Clock::System), Clock::System)),
         format!("{}@{}", std::process::id(), host_name()),
-    ))
+    );
+    Ok(ShardOptions {
+        keep_log: settings.distributed.keep_log,
+        ..options
+    })
 }
 
 /// Looks whether the database is as it must be, and makes the rows of shards that are missing.

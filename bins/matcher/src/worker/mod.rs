@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use distributed::shard::{Status, hear_hints, run as run_shard};
+use distributed::shard::{Status, hear_while_owning, run as run_shard};
 use persistence::postgres::partitions;
 use runtime::{Clock, Settings, Shutdown, telemetry};
 use tokio::sync::Notify;
@@ -78,16 +78,16 @@ async fn work(settings: &Settings, wanted: &[u32], shutdown: Shutdown) -> anyhow
     };
     setup::check_database(settings).await.context("database")?;
     let clock = Clock::System;
-    let link = setup::link(settings)?;
+    let link = Arc::new(setup::link(settings)?);
     let options = setup::options(settings, &link)?;
-    let (mut tasks, mut statuses, mut ears) = (JoinSet::new(), Vec::new(), Vec::new());
+    let (mut tasks, mut statuses, mut ears) = (JoinSet::new(), Vec::new(), JoinSet::new());
     for shard in shards {
         let (status, hint) = (Status::new(shard), Arc::new(Notify::new()));
-        ears.push(hear_hints(&link, shard, Arc::clone(&hint)).context("rabbitmq")?);
+        let (link, owning, heard) = (Arc::clone(&link), status.owning(), Arc::clone(&hint));
+        ears.spawn(async move { hear_while_owning(&link, shard, heard, owning).await });
         statuses.push((shard, status.clone()));
         tasks.spawn(run_shard(options.clone(), shard, hint, status, shutdown.clone()));
     }
-    let link = Arc::new(link);
     let state = health::State::new(statuses, Arc::clone(&link));
     let served = listener
         .map(|listener| health::serve(listener, state, &metrics))
@@ -107,7 +107,7 @@ async fn work(settings: &Settings, wanted: &[u32], shutdown: Shutdown) -> anyhow
             shutdown.trigger();
         }
     }
-    drop(ears);
+    ears.shutdown().await;
     if let Some(handle) = handle {
         handle.stop(true).await;
     }

@@ -10,7 +10,7 @@ use messaging::{
 };
 use persistence::postgres::orders::MarketGrids;
 use runtime::{Clock, Ids};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::outlet::{Announced, NotPublished, Outlet};
 use crate::News;
@@ -74,11 +74,32 @@ impl Outlet for Broker {
     }
 }
 
-/// Hears that a shard has work, for as long as the consumer lives.
+/// Hears that a shard has work, while it is owned here: a stand-by would take the hints away from the owner. It ends
+/// when nobody tells any more whether it is owned.
 ///
 /// # Errors
 /// The topology has no such queue.
-pub fn hear_hints(link: &Link, shard: u32, hint: Arc<Notify>) -> Result<Consumer, LinkError> {
+pub async fn hear_while_owning(
+    link: &Link,
+    shard: u32,
+    hint: Arc<Notify>,
+    mut owning: watch::Receiver<bool>,
+) -> Result<(), LinkError> {
+    loop {
+        // Gone, it stays as it is for ever.
+        if owning.wait_for(|owns| *owns).await.is_err() {
+            return Ok(());
+        }
+        let consumer = hear_hints(link, shard, Arc::clone(&hint))?;
+        let lost = owning.wait_for(|owns| !*owns).await.is_err();
+        consumer.stop().await;
+        if lost {
+            return Ok(());
+        }
+    }
+}
+
+fn hear_hints(link: &Link, shard: u32, hint: Arc<Notify>) -> Result<Consumer, LinkError> {
     let subscription = Subscription::to(Queue::ShardHints(shard)).prefetch(1);
     link.consume(subscription, Ear { hint }, Arc::new(PassedOver))
 }

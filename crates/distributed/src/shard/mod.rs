@@ -13,10 +13,11 @@ mod status;
 mod steps;
 mod tail;
 mod todo;
+mod trimmer;
 mod upkeep;
 mod work;
 
-pub use broker::{Broker, hear_hints};
+pub use broker::{Broker, hear_while_owning};
 pub use load::{LoadError, load};
 pub use moving::{MoveError, Moved, move_market};
 pub use outlet::{Announced, NotPublished, Outlet};

@@ -51,6 +51,8 @@ pub struct ShardOptions {
     pub batch: u32,
     /// For how long the log is kept.
     pub keep_log: Duration,
+    /// How often the log is looked at for what is older.
+    pub trim_every: Duration,
     /// How long, at the end, what is committed may take to be settled and published.
     pub farewell: Duration,
     /// For rehearsals of faults.
@@ -71,6 +73,7 @@ impl ShardOptions {
             look_every: Duration::from_millis(20),
             batch: 1_000,
             keep_log: Duration::from_secs(7 * 24 * 60 * 60),
+            trim_every: Duration::from_secs(60),
             farewell: Duration::from_secs(5),
             rehearsal: None,
         }

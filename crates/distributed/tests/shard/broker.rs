@@ -6,7 +6,7 @@ use std::time::Duration;
 use amqprs::channel::{ExchangeDeleteArguments, QueueDeleteArguments};
 use amqprs::connection::{Connection, OpenConnectionArguments};
 use async_trait::async_trait;
-use distributed::shard::{Broker, ShardOptions, hear_hints};
+use distributed::shard::{Broker, ShardOptions, hear_while_owning};
 use domain::{Side, Stamp, Status};
 use messaging::{
     BINARY, Delivery, Envelope, Exchange, Handler, Link, Queue, Subscription, Topology, Unreadable, Verdict,
@@ -14,7 +14,8 @@ use messaging::{
 };
 use runtime::settings::RabbitmqSettings;
 use runtime::{Clock, Ids};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinSet;
 
 use crate::bed::Bed;
 
@@ -85,7 +86,15 @@ async fn hints_wake_owners_and_trades_orders_and_news_go_out() {
     };
     let running = bed.start(options, 0);
     bed.until_number("SELECT count(*) FROM commands", 0).await;
-    let hints = hear_hints(&link, 0, Arc::clone(&running.hint)).unwrap();
+    let link = Arc::new(link);
+    let hints = tokio::spawn({
+        let (link, hint, owning) = (
+            Arc::clone(&link),
+            Arc::clone(&running.hint),
+            running.status.owning(),
+        );
+        async move { hear_while_owning(&link, 0, hint, owning).await }
+    });
     let sell = bed.place(0, Side::Sell, 100, 10).await;
     let buy = bed.place(1, Side::Buy, 100, 10).await;
     // Nothing but the hint tells of them. It may be lost, so it is sent until it is heard.
@@ -117,7 +126,51 @@ async fn hints_wake_owners_and_trades_orders_and_news_go_out() {
         }
     }
     running.stop().await;
-    drop((ears, hints));
-    link.close(Duration::from_secs(5)).await;
+    drop(ears);
+    hints.abort();
+    let _ = hints.await;
+    Arc::into_inner(link).unwrap().close(Duration::from_secs(5)).await;
+    clean(&topology).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stand_by_takes_no_hints_away_from_the_owner() {
+    let settings = RabbitmqSettings {
+        url: Some(format!("amqp://guest:guest@127.0.0.1:{}/", port()).into()),
+        ..RabbitmqSettings::default()
+    };
+    let topology = Topology::new(&settings, 1, &format!("hints{}.", std::process::id())).unwrap();
+    let link = Arc::new(Link::start(&settings, topology.clone(), "hints-test").unwrap());
+    let owning = [watch::Sender::new(true), watch::Sender::new(false)];
+    let mut tasks = JoinSet::new();
+    let hints = owning.each_ref().map(|owning| {
+        let (link, hint, owning) = (Arc::clone(&link), Arc::new(Notify::new()), owning.subscribe());
+        let heard = Arc::clone(&hint);
+        tasks.spawn(async move { hear_while_owning(&link, 0, heard, owning).await });
+        hint
+    });
+    let ids = Ids::new(Clock::System);
+    let send = async || {
+        let at = Stamp::from_micros(Clock::System.wall_us());
+        let hint = Envelope::new(ids.uuid_v7(), "shard.hint", BINARY, at, Vec::new().into()).unwrap();
+        link.publisher()
+            .publish(Exchange::ShardHints, &hint_key(0), hint)
+            .await
+            .unwrap();
+    };
+    // First the one owns the shard, then the other.
+    for turn in 0..2 {
+        link.until_up().await;
+        for _ in 0..20 {
+            send().await;
+            let heard = tokio::time::timeout(Duration::from_secs(20), hints[turn].notified());
+            assert!(heard.await.is_ok(), "the hint went to the stand-by");
+        }
+        owning[0].send_replace(false);
+        owning[1].send_replace(true);
+    }
+    drop(owning);
+    while tasks.join_next().await.is_some() {}
+    Arc::into_inner(link).unwrap().close(Duration::from_secs(5)).await;
     clean(&topology).await;
 }

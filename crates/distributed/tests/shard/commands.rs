@@ -275,7 +275,10 @@ async fn no_commands_are_taken_while_the_clock_stands_ahead() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let second = bed.place(0, Side::Sell, 101, 10).await;
+    let told = "SELECT count(*) FROM shards WHERE shard = 0 AND halted LIKE 'the clock has jumped%'";
+    bed.until_number(told, 1).await;
     manual.set_wall_us(right);
+    bed.until_number("SELECT count(halted) FROM shards", 0).await;
     let opened = bed
         .until(second, |order| order.state.status() == Status::Open)
         .await;

@@ -11,4 +11,5 @@ mod outlet;
 mod ownership;
 mod poison;
 mod purse;
+mod retention;
 mod settling;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use diesel::QueryableByName;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Bool, Integer, Text, Timestamptz};
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz};
 use diesel_async::{RunQueryDsl as _, SimpleAsyncConnection as _};
 use domain::Stamp;
 
@@ -93,12 +93,12 @@ impl LeaseRow {
     }
 }
 
-const TAKE_OVER: &str = "UPDATE shards SET epoch = epoch + 1, owner = left($2, 200), \
+const TAKE_OVER: &str = "UPDATE shards SET epoch = epoch + 1, owner = left($2, 200), halted = NULL, \
     lease_until = clock_timestamp() + $3 * interval '1 microsecond' \
     WHERE shard = $1 AND (lease_until IS NULL OR lease_until <= clock_timestamp()) \
     RETURNING epoch, last_seq, published_seq, settled_seq";
 
-const SEIZE: &str = "UPDATE shards SET epoch = epoch + 1, owner = left($2, 200), \
+const SEIZE: &str = "UPDATE shards SET epoch = epoch + 1, owner = left($2, 200), halted = NULL, \
     lease_until = clock_timestamp() + $3 * interval '1 microsecond' \
     WHERE shard = $1 RETURNING epoch, last_seq, published_seq, settled_seq";
 
@@ -198,6 +198,25 @@ pub async fn keep(
     } else {
         Err(ShardError::Fenced)
     }
+}
+
+/// Writes down why a shard's owner takes no commands at present; none: it does again. Whoever takes the shard over begins
+/// without.
+///
+/// # Errors
+/// It is lost, or see [`PgError`].
+pub async fn set_halted(
+    connection: &mut Connection,
+    lease: &Lease,
+    why: Option<&str>,
+) -> Result<(), ShardError> {
+    let set = sql_query("UPDATE shards SET halted = left($3, 1000) WHERE shard = $1 AND epoch = $2")
+        .bind::<Integer, _>(lease.shard.cast_signed())
+        .bind::<BigInt, _>(count(lease.epoch))
+        .bind::<Nullable<Text>, _>(why)
+        .execute(connection)
+        .await?;
+    if set == 1 { Ok(()) } else { Err(ShardError::Fenced) }
 }
 
 /// Gives a shard up, so that a successor need not wait for the lease to pass.

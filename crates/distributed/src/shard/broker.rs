@@ -43,31 +43,35 @@ impl Outlet for Broker {
     }
 
     async fn publish(&self, events: &[Announced], markets: &MarketGrids) -> Result<(), NotPublished> {
-        let message = |one: &Announced| -> Option<Message> {
+        let message = |(place, one): (usize, &Announced)| -> Option<(usize, Message)> {
             let market = markets.numbered(one.event.market)?;
-            news_of(&one.event, market, one.prev_seq)
+            Some((place, news_of(&one.event, market, one.prev_seq)?))
         };
-        let messages: Vec<Message> = events.iter().filter_map(message).collect();
+        let (places, messages): (Vec<usize>, Vec<Message>) =
+            events.iter().enumerate().filter_map(message).unzip();
         // Orders' events go to whoever wants them, which may be nobody.
         let nobody_need_listen: Vec<bool> = (messages.iter())
             .map(|message| message.exchange == Exchange::OrderEvents)
             .collect();
-        let count = messages.len();
-        let results = self.publisher.publish_all(messages).await;
-        let mut left = count - results.len().min(count);
-        let mut why = None;
-        for (result, nobody) in results.into_iter().zip(nobody_need_listen) {
-            match result {
-                Ok(()) => {}
-                Err(PublishError::Unroutable(_)) if nobody => {}
-                Err(error) => {
-                    left += 1;
+        let mut results = self.publisher.publish_all(messages).await.into_iter();
+        let (mut left, mut why, mut returned) = (Vec::new(), None, false);
+        for (place, nobody) in places.into_iter().zip(nobody_need_listen) {
+            match results.next() {
+                Some(Ok(())) => {}
+                Some(Err(PublishError::Unroutable(_))) if nobody => {}
+                Some(Err(error)) => {
+                    left.push(place);
+                    returned |= matches!(error, PublishError::Unroutable(_));
                     why.get_or_insert(error);
                 }
+                None => left.push(place),
             }
         }
-        if left == 0 {
+        if left.is_empty() {
             return Ok(());
+        }
+        if returned && let Err(error) = self.publisher.declare_again().await {
+            tracing::warn!(%error, "the queues of trades are gone, and cannot be declared again");
         }
         let why = why.map_or_else(|| "they were not sent".to_owned(), |error| error.to_string());
         Err(NotPublished { left, why })

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use amqprs::channel::{ExchangeDeleteArguments, QueueDeleteArguments};
+use amqprs::channel::{
+    BasicGetArguments, Channel, ExchangeDeleteArguments, QueueBindArguments, QueueDeclareArguments,
+    QueueDeleteArguments,
+};
 use amqprs::connection::{Connection, OpenConnectionArguments};
 use async_trait::async_trait;
 use distributed::shard::{Broker, ShardOptions, hear_while_owning};
@@ -172,5 +175,71 @@ async fn a_stand_by_takes_no_hints_away_from_the_owner() {
     drop(owning);
     while tasks.join_next().await.is_some() {}
     Arc::into_inner(link).unwrap().close(Duration::from_secs(5)).await;
+    clean(&topology).await;
+}
+
+/// The ids of the messages in a queue of the test's own, in order, until there are no more.
+async fn ids(channel: &Channel, queue: &str) -> Vec<String> {
+    let mut ids = Vec::new();
+    loop {
+        let arguments = BasicGetArguments::new(queue).no_ack(true).finish();
+        match channel.basic_get(arguments).await.unwrap() {
+            Some((_, properties, _)) => ids.push(properties.message_id().unwrap().clone()),
+            None => return ids,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queues_that_somebody_deleted_are_declared_again_and_only_what_they_missed_is_repeated() {
+    let bed = Bed::new().await;
+    let settings = RabbitmqSettings {
+        url: Some(format!("amqp://guest:guest@127.0.0.1:{}/", port()).into()),
+        ..RabbitmqSettings::default()
+    };
+    let topology = Topology::new(&settings, 1, &format!("gone{}.", std::process::id())).unwrap();
+    let link = Link::start(&settings, topology.clone(), "gone-test").unwrap();
+    link.until_up().await;
+    let arguments = OpenConnectionArguments::new("127.0.0.1", port(), "guest", "guest");
+    let connection = Connection::open(&arguments).await.unwrap();
+    let channel = connection.open_channel(None).await.unwrap();
+    let declare = QueueDeclareArguments::exclusive_server_named();
+    let (orders, ..) = channel.queue_declare(declare).await.unwrap().unwrap();
+    let from = topology.exchange(Exchange::OrderEvents);
+    let bind = QueueBindArguments::new(&orders, from, "#");
+    channel.queue_bind(bind).await.unwrap();
+    let trades = topology.queue(&Queue::WalletTrades);
+    for queue in [&trades, &topology.queue(&Queue::NotificationTrades)] {
+        channel
+            .queue_delete(QueueDeleteArguments::new(queue))
+            .await
+            .unwrap();
+    }
+    let options = ShardOptions {
+        outlet: Arc::new(Broker::over(&link, Ids::new(Clock::System), Clock::System)),
+        ..bed.options()
+    };
+    // All of it is one chunk, which comes back in part.
+    bed.place(0, Side::Sell, 100, 10).await;
+    for _ in 0..3 {
+        bed.place(1, Side::Buy, 100, 2).await;
+    }
+    let running = bed.start(options, 0);
+    bed.until_quiet().await;
+    running.stop().await;
+    let told = ids(&channel, &trades).await;
+    assert_eq!(told.len(), 3, "every trade is there");
+    let mut told = ids(&channel, &orders).await;
+    let count = told.len();
+    told.sort_unstable();
+    told.dedup();
+    assert_eq!(
+        (told.len(), count),
+        (count, count),
+        "no order's event is told twice"
+    );
+    assert!(count >= 4);
+    link.close(Duration::from_secs(5)).await;
+    let _ = connection.close().await;
     clean(&topology).await;
 }

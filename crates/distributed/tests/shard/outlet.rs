@@ -44,7 +44,7 @@ impl Outlet for Heard {
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         if failing.is_ok() {
             return Err(NotPublished {
-                left: events.len(),
+                left: (0..events.len()).collect(),
                 why: "a test".to_owned(),
             });
         }

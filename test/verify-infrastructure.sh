@@ -56,6 +56,12 @@ part() { # part URL USUAL_PORT
   url_password=''
   [ "${credentials#*:}" = "$credentials" ] || url_password=$(decoded "${credentials#*:}")
 }
+# Passwords go by the environment: what stands in arguments, everybody on the machine can read.
+without_credentials() { # the same URL without user and password
+  local rest=${1#*://}
+  [ "${rest%%[/?]*}" = "${rest%%[/?@]*}" ] || rest=${rest#*@}
+  echo "${1%%://*}://$rest"
+}
 decoded() { printf '%b' "${1//%/\\x}"; }
 without_password() { # for people to read
   part "$1" ''
@@ -73,11 +79,15 @@ compose() {
     echo "- Docker Compose: not in use here, not looked at"
     return
   fi
-  states=$(in_time docker compose -f "$file" ps --all --format '{{.Service}} {{.State}} {{.Health}}') || states=''
-  if [ -z "$states" ]; then
+  # What only prepares (migrations) has ended well, and its service is to end: it has no health check and no restart.
+  local once=' (migrate|migrations|init|setup)[^ ]* exited +0$'
+  states=$(in_time docker compose -f "$file" ps --all --format '{{.Service}} {{.State}} {{.Health}} {{.ExitCode}}') ||
+    states=''
+  states=$(sed 's/^/ /' <<<"$states")
+  if ! grep -qE ' running ' <<<"$states"; then
     bad 'Docker Compose' "no container of $file runs"
-  elif grep -vE ' (running (healthy)?|exited )$' <<<"$states" | grep -q .; then
-    bad 'Docker Compose' "$(grep -vE ' (running (healthy)?|exited )$' <<<"$states" | tr '\n' ';')"
+  elif grep -vE "^ [^ ]+ running (healthy)? *0?$|$once" <<<"$states" | grep -q .; then
+    bad 'Docker Compose' "$(grep -vE "^ [^ ]+ running (healthy)? *0?$|$once" <<<"$states" | tr '\n' ';')"
   else
     good 'Docker Compose: all containers run'
   fi
@@ -88,8 +98,12 @@ postgresql() {
   where=$(without_password "$DATABASE_URL")
   if ! has psql; then
     bad "PostgreSQL at $where" 'psql is missing: apt-get install postgresql-client'
-  elif answer=$(PGCONNECT_TIMEOUT=$PATIENCE in_time psql -X -w -At -d "$DATABASE_URL" -c 'SELECT 1' 2>&1) &&
-    [ "$answer" = 1 ]; then
+  elif answer=$(
+    part "$DATABASE_URL" ''
+    [ -z "$url_user" ] || export PGUSER=$url_user
+    [ -z "$url_password" ] || export PGPASSWORD=$url_password
+    PGCONNECT_TIMEOUT=$PATIENCE in_time psql -X -w -At -d "$(without_credentials "$DATABASE_URL")" -c 'SELECT 1' 2>&1
+  ) && [ "$answer" = 1 ]; then
     good "PostgreSQL at $where answers"
   else
     bad "PostgreSQL at $where" "${answer:-no answer in $PATIENCE s}"
@@ -110,8 +124,8 @@ redis() {
       in_time redis-cli "${words[@]}" PING 2>&1
     )
   elif [ "${REDIS_URL%%://*}" = redis ]; then
-    answer=$(in_time bash -c "$(declare -f redis_ping); redis_ping \"\$@\"" - \
-      "$url_host" "$url_port" "$url_user" "$url_password" 2>&1)
+    answer=$(PASSWORD=$url_password in_time bash -c "$(declare -f redis_ping); redis_ping \"\$@\"" - \
+      "$url_host" "$url_port" "$url_user" 2>&1)
   else
     bad "Redis at $where" 'redis-cli is missing, which encrypted connections need: apt-get install redis-tools'
     return
@@ -125,8 +139,9 @@ redis() {
 
 # Without redis-cli: AUTH and PING as Redis reads them.
 # shellcheck disable=SC2016
-redis_ping() { # redis_ping HOST PORT USER PASSWORD
+redis_ping() { # PASSWORD=... redis_ping HOST PORT USER
   local line
+  set -- "$1" "$2" "$3" "$PASSWORD"
   exec 3<>"/dev/tcp/$1/$2" || return 1
   if [ -n "$4" ]; then
     if [ -n "$3" ]; then
@@ -148,8 +163,8 @@ rabbitmq() {
   where=$(without_password "$RABBITMQ_URL")
   if [ "${RABBITMQ_URL%%://*}" = amqp ]; then
     part "$RABBITMQ_URL" 5672
-    answer=$(in_time bash -c "$(declare -f amqp_login amqp_method); amqp_login \"\$@\"" - \
-      "$url_host" "$url_port" "$url_user" "$url_password" 2>&1)
+    answer=$(PASSWORD=$url_password in_time bash -c "$(declare -f amqp_login amqp_method); amqp_login \"\$@\"" - \
+      "$url_host" "$url_port" "$url_user" 2>&1)
   elif has openssl; then
     part "$RABBITMQ_URL" 5671
     # In TLS the first frame must do: the password is not tried.
@@ -179,8 +194,9 @@ amqp_method() {
 }
 
 # Logs in as AMQP 0-9-1 has it: start, start-ok with PLAIN, tune. Says "in", or what came instead.
-amqp_login() { # amqp_login HOST PORT USER PASSWORD
+amqp_login() { # PASSWORD=... amqp_login HOST PORT USER
   local credentials body
+  set -- "$1" "$2" "$3" "$PASSWORD"
   exec 3<>"/dev/tcp/$1/$2" || return 1
   printf 'AMQP\0\0\t\1' >&3
   [ "$(amqp_method)" = 000a000a ] || { echo 'it does not speak AMQP 0-9-1'; return 1; }
@@ -197,7 +213,10 @@ amqp_login() { # amqp_login HOST PORT USER PASSWORD
 alarms() {
   local answer
   part "$RABBITMQ_URL" ''
-  answer=$(curl -sS -m "$PATIENCE" -u "$url_user:$url_password" "$RABBITMQ_MANAGEMENT/api/health/checks/alarms" 2>&1)
+  local credentials="$url_user:$url_password"
+  credentials=${credentials//\\/\\\\}
+  answer=$(printf 'user = "%s"\n' "${credentials//\"/\\\"}" |
+    curl -sS -m "$PATIENCE" -K - "$RABBITMQ_MANAGEMENT/api/health/checks/alarms" 2>&1)
   case $answer in
     *'"status":"ok"'*) good "RabbitMQ's management at $(without_password "$RABBITMQ_MANAGEMENT") knows of no alarm" ;;
     *) bad "RabbitMQ's management at $(without_password "$RABBITMQ_MANAGEMENT")" "${answer:-no answer}" ;;

@@ -9,7 +9,7 @@ use distributed::{Carrier, Distributed, Options};
 use domain::MarketDefinition;
 use messaging::{Link, Topology};
 use persistence::postgres::{Pool, check_server};
-use persistence::redis::Redis;
+use persistence::redis::{Redis, Trust};
 use runtime::{Clock, Ids, Settings};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -31,6 +31,8 @@ pub(crate) struct Member {
     pub(crate) exchange: Arc<Distributed>,
     pub(crate) pool: Pool,
     pub(crate) redis: Redis,
+    /// What all who ask Redis know of it.
+    pub(crate) trust: Arc<Trust>,
     defining: JoinHandle<()>,
 }
 
@@ -45,7 +47,8 @@ impl Member {
         let mut connection = pool.get().await.context("database")?;
         let server = check_server(&mut connection).await.context("database")?;
         drop(connection);
-        for warning in &server.warnings {
+        let crowded = server.takes_pool_of(&settings.database).context("database")?;
+        for warning in server.warnings.iter().chain(&crowded) {
             tracing::warn!(%warning, "the database");
         }
         let shards = settings.distributed.shards;
@@ -62,6 +65,7 @@ impl Member {
             answer_timeout: settings.server.answer_timeout,
             in_flight: settings.distributed.in_flight,
             redis: Some(redis.clone()),
+            book_cache: settings.redis.book_cache,
             ..Options::new(pool.clone(), Arc::new(wallet))
         };
         let exchange = Arc::new(Distributed::open(options, carrier).await?);
@@ -77,6 +81,7 @@ impl Member {
             exchange,
             pool,
             redis,
+            trust: Arc::new(Trust::new(Clock::System)),
             defining,
         })
     }

@@ -68,7 +68,9 @@ impl Shape {
     pub(crate) fn rates(&self) -> Arc<dyn RateStore> {
         match self {
             Self::Embedded(_) => Arc::new(LocalRates::new(Clock::System)),
-            Self::Distributed(member) => Arc::new(GatewayRates::new(member.redis.clone(), Clock::System)),
+            Self::Distributed(member) => {
+                Arc::new(GatewayRates::new(member.redis.clone(), Arc::clone(&member.trust)))
+            }
         }
     }
 
@@ -77,7 +79,7 @@ impl Shape {
         match self {
             Self::Embedded(_) => None,
             Self::Distributed(member) => {
-                let store = GatewaySignatures::new(member.redis.clone(), Clock::System);
+                let store = GatewaySignatures::new(member.redis.clone(), Arc::clone(&member.trust));
                 Some(Arc::new(store))
             }
         }
@@ -89,7 +91,7 @@ impl Shape {
         match self {
             Self::Embedded(_) => tickets,
             Self::Distributed(member) => {
-                let store = GatewayTickets::new(member.redis.clone(), Clock::System);
+                let store = GatewayTickets::new(member.redis.clone(), Arc::clone(&member.trust));
                 tickets.shared_in(Arc::new(store))
             }
         }

@@ -2,20 +2,17 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
 use http::{LocalRates, RateKey, RateStore, RateStoreError, SignatureStore, Standing, TicketStore};
-use persistence::redis::{Addresses, Kept, Redis, RedisOptions, SharedRates, Spent};
+use persistence::redis::{Addresses, Kept, Redis, RedisError, RedisOptions, SharedRates, Spent, Trust};
 use runtime::Clock;
 use runtime::settings::RedisSettings;
 
 /// The longest wait for Redis: a request must not wait for it long.
-const PATIENCE: Duration = Duration::from_millis(500);
-/// How long Redis is left alone after it did not answer.
-const PAUSE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_millis(100);
 /// Stands before every key.
 const PREFIX: &str = "trade-engine:";
 
@@ -48,50 +45,24 @@ pub(crate) fn redis(settings: &RedisSettings) -> anyhow::Result<Redis> {
         addresses,
         pool_size: usize::try_from(settings.pool_size)?,
         patience: PATIENCE,
+        max_retries: settings.max_retries,
         root_certificates: roots.map(read).transpose()?,
         prefix: PREFIX.to_owned(),
     };
     Ok(Redis::new(&options)?)
 }
 
-/// Whether Redis is asked at present. After a failure it is left alone for a second, so that not every request waits.
-#[derive(Debug)]
-struct Trust {
-    clock: Clock,
-    /// Not before this moment of the monotonic clock, in milliseconds.
-    not_before: AtomicU64,
-}
-
-impl Trust {
-    fn new(clock: Clock) -> Arc<Self> {
-        Arc::new(Self {
-            clock,
-            not_before: AtomicU64::new(0),
-        })
+/// An answer of Redis; none: this gateway goes on alone.
+async fn asked<T>(
+    trust: &Trust,
+    what: &'static str,
+    question: impl Future<Output = Result<T, RedisError>>,
+) -> Option<T> {
+    let answer = trust.ask(what, question).await;
+    if answer.is_none() {
+        metrics::counter!("redis_fallbacks_total", "what" => what).increment(1);
     }
-
-    fn now(&self) -> u64 {
-        u64::try_from(self.clock.monotonic().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    fn is_good(&self) -> bool {
-        self.now() >= self.not_before.load(Ordering::Relaxed)
-    }
-
-    /// An answer, or none; what is wrong is told once a pause.
-    fn answer<T>(&self, what: &'static str, answer: Result<T, persistence::redis::RedisError>) -> Option<T> {
-        match answer {
-            Ok(answer) => Some(answer),
-            Err(error) => {
-                let until = self.now() + u64::try_from(PAUSE.as_millis()).unwrap_or(u64::MAX);
-                if self.not_before.swap(until, Ordering::Relaxed) < self.now() {
-                    tracing::warn!(what, %error, "this gateway goes on without Redis");
-                }
-                metrics::counter!("redis_fallbacks_total", "what" => what).increment(1);
-                None
-            }
-        }
-    }
+    answer
 }
 
 /// Rates that all gateways count together; where Redis does not answer, this one counts alone.
@@ -102,11 +73,11 @@ pub(crate) struct GatewayRates {
 }
 
 impl GatewayRates {
-    pub(crate) fn new(redis: Redis, clock: Clock) -> Self {
+    pub(crate) fn new(redis: Redis, trust: Arc<Trust>) -> Self {
         Self {
             shared: SharedRates::new(redis),
-            alone: LocalRates::new(clock.clone()),
-            trust: Trust::new(clock),
+            alone: LocalRates::new(Clock::System),
+            trust,
         }
     }
 }
@@ -123,12 +94,10 @@ impl RateStore for GatewayRates {
         if cost > burst {
             return Err(RateStoreError::AboveBurst { burst });
         }
-        if self.trust.is_good() {
-            let name = format!("{}:{}", key.user, key.bucket.name());
-            let spent = self.shared.take(&name, rate_per_second, burst, cost).await;
-            if let Some(spent) = self.trust.answer("rates", spent) {
-                return Ok(standing(spent, burst));
-            }
+        let name = format!("{}:{}", key.user, key.bucket.name());
+        let take = self.shared.take(&name, rate_per_second, burst, cost);
+        if let Some(spent) = asked(&self.trust, "rates", take).await {
+            return Ok(standing(spent, burst));
         }
         self.alone.take(key, rate_per_second, burst, cost).await
     }
@@ -151,10 +120,10 @@ pub(crate) struct GatewayTickets {
 }
 
 impl GatewayTickets {
-    pub(crate) fn new(redis: Redis, clock: Clock) -> Self {
+    pub(crate) fn new(redis: Redis, trust: Arc<Trust>) -> Self {
         Self {
             kept: Kept::new(redis, "ticket"),
-            trust: Trust::new(clock),
+            trust,
         }
     }
 }
@@ -162,19 +131,14 @@ impl GatewayTickets {
 #[async_trait]
 impl TicketStore for GatewayTickets {
     async fn keep(&self, name: &str, contents: &[u8], life: Duration) -> bool {
-        if !self.trust.is_good() {
-            return false;
-        }
-        let kept = self.kept.put(name, contents, life).await;
-        self.trust.answer("tickets", kept).unwrap_or(false)
+        let kept = asked(&self.trust, "tickets", self.kept.put(name, contents, life));
+        kept.await.unwrap_or(false)
     }
 
     async fn take(&self, name: &str) -> Option<Vec<u8>> {
-        if !self.trust.is_good() {
-            return None;
-        }
-        let taken = self.kept.take(name).await;
-        self.trust.answer("tickets", taken).flatten()
+        asked(&self.trust, "tickets", self.kept.take(name))
+            .await
+            .flatten()
     }
 }
 
@@ -185,10 +149,10 @@ pub(crate) struct GatewaySignatures {
 }
 
 impl GatewaySignatures {
-    pub(crate) fn new(redis: Redis, clock: Clock) -> Self {
+    pub(crate) fn new(redis: Redis, trust: Arc<Trust>) -> Self {
         Self {
             kept: Kept::new(redis, "signature"),
-            trust: Trust::new(clock),
+            trust,
         }
     }
 }
@@ -196,10 +160,6 @@ impl GatewaySignatures {
 #[async_trait]
 impl SignatureStore for GatewaySignatures {
     async fn is_first(&self, name: &str, life: Duration) -> Option<bool> {
-        if !self.trust.is_good() {
-            return None;
-        }
-        let kept = self.kept.put(name, b"", life).await;
-        self.trust.answer("signatures", kept)
+        asked(&self.trust, "signatures", self.kept.put(name, b"", life)).await
     }
 }

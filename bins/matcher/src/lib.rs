@@ -1,12 +1,13 @@
-//! The matcher: shard worker, and the replay of recorded order flows.
-//!
-//! So far it replays: it puts an order flow through the matching core as fast as it can and says what came of it.
+//! The matcher: owns shards of the distributed exchange, moves markets between them, audits them, and replays recorded
+//! order flows.
 
 mod audit;
 mod flow;
+mod moving;
 mod pace;
 mod replay;
 mod report;
+mod setup;
 mod tally;
 mod target;
 mod whole;
@@ -16,6 +17,7 @@ use std::io::Write;
 
 pub use audit::AuditArguments;
 pub use flow::{Action, Flow, FlowError, Lifetime, Step};
+pub use moving::MoveArguments;
 pub use replay::ReplayArguments;
 pub use report::{LatencyReport, Report};
 pub use tally::{FillRow, Listener, Tally};
@@ -35,6 +37,8 @@ pub struct Arguments {
 enum Task {
     /// Own shards of the distributed exchange, or stand by for them, until a signal comes.
     Run(RunArguments),
+    /// Move a market of the distributed exchange to another shard, once all that its shard has committed is settled.
+    Move(MoveArguments),
     /// Run a recorded order flow through the matching core, or through the whole exchange; print one JSON object with figures and totals.
     Replay(ReplayArguments),
     /// Look whether everything holds in the tables of the distributed exchange; print one JSON object. Fails where
@@ -54,6 +58,7 @@ pub fn run(arguments: Arguments, out: &mut impl Write) -> anyhow::Result<()> {
             writeln!(out)?;
         }
         Task::Run(arguments) => worker::run(&arguments)?,
+        Task::Move(arguments) => moving::run(&arguments, out)?,
         Task::Audit(arguments) => audit::audit(&arguments, out)?,
     }
     Ok(())

@@ -38,6 +38,8 @@ pub struct Options {
     pub updates_kept: usize,
     /// What gateways share besides; none: this one shares nothing.
     pub redis: Option<Redis>,
+    /// Whether the books of all markets are kept there, for others to read.
+    pub book_cache: bool,
     /// A machine's clock that differs more than this from the database's is not ready.
     pub clock_difference: Duration,
 }
@@ -54,6 +56,7 @@ impl Options {
             in_flight: 8_192,
             updates_kept: 4_096,
             redis: None,
+            book_cache: true,
             clock_difference: Duration::from_secs(1),
         }
     }

@@ -123,15 +123,16 @@ impl Distributed {
         let asked = async {
             let mut connection = self.options.pool.get().await?;
             let shards = views::shards(&mut connection).await?;
+            let halted = views::halted_shards(&mut connection).await?;
             // The machine's clock, whatever tells the exchange the time.
             let difference = clock_difference(&mut connection, &Clock::System).await?;
-            Ok::<_, PgError>((shards, difference))
+            Ok::<_, PgError>((shards, halted, difference))
         };
         let found = match tokio::time::timeout(PATIENCE, asked).await {
             Ok(found) => found.map_err(|error| error.to_string()),
             Err(_) => Err("does not answer".to_owned()),
         };
-        let (shards, difference) = match found {
+        let (shards, halted, difference) = match found {
             Ok(found) => found,
             Err(trouble) => return vec![Need::vital("postgresql", Some(trouble))],
         };
@@ -140,24 +141,37 @@ impl Distributed {
         vec![
             Need::vital("postgresql", None),
             Need::vital("clock", differs.then(told).or_else(|| self.clock_jump())),
-            shards_need(&shards),
+            shards_need(
+                &shards,
+                &halted.into_iter().map(|(shard, _)| shard).collect::<Vec<_>>(),
+            ),
         ]
     }
 }
 
-/// Without any owner nothing trades; without one of several, the others do.
-fn shards_need(found: &[ShardRow]) -> Need {
-    let all = found.len();
-    let owned = found.iter().filter(|row| row.is_owned).count();
-    let trouble = match (all, owned) {
-        (0, _) => Some("there are none".to_owned()),
-        (all, owned) if owned < all => Some(format!("{} of {all} have no owner", all - owned)),
-        _ => None,
-    };
+/// Where no shard works nothing trades; where some do not, the others do.
+fn shards_need(found: &[ShardRow], halted: &[u32]) -> Need {
+    let works = |row: &&ShardRow| row.is_owned && !halted.contains(&row.shard);
+    let (all, working) = (found.len(), found.iter().filter(works).count());
+    let ownerless = found.iter().filter(|row| !row.is_owned).count();
+    let mut troubles = Vec::new();
+    if all == 0 {
+        troubles.push("there are none".to_owned());
+    }
+    if ownerless > 0 {
+        troubles.push(format!("{ownerless} of {all} have no owner"));
+    }
+    if !halted.is_empty() {
+        let numbers: Vec<String> = halted.iter().map(u32::to_string).collect();
+        troubles.push(format!(
+            "halted, as their owners' logs tell: {}",
+            numbers.join(", ")
+        ));
+    }
     Need {
         name: "shards",
-        trouble,
-        dispensable: owned > 0,
+        trouble: (!troubles.is_empty()).then(|| troubles.join("; ")),
+        dispensable: working > 0,
     }
 }
 
@@ -166,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shards_without_owners_are_told_and_without_any_nothing_is_ready() {
+    fn shards_that_do_not_work_are_told_and_without_any_that_does_nothing_is_ready() {
         let row = |shard, is_owned| ShardRow {
             shard,
             epoch: 1,
@@ -175,14 +189,22 @@ mod tests {
             settled_seq: 0,
             is_owned,
         };
-        for (owned, trouble, dispensable) in [
-            (vec![true, true], None, true),
-            (vec![true, false], Some("1 of 2 have no owner"), true),
-            (vec![false, false], Some("2 of 2 have no owner"), false),
-            (vec![], Some("there are none"), false),
+        let halted = "halted, as their owners' logs tell: 1";
+        for (owned, halts, trouble, dispensable) in [
+            (vec![true, true], vec![], None, true),
+            (vec![true, false], vec![], Some("1 of 2 have no owner"), true),
+            (vec![false, false], vec![], Some("2 of 2 have no owner"), false),
+            (vec![], vec![], Some("there are none"), false),
+            (vec![true, true], vec![1], Some(halted), true),
+            (
+                vec![false, true],
+                vec![1],
+                Some(&*format!("1 of 2 have no owner; {halted}")),
+                false,
+            ),
         ] {
             let found: Vec<ShardRow> = (0..).zip(owned).map(|(shard, owned)| row(shard, owned)).collect();
-            let need = shards_need(&found);
+            let need = shards_need(&found, &halts);
             assert_eq!(
                 (need.trouble.as_deref(), need.dispensable),
                 (trouble, dispensable)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use engine::RULES_VERSION;
-use persistence::postgres::views::{ShardRow, batches_after, shards};
+use persistence::postgres::views::{LogSpan, ShardRow, batches_after, log_span, shards};
 use persistence::postgres::{Connection, PgError};
 use uuid::Uuid;
 
@@ -18,7 +18,7 @@ pub async fn logs(connection: &mut Connection) -> Result<Vec<ShardRow>, PgError>
     shards(connection).await
 }
 
-/// The batches of a shard's log behind a number, in order, at most so many.
+/// The batches of a shard's log behind a number up to another, in order, at most so many.
 ///
 /// # Errors
 /// See [`PgError`]; a row that this program cannot read, or that other rules made, is named.
@@ -26,9 +26,10 @@ pub async fn batches(
     connection: &mut Connection,
     shard: u32,
     behind: u64,
+    up_to: u64,
     limit: usize,
 ) -> Result<Vec<Batch>, PgError> {
-    let rows = batches_after(connection, shard, behind, u64::MAX, limit).await?;
+    let rows = batches_after(connection, shard, behind, up_to, limit).await?;
     let batch = |row: persistence::postgres::views::LoggedBatch| {
         let (seq, rules) = (row.seq, row.rules_version);
         if rules != RULES_VERSION {
@@ -38,6 +39,33 @@ pub async fn batches(
         Batch::from_row(row).map_err(|error| PgError::bad_row("shard_log", error))
     };
     rows.into_iter().map(batch).collect()
+}
+
+/// How far a shard's log can be folded again from its beginning: the last number, and why not all of it where that is so.
+///
+/// # Errors
+/// See [`PgError`].
+pub async fn replayable(
+    connection: &mut Connection,
+    shard: &ShardRow,
+) -> Result<(u64, Option<String>), PgError> {
+    let number = shard.shard;
+    let LogSpan {
+        first_seq,
+        moved_after,
+    } = log_span(connection, number).await?;
+    let first = first_seq.unwrap_or(shard.last_seq + 1);
+    if first > 1 {
+        let why = format!("shard {number} is not replayable before {first}: older batches are not kept");
+        return Ok((0, Some(why)));
+    }
+    Ok(match moved_after {
+        Some(last) if last < shard.last_seq => {
+            let why = format!("shard {number} is not replayable behind {last}: a market has moved");
+            (last, Some(why))
+        }
+        _ => (shard.last_seq, None),
+    })
 }
 
 /// A batch that does not come out again as it was logged.

@@ -90,6 +90,11 @@ impl Line {
         self.current.borrow().is_some()
     }
 
+    /// The connection of now; none: there is none.
+    pub(crate) fn connection(&self) -> Option<Connection> {
+        (self.current.borrow().as_ref()).map(|attached| attached.connection.clone())
+    }
+
     /// This connection is broken, or what was declared is gone: let it be opened anew.
     pub(crate) fn doubt(&self, number: u64, reason: &str) {
         self.doubts.send_if_modified(|doubt| {

@@ -112,6 +112,7 @@ impl Link {
             events,
             light,
             line: line.clone(),
+            topology: Arc::clone(&topology),
             confirm_timeout: settings.confirm_timeout,
             counts: Arc::clone(&counts),
         };

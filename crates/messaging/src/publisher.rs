@@ -7,13 +7,14 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::channel;
 use crate::counts::{Counts, PublishCounts};
 use crate::envelope::Envelope;
 use crate::events::Message;
 use crate::lane::Job;
 use crate::line::Line;
 use crate::publish_error::{PublishError, Unknown};
-use crate::topology::{Exchange, LONGEST_NAME};
+use crate::topology::{Exchange, LONGEST_NAME, Topology};
 
 /// Events that may wait to be sent.
 pub(crate) const WAITING_EVENTS: usize = 10_000;
@@ -98,6 +99,7 @@ pub struct Publisher {
     pub(crate) events: Door,
     pub(crate) light: Door,
     pub(crate) line: Line,
+    pub(crate) topology: Arc<Topology>,
     pub(crate) confirm_timeout: Duration,
     pub(crate) counts: Arc<Counts>,
 }
@@ -172,6 +174,27 @@ impl Publisher {
             self.counts.dropped();
         }
         taken
+    }
+
+    /// Declares the topology once more over the present connection: somebody has deleted some of it, since messages come
+    /// back that a queue of it should take.
+    ///
+    /// # Errors
+    /// There is no connection, or the broker's words.
+    pub async fn declare_again(&self) -> Result<(), String> {
+        let Some(connection) = self.line.connection() else {
+            return Err("there is no connection".to_owned());
+        };
+        let declaring = async {
+            let (channel, ended) = channel::open(&connection, None).await?;
+            let declared = self.topology.declare(&channel).await;
+            declared.map_err(|error| ended.explain(&error))?;
+            channel.close().await.map_err(|error| error.to_string())
+        };
+        match timeout(self.confirm_timeout, declaring).await {
+            Ok(declared) => declared,
+            Err(_) => Err(format!("no answer within {:?}", self.confirm_timeout)),
+        }
     }
 
     /// What became of the messages so far.

@@ -2,10 +2,16 @@
 #![cfg(feature = "redis")]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use persistence::redis::{Addresses, BookCache, CachedBook, Kept, Redis, RedisOptions, SharedRates};
+use persistence::redis::{
+    Addresses, BookCache, CachedBook, Kept, Redis, RedisError, RedisOptions, SharedRates, Trust,
+};
+use runtime::{Clock, ManualClock};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
@@ -15,6 +21,7 @@ fn options(url: &str) -> RedisOptions {
         addresses: Addresses::One(url.to_owned().into()),
         pool_size: 100,
         patience: Duration::from_secs(10),
+        max_retries: 1,
         root_certificates: None,
         prefix: format!("test-{}-{number}:", std::process::id()),
     }
@@ -81,31 +88,17 @@ async fn the_newest_book_is_kept_whoever_writes_last() {
     let (redis, _) = redis();
     let books = BookCache::new(redis, Duration::from_secs(60));
     assert_eq!(books.get("BTC-USDT").await.unwrap(), None);
-    let book = |epoch, seq| CachedBook {
-        epoch,
+    let book = |seq| CachedBook {
         seq,
-        book: format!("{epoch}/{seq}").into_bytes(),
+        book: format!("{seq}").into_bytes(),
     };
-    // A later epoch wins over a higher number of an owner that was fenced out.
-    let writes = [
-        (2, 9, true),
-        (2, 8, false),
-        (2, 9, false),
-        (2, 10, true),
-        (1, 99, false),
-        (3, 1, true),
-    ];
-    for (epoch, seq, kept) in writes {
-        assert_eq!(
-            books.put("BTC-USDT", &book(epoch, seq)).await.unwrap(),
-            kept,
-            "{epoch}/{seq}"
-        );
+    for (seq, kept) in [(9, true), (8, false), (9, false), (10, true)] {
+        assert_eq!(books.put("BTC-USDT", &book(seq)).await.unwrap(), kept, "{seq}");
     }
-    assert_eq!(books.get("BTC-USDT").await.unwrap(), Some(book(3, 1)));
+    assert_eq!(books.get("BTC-USDT").await.unwrap(), Some(book(10)));
     let large = CachedBook {
         book: vec![0; (1 << 20) + 1],
-        ..book(4, 1)
+        ..book(11)
     };
     assert!(books.put("BTC-USDT", &large).await.is_err());
 }
@@ -159,4 +152,122 @@ async fn a_server_that_never_answers_is_an_error_too() {
     options.patience = Duration::from_millis(300);
     let redis = Redis::new(&options).unwrap();
     assert!(redis.ping().await.is_err());
+}
+
+/// A way to Redis on which the first `cuts` commands with this word are done and not answered: the connection breaks.
+async fn cutting(word: &'static str, cuts: u32) -> (Redis, Redis) {
+    let (direct, mut options) = redis();
+    let server = std::env::var("TEST_REDIS_URL").unwrap_or_else(|_| "redis://127.0.0.1:6379/0".to_owned());
+    let server = server.split('/').nth(2).unwrap().to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    options.addresses = Addresses::One(format!("redis://{}/0", listener.local_addr().unwrap()).into());
+    let left = Arc::new(AtomicU32::new(cuts));
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let upstream = TcpStream::connect(&server).await.unwrap();
+            tokio::spawn(carry(client, upstream, word, Arc::clone(&left)));
+        }
+    });
+    (direct, Redis::new(&options).unwrap())
+}
+
+async fn carry(mut client: TcpStream, mut server: TcpStream, word: &str, left: Arc<AtomicU32>) {
+    let (mut asked, mut answered) = ([0; 4_096], [0; 4_096]);
+    loop {
+        tokio::select! {
+            read = client.read(&mut asked) => {
+                let Ok(bytes @ 1..) = read else { return };
+                server.write_all(&asked[..bytes]).await.unwrap();
+                let is_it = String::from_utf8_lossy(&asked[..bytes]).contains(word);
+                let cut = || left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+                if is_it && cut().is_ok() {
+                    // It is done once it is answered.
+                    let _ = server.read(&mut answered).await;
+                    return;
+                }
+            }
+            read = server.read(&mut answered) => {
+                let Ok(bytes @ 1..) = read else { return };
+                client.write_all(&answered[..bytes]).await.unwrap();
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_may_be_done_once_only_is_not_asked_again_when_the_connection_breaks() {
+    let life = Duration::from_secs(30);
+    let (direct, cut) = cutting("GETDEL", 1).await;
+    let (direct, cut) = (Kept::new(direct, "ticket"), Kept::new(cut, "ticket"));
+    assert!(direct.put("t", b"identity", life).await.unwrap());
+    // Asked again, it would say that there is no such ticket.
+    assert!(cut.take("t").await.is_err());
+    let (direct, cut) = cutting("signature", 1).await;
+    let (direct, cut) = (Kept::new(direct, "signature"), Kept::new(cut, "signature"));
+    // Asked again, it would say that the signature was used before.
+    assert!(cut.put("s", b"", life).await.is_err());
+    assert!(!direct.put("s", b"", life).await.unwrap());
+}
+
+#[tokio::test]
+async fn what_may_be_done_twice_is_asked_as_often_as_the_options_say() {
+    for (cuts, works) in [(1, true), (2, false)] {
+        let (_, cut) = cutting("PING", cuts).await;
+        assert_eq!(cut.ping().await.is_ok(), works, "{cuts}");
+    }
+}
+
+#[tokio::test]
+async fn one_question_tries_again_while_all_others_go_on_without() {
+    let clock = ManualClock::at(0);
+    let trust = Arc::new(Trust::new(Clock::from(clock.clone())));
+    let asked = Arc::new(AtomicU32::new(0));
+    let ask = |answer: Result<(), RedisError>| {
+        let (trust, asked) = (Arc::clone(&trust), Arc::clone(&asked));
+        async move {
+            let question = async {
+                asked.fetch_add(1, Ordering::SeqCst);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                answer
+            };
+            trust.ask("a test", question).await.is_some()
+        }
+    };
+    let fails = || ask(Err(RedisError("a test".to_owned())));
+    assert!(ask(Ok(())).await);
+    assert!(!fails().await);
+    assert!(!ask(Ok(())).await, "left alone");
+    assert_eq!(asked.swap(0, Ordering::SeqCst), 2);
+    for _ in 0..2 {
+        clock.advance(Duration::from_secs(2));
+        let all = tokio::join!(fails(), fails(), fails(), fails());
+        assert_eq!(all, (false, false, false, false));
+        assert_eq!(asked.swap(0, Ordering::SeqCst), 1, "one of them tries");
+    }
+    clock.advance(Duration::from_secs(2));
+    let (tries, goes_on) = tokio::join!(ask(Ok(())), ask(Ok(())));
+    assert_eq!((tries, goes_on), (true, false));
+    assert!(ask(Ok(())).await, "all ask again");
+}
+
+#[tokio::test]
+async fn a_connection_that_takes_long_is_there_for_the_next_who_asks() {
+    let (_, mut options) = redis();
+    let server = std::env::var("TEST_REDIS_URL").unwrap_or_else(|_| "redis://127.0.0.1:6379/0".to_owned());
+    let server = server.split('/').nth(2).unwrap().to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    options.addresses = Addresses::One(format!("redis://{}/0", listener.local_addr().unwrap()).into());
+    options.patience = Duration::from_millis(50);
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            let upstream = TcpStream::connect(&server).await.unwrap();
+            tokio::spawn(carry(client, upstream, "nothing", Arc::new(AtomicU32::new(0))));
+        }
+    });
+    let redis = Redis::new(&options).unwrap();
+    assert!(redis.ping().await.is_err(), "it did not wait");
+    while redis.ping().await.is_err() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }

@@ -369,7 +369,7 @@ fn the_database_has_rules() {
             "database.lock_timeout: must be above 0s",
         ),
         (
-            "mode: distributed\ndatabase: {max_idle_conns: 101}",
+            "mode: distributed\ndatabase: {max_idle_conns: 21}",
             "database.max_idle_conns: must be at most database.max_open_conns",
         ),
         (

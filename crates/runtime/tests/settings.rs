@@ -357,6 +357,10 @@ fn each_mistake_names_its_field_and_rule() {
             "distributed.in_flight: must be 16 to 1048576",
         ),
         (
+            "distributed: {keep_log: 59m}",
+            "distributed.keep_log: must be at least 1h",
+        ),
+        (
             "embedded: {segment_bytes: 5}",
             "embedded.segment_bytes: must be 1048576 (1 MiB)",
         ),

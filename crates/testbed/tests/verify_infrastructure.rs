@@ -80,6 +80,72 @@ async fn encrypted_servers_are_asked_in_tls_and_must_be_known() {
     }
 }
 
+/// A folder with these programs, before all others in the path.
+fn programs(named: &[(&str, &str)]) -> (tempfile::TempDir, String) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    for (name, script) in named {
+        let file = dir.path().join(name);
+        std::fs::write(&file, format!("#!/usr/bin/env bash\n{script}\n")).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let path = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
+    (dir, path)
+}
+
+#[test]
+fn a_container_that_has_ended_does_not_run() {
+    for (containers, passes) in [
+        (
+            "postgres running healthy 0\\ngateway running  0\\nmigrate exited  0",
+            true,
+        ),
+        ("postgres running healthy 0\\ngateway exited  0", false),
+        ("postgres running healthy 0\\ngateway exited  137", false),
+        ("postgres running unhealthy 0", false),
+        ("postgres running starting 0", false),
+        ("postgres running healthy 0\\nmigrate exited  1", false),
+        ("migrate exited  0", false),
+        ("", false),
+    ] {
+        let docker = format!("[ \"$1\" = info ] || printf '{containers}'");
+        let (dir, path) = programs(&[("docker", &docker)]);
+        let file = dir.path().join("docker-compose.yml").display().to_string();
+        let output = verify(&["compose"], &[("PATH", &path), ("COMPOSE_FILE", &file)]);
+        assert_eq!(output.status.success(), passes, "{containers}: {}", said(&output));
+    }
+}
+
+#[test]
+fn no_password_stands_in_the_arguments_of_a_program() {
+    // `timeout` is handed every command line: it writes each down.
+    let (dir, _) = programs(&[]);
+    let seen = dir.path().join("seen").display().to_string();
+    let note = format!("printf '%s\\n' \"$*\" >>{seen}\nshift\nexec \"$@\"");
+    let (_programs, path) = programs(&[
+        ("timeout", &note),
+        ("curl", &format!("printf '%s\\n' \"curl $*\" >>{seen}")),
+    ]);
+    let (user, secret) = ("somebody", "verysecret");
+    let at = |scheme: &str| format!("{scheme}://{user}:{secret}@127.0.0.1:1/x");
+    verify(
+        &["postgresql", "redis", "rabbitmq"],
+        &[
+            ("PATH", &path),
+            ("DATABASE_URL", &at("postgres")),
+            ("REDIS_URL", &at("redis")),
+            ("RABBITMQ_URL", &at("amqp")),
+            ("RABBITMQ_MANAGEMENT", "http://127.0.0.1:1"),
+        ],
+    );
+    let seen = std::fs::read_to_string(seen).unwrap();
+    assert!(
+        seen.contains("psql") && seen.contains("amqp_login") && seen.contains("curl"),
+        "{seen}"
+    );
+    assert!(!seen.contains(secret), "{seen}");
+}
+
 #[test]
 fn a_check_that_does_not_exist_is_refused() {
     let output = verify(&["mysql"], &[]);

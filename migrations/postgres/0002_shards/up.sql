@@ -10,6 +10,11 @@ CREATE TABLE shards (
     settled_seq BIGINT NOT NULL DEFAULT 0,
     lease_until TIMESTAMPTZ,
     owner VARCHAR(200),
+    -- Why its owner takes no commands; none: it does.
+    halted TEXT CHECK (length(halted) BETWEEN 1 AND 1000),
+    -- The last batch before a market first came from another shard or went to one: what is behind it, the log alone does
+    -- not explain.
+    moved_after BIGINT CHECK (moved_after >= 0),
     CONSTRAINT chk_cursors CHECK (published_seq BETWEEN 0 AND last_seq AND settled_seq BETWEEN 0 AND last_seq)
     -- A few rows that change all the time: there is always room to do it in place.
 ) WITH (fillfactor = 10);

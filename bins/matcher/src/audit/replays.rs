@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use distributed::replay::{Replay, batches, logs};
+use distributed::replay::{Replay, batches, logs, replayable};
 use domain::{Asset, UserId};
 use persistence::postgres::Connection;
 use persistence::postgres::invariants::{Traded, traded};
@@ -23,6 +23,8 @@ pub(super) struct Replayed {
     batches: u64,
     commands: u64,
     events: u64,
+    /// What of the shards' logs cannot be replayed, and why.
+    not_replayable: Vec<String>,
 }
 
 fn broken(rule: &str, what: impl std::fmt::Display) -> BrokenRow {
@@ -42,10 +44,19 @@ pub(super) async fn replay(
     let mut whole = true;
     for shard in logs(connection).await? {
         replayed.shards += 1;
+        let (last, why_not) = replayable(connection, &shard).await?;
+        replayed.not_replayable.extend(why_not);
         let (mut fold, mut twin) = (Replay::new(0), Some(Twin::new()));
         loop {
-            let page = batches(connection, shard.shard, fold.seq(), PAGE).await?;
+            let page = batches(connection, shard.shard, fold.seq(), last, PAGE).await?;
             if page.is_empty() {
+                break;
+            }
+            // The owner may remove old batches while they are read.
+            if page.first().is_some_and(|batch| batch.seq != fold.seq() + 1)
+                && let (0, Some(why)) = replayable(connection, &shard).await?
+            {
+                replayed.not_replayable.push(why);
                 break;
             }
             let mut stop = false;

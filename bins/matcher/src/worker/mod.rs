@@ -8,20 +8,16 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use distributed::shard::{Broker, Connect, ShardOptions, Status, hear_hints, run as run_shard};
-use messaging::{Link, Topology};
-use persistence::postgres::shard::ensure_shards;
-use persistence::postgres::{check_server, connect_directly, partitions};
-use runtime::settings::{Mode, Variables, find_file};
-use runtime::{Clock, Ids, Settings, Shutdown, telemetry};
+use distributed::shard::{Status, hear_while_owning, run as run_shard};
+use persistence::postgres::partitions;
+use runtime::{Clock, Settings, Shutdown, telemetry};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use wallet_client::HttpWallet;
 
-/// What servers list this program's connections under.
-const PROGRAM: &str = "trade-engine-matcher";
+use crate::setup::{self, PROGRAM};
+
 /// How long the broker may take to say goodbye.
-const FAREWELL: std::time::Duration = std::time::Duration::from_secs(2);
+pub(crate) const FAREWELL: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// Which shards to serve.
 #[derive(Debug, Args)]
@@ -39,12 +35,7 @@ pub struct RunArguments {
 /// # Errors
 /// The settings are not as they must be, the database is not, or an address is taken.
 pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<()> {
-    let variables = Variables::of_process();
-    let file = find_file(arguments.config.clone(), &variables);
-    let settings = Settings::load(file.as_deref(), &variables)?;
-    if settings.mode != Mode::Distributed {
-        bail!("mode: must be distributed: the embedded exchange matches in its gateway");
-    }
+    let settings = setup::settings(arguments.config.clone())?;
     let _level = telemetry::init(&settings.logging)?;
     for warning in &settings.warnings {
         tracing::warn!(%warning, "the settings");
@@ -85,29 +76,18 @@ async fn work(settings: &Settings, wanted: &[u32], shutdown: Shutdown) -> anyhow
                 .with_context(|| format!("cannot listen on {}:{port}", settings.server.host))?,
         ),
     };
-    check_database(settings).await.context("database")?;
-    let (clock, ids) = (Clock::System, Ids::new(Clock::System));
-    let topology = Topology::new(&settings.rabbitmq, settings.distributed.shards, "").context("rabbitmq")?;
-    let link = Link::start(&settings.rabbitmq, topology, PROGRAM).context("rabbitmq")?;
-    let database = Arc::new(settings.database.clone());
-    let connect: Connect = Arc::new(move || {
-        let database = Arc::clone(&database);
-        Box::pin(async move { connect_directly(&database, PROGRAM).await })
-    });
-    let options = ShardOptions::new(
-        connect,
-        Arc::new(HttpWallet::of(&settings.wallet).context("wallet")?),
-        Arc::new(Broker::over(&link, ids.clone(), clock.clone())),
-        format!("{}@{}", std::process::id(), host_name()),
-    );
-    let (mut tasks, mut statuses, mut ears) = (JoinSet::new(), Vec::new(), Vec::new());
+    setup::check_database(settings).await.context("database")?;
+    let clock = Clock::System;
+    let link = Arc::new(setup::link(settings)?);
+    let options = setup::options(settings, &link)?;
+    let (mut tasks, mut statuses, mut ears) = (JoinSet::new(), Vec::new(), JoinSet::new());
     for shard in shards {
         let (status, hint) = (Status::new(shard), Arc::new(Notify::new()));
-        ears.push(hear_hints(&link, shard, Arc::clone(&hint)).context("rabbitmq")?);
+        let (link, owning, heard) = (Arc::clone(&link), status.owning(), Arc::clone(&hint));
+        ears.spawn(async move { hear_while_owning(&link, shard, heard, owning).await });
         statuses.push((shard, status.clone()));
         tasks.spawn(run_shard(options.clone(), shard, hint, status, shutdown.clone()));
     }
-    let link = Arc::new(link);
     let state = health::State::new(statuses, Arc::clone(&link));
     let served = listener
         .map(|listener| health::serve(listener, state, &metrics))
@@ -127,7 +107,7 @@ async fn work(settings: &Settings, wanted: &[u32], shutdown: Shutdown) -> anyhow
             shutdown.trigger();
         }
     }
-    drop(ears);
+    ears.shutdown().await;
     if let Some(handle) = handle {
         handle.stop(true).await;
     }
@@ -141,15 +121,6 @@ async fn work(settings: &Settings, wanted: &[u32], shutdown: Shutdown) -> anyhow
     fault.map_or(Ok(()), |error| Err(error.into()))
 }
 
-/// Looks whether the database is as it must be, and makes the rows of shards that are missing.
-async fn check_database(settings: &Settings) -> anyhow::Result<()> {
-    let mut connection = connect_directly(&settings.database, PROGRAM).await?;
-    for warning in &check_server(&mut connection).await?.warnings {
-        tracing::warn!(%warning, "the database");
-    }
-    Ok(ensure_shards(&mut connection, settings.distributed.shards).await?)
-}
-
 #[allow(
     clippy::cast_precision_loss,
     reason = "metrics are floats, and none of these passes 2^53"
@@ -157,10 +128,4 @@ async fn check_database(settings: &Settings) -> anyhow::Result<()> {
 fn tell_partitions(kept: &partitions::Kept) {
     metrics::gauge!("partitions_ahead_seconds", "table" => "orders").set(kept.ahead.orders.as_secs() as f64);
     metrics::gauge!("partitions_ahead_seconds", "table" => "trades").set(kept.ahead.trades.as_secs() as f64);
-}
-
-/// The name of this machine, for people who look at the table of shards.
-fn host_name() -> String {
-    let name = rustix::system::uname();
-    name.nodename().to_string_lossy().into_owned()
 }

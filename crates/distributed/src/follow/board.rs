@@ -248,6 +248,11 @@ impl Board {
         self.hold().get(&market).map(|place| place.view(levels))
     }
 
+    /// The number of the last event of a market; 0: it has none, or is not known.
+    pub fn seq(&self, market: MarketNumber) -> u64 {
+        self.hold().get(&market).map_or(0, |place| place.depth.last_seq())
+    }
+
     /// Every book, whole, at one moment.
     pub fn books(&self) -> Vec<DepthView> {
         let places = self.hold();

@@ -2,6 +2,7 @@
 
 mod again;
 mod board;
+mod books;
 mod follower;
 mod lane;
 mod money;
@@ -22,6 +23,7 @@ use tokio::time::Instant;
 use trading::Markets;
 use uuid::Uuid;
 
+use self::books::Keeper;
 use self::follower::Follower;
 use self::owed::Owed;
 use self::waiters::Waiters;
@@ -98,11 +100,12 @@ impl Views {
         });
         let follower = Follower::start(options.pool.clone(), Arc::clone(&shared)).await;
         let follower = follower.map_err(|trouble| OpenError(trouble.to_string()))?;
-        let asking = Arc::clone(&shared.owed).work(Arc::clone(&options.wallet), board);
-        Ok(Self {
-            tasks: vec![tokio::spawn(follower.run(news)), tokio::spawn(asking)],
-            shared,
-        })
+        let asking = Arc::clone(&shared.owed).work(Arc::clone(&options.wallet), Arc::clone(&board));
+        let mut tasks = vec![tokio::spawn(follower.run(news)), tokio::spawn(asking)];
+        if let Some(redis) = options.redis.as_ref().filter(|_| options.book_cache) {
+            tasks.push(tokio::spawn(Keeper::new(board, redis.clone()).run()));
+        }
+        Ok(Self { tasks, shared })
     }
 
     /// The markets and books.

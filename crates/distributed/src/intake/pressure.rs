@@ -1,6 +1,6 @@
 //! How far what is behind intake lies behind: placements are refused where more than can be done soon is waiting already.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
@@ -20,6 +20,8 @@ pub(crate) struct Pressure {
     stuck: AtomicU64,
     /// The commands that wait in each shard's list.
     waiting: RwLock<HashMap<u32, u64>>,
+    /// The shards whose owners take no commands.
+    halted: RwLock<HashSet<u32>>,
 }
 
 impl Pressure {
@@ -34,6 +36,12 @@ impl Pressure {
         *waiting = shards.into_iter().collect();
     }
 
+    /// The owners of these shards take no commands.
+    pub fn set_halted(&self, shards: impl IntoIterator<Item = u32>) {
+        let mut halted = self.halted.write().unwrap_or_else(PoisonError::into_inner);
+        *halted = shards.into_iter().collect();
+    }
+
     /// Whether a shard may get another order.
     ///
     /// # Errors
@@ -41,6 +49,12 @@ impl Pressure {
     pub fn check(&self, shard: u32) -> Result<(), EntryError> {
         if self.stuck.load(Ordering::Acquire) >= MOST_STUCK {
             return Err(unavailable("too many orders wait for the wallet"));
+        }
+        let halted = self.halted.read().unwrap_or_else(PoisonError::into_inner);
+        if halted.contains(&shard) {
+            return Err(unavailable(
+                "the market stands still: its shard takes no commands",
+            ));
         }
         let waiting = self.waiting.read().unwrap_or_else(PoisonError::into_inner);
         match waiting.get(&shard) {
@@ -55,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shard_that_lies_behind_takes_no_orders_and_a_wallet_that_does_not_answer_stops_all() {
+    fn a_shard_that_lies_behind_or_is_halted_takes_no_orders_and_a_wallet_that_does_not_answer_stops_all() {
         let pressure = Pressure::default();
         assert_eq!(pressure.check(0), Ok(()));
         pressure.set_waiting([(0, MOST_WAITING), (1, MOST_WAITING - 1)]);
@@ -65,6 +79,11 @@ mod tests {
         assert!(pressure.check(1).is_err());
         pressure.set_stuck(0);
         pressure.set_waiting([]);
+        pressure.set_halted([1]);
+        assert_eq!(pressure.check(0), Ok(()));
+        assert!(pressure.check(1).is_err());
+        pressure.set_halted([]);
+        assert_eq!(pressure.check(1), Ok(()));
         assert_eq!(pressure.check(0), Ok(()));
     }
 }

@@ -12,7 +12,7 @@ use messaging::{
 };
 use persistence::postgres::orders::MarketGrids;
 use runtime::{Clock, Ids};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::outlet::{Announced, NotPublished, Outlet};
@@ -48,9 +48,9 @@ struct Unheard(Mutex<HashMap<String, Instant>>);
 
 impl Unheard {
     /// Whether somebody may hear what is published under a key.
-    fn may_be_heard(&self, key: &str) -> bool {
+    fn may_be_heard(&self, key: &str, now: Instant) -> bool {
         let mut until = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_quiet = until.get(key).is_some_and(|until| Instant::now() < *until);
+        let is_quiet = until.get(key).is_some_and(|until| now < *until);
         if !is_quiet {
             until.remove(key);
         }
@@ -58,9 +58,9 @@ impl Unheard {
     }
 
     /// Nobody was bound to this key.
-    fn nobody(&self, key: String) {
+    fn nobody(&self, key: String, now: Instant) {
         let mut until = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        until.insert(key, Instant::now() + UNHEARD_FOR);
+        until.insert(key, now + UNHEARD_FOR);
     }
 }
 
@@ -73,44 +73,72 @@ impl Outlet for Broker {
     }
 
     async fn publish(&self, events: &[Announced], markets: &MarketGrids) -> Result<(), NotPublished> {
-        let message = |one: &Announced| -> Option<Message> {
+        let message = |(place, one): (usize, &Announced)| -> Option<(usize, Message)> {
             let market = markets.numbered(one.event.market)?;
-            news_of(&one.event, market, one.prev_seq)
+            Some((place, news_of(&one.event, market, one.prev_seq)?))
         };
-        let mut messages: Vec<Message> = events.iter().filter_map(message).collect();
         // Orders' events go to whoever wants them, which may be nobody.
         let is_for_anybody = |message: &Message| message.exchange == Exchange::OrderEvents;
-        messages.retain(|message| !is_for_anybody(message) || self.unheard.may_be_heard(&message.key));
-        let for_anybody: Vec<Option<String>> = (messages.iter())
-            .map(|message| is_for_anybody(message).then(|| message.key.clone()))
-            .collect();
-        let count = messages.len();
-        let results = self.publisher.publish_all(messages).await;
-        let mut left = count - results.len().min(count);
-        let mut why = None;
-        for (result, key) in results.into_iter().zip(for_anybody) {
-            match (result, key) {
-                (Ok(()), _) => {}
-                (Err(PublishError::Unroutable(_)), Some(key)) => self.unheard.nobody(key),
-                (Err(error), _) => {
-                    left += 1;
+        let now = Instant::now();
+        let (ways, messages): (Vec<(usize, Option<String>)>, Vec<Message>) = (events.iter().enumerate())
+            .filter_map(message)
+            .filter(|(_, message)| !is_for_anybody(message) || self.unheard.may_be_heard(&message.key, now))
+            .map(|(place, message)| {
+                let key = is_for_anybody(&message).then(|| message.key.clone());
+                ((place, key), message)
+            })
+            .unzip();
+        let mut results = self.publisher.publish_all(messages).await.into_iter();
+        let (mut left, mut why, mut returned) = (Vec::new(), None, false);
+        for (place, key) in ways {
+            match (results.next(), key) {
+                (Some(Ok(())), _) => {}
+                (Some(Err(PublishError::Unroutable(_))), Some(key)) => self.unheard.nobody(key, now),
+                (Some(Err(error)), _) => {
+                    left.push(place);
+                    returned |= matches!(error, PublishError::Unroutable(_));
                     why.get_or_insert(error);
                 }
+                (None, _) => left.push(place),
             }
         }
-        if left == 0 {
+        if left.is_empty() {
             return Ok(());
+        }
+        if returned && let Err(error) = self.publisher.declare_again().await {
+            tracing::warn!(%error, "the queues of trades are gone, and cannot be declared again");
         }
         let why = why.map_or_else(|| "they were not sent".to_owned(), |error| error.to_string());
         Err(NotPublished { left, why })
     }
 }
 
-/// Hears that a shard has work, for as long as the consumer lives.
+/// Hears that a shard has work, while it is owned here: a stand-by would take the hints away from the owner. It ends
+/// when nobody tells any more whether it is owned.
 ///
 /// # Errors
 /// The topology has no such queue.
-pub fn hear_hints(link: &Link, shard: u32, hint: Arc<Notify>) -> Result<Consumer, LinkError> {
+pub async fn hear_while_owning(
+    link: &Link,
+    shard: u32,
+    hint: Arc<Notify>,
+    mut owning: watch::Receiver<bool>,
+) -> Result<(), LinkError> {
+    loop {
+        // Gone, it stays as it is for ever.
+        if owning.wait_for(|owns| *owns).await.is_err() {
+            return Ok(());
+        }
+        let consumer = hear_hints(link, shard, Arc::clone(&hint))?;
+        let lost = owning.wait_for(|owns| !*owns).await.is_err();
+        consumer.stop().await;
+        if lost {
+            return Ok(());
+        }
+    }
+}
+
+fn hear_hints(link: &Link, shard: u32, hint: Arc<Notify>) -> Result<Consumer, LinkError> {
     let subscription = Subscription::to(Queue::ShardHints(shard)).prefetch(1);
     link.consume(subscription, Ear { hint }, Arc::new(PassedOver))
 }
@@ -142,15 +170,15 @@ impl messaging::Undecodable for PassedOver {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_key_that_nobody_is_bound_to_is_left_out_for_a_second() {
-        let unheard = Unheard::default();
-        assert!(unheard.may_be_heard("order.open.BTC-USDT"));
-        unheard.nobody("order.open.BTC-USDT".to_owned());
-        assert!(!unheard.may_be_heard("order.open.BTC-USDT"));
-        assert!(unheard.may_be_heard("order.filled.BTC-USDT"), "another key");
-        tokio::time::advance(UNHEARD_FOR).await;
-        assert!(unheard.may_be_heard("order.open.BTC-USDT"), "asked again");
+    #[test]
+    fn a_key_that_nobody_is_bound_to_is_left_out_for_a_second() {
+        let (unheard, now) = (Unheard::default(), Instant::now());
+        assert!(unheard.may_be_heard("order.open.BTC-USDT", now));
+        unheard.nobody("order.open.BTC-USDT".to_owned(), now);
+        assert!(!unheard.may_be_heard("order.open.BTC-USDT", now));
+        assert!(unheard.may_be_heard("order.filled.BTC-USDT", now), "another key");
+        let later = now + UNHEARD_FOR;
+        assert!(unheard.may_be_heard("order.open.BTC-USDT", later), "asked again");
         assert!(unheard.0.lock().unwrap().is_empty(), "nothing is kept");
     }
 }

@@ -14,12 +14,13 @@ mod status;
 mod steps;
 mod tail;
 mod todo;
+mod trimmer;
 mod upkeep;
 mod work;
 
-pub use broker::{Broker, hear_hints};
+pub use broker::{Broker, hear_while_owning};
 pub use load::{LoadError, load};
-pub use moving::move_market;
+pub use moving::{MoveError, Moved, move_market};
 pub use outlet::{Announced, NotPublished, Outlet};
 pub use run::{Connect, Rehearsal, ShardOptions, run};
 pub use status::{ShardState, Snapshot, Status};

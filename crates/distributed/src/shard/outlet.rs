@@ -6,12 +6,12 @@ use persistence::postgres::orders::MarketGrids;
 
 use crate::News;
 
-/// Messages that are not known to be stored; they are to be published again.
+/// Events whose messages are not known to be stored; they are to be published again, and no others.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{left} of the messages are not known to be stored: {why}")]
+#[error("{} of the messages are not known to be stored: {why}", left.len())]
 pub struct NotPublished {
-    /// How many.
-    pub left: usize,
+    /// Their places among the events, in order.
+    pub left: Vec<usize>,
     /// Why, of one of them.
     pub why: String,
 }
@@ -33,6 +33,6 @@ pub trait Outlet: Send + Sync {
     /// Publishes what the world hears of these events, in their order, and waits until it is stored.
     ///
     /// # Errors
-    /// Some of it is not known to be stored: all of it is to be published again.
+    /// Some of it is not known to be stored: that is to be published again.
     async fn publish(&self, events: &[Announced], markets: &MarketGrids) -> Result<(), NotPublished>;
 }

@@ -16,6 +16,7 @@ use super::run::ShardOptions;
 use super::settler::Settler;
 use super::status::{ShardState, Status};
 use super::tail::{Reader, Tail};
+use super::trimmer::Trimmer;
 use super::upkeep::Upkeep;
 use crate::fold::ShardFold;
 
@@ -164,7 +165,7 @@ impl<'a> Owner<'a> {
         }
     }
 
-    /// Starts those who publish and settle what is committed.
+    /// Starts those who publish and settle what is committed, and who trims the log.
     fn follow(&self, markets: MarketGrids) -> Followers {
         let lease = &self.lease;
         let tail = Arc::new(Tail::after(lease.shard, lease.last_seq));
@@ -196,6 +197,15 @@ impl<'a> Owner<'a> {
         };
         tasks.spawn(publisher.run());
         tasks.spawn(settler.run());
+        let trimmer = Trimmer {
+            shard: lease.shard,
+            connect: Arc::clone(&self.options.connect),
+            clock: self.options.clock.clone(),
+            keep: self.options.keep_log,
+            every: self.options.trim_every,
+            status: self.status.clone(),
+        };
+        tasks.spawn(trimmer.run());
         Followers {
             tail,
             published: published_seen,

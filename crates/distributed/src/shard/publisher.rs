@@ -109,7 +109,12 @@ impl Publisher {
     async fn publish(&self, announced: &[Announced]) {
         let mut pause = first_pause();
         for piece in announced.chunks(TOGETHER) {
-            while let Err(error) = self.outlet.publish(piece, &self.markets).await {
+            let mut piece = piece.to_vec();
+            while let Err(error) = self.outlet.publish(&piece, &self.markets).await {
+                // What is stored is not published again.
+                let mut left = error.left.iter().peekable();
+                let mut place = 0..;
+                piece.retain(|_| place.next().is_some_and(|at| left.next_if_eq(&&at).is_some()));
                 self.status.count("shard_publish_retries_total");
                 tracing::warn!(%error, "publishing");
                 tokio::time::sleep(pause).await;

@@ -23,7 +23,7 @@ pub type Connect = Arc<dyn Fn() -> BoxFuture<'static, Result<Connection, PgError
 pub type Rehearsal = Arc<dyn Fn(&ShardCommand) + Send + Sync>;
 
 /// The longest that a session of an owner waits for a lock, or leaves its transaction open.
-const SESSION_WAIT: Duration = Duration::from_secs(2);
+pub(super) const SESSION_WAIT: Duration = Duration::from_secs(2);
 
 /// A machine whose clock differs more than this from the database's owns nothing: its stamps could not be taken back.
 const CLOCK_DIFFERENCE: Duration = Duration::from_secs(10);
@@ -51,6 +51,8 @@ pub struct ShardOptions {
     pub batch: u32,
     /// For how long the log is kept.
     pub keep_log: Duration,
+    /// How often the log is looked at for what is older.
+    pub trim_every: Duration,
     /// How long, at the end, what is committed may take to be settled and published.
     pub farewell: Duration,
     /// For rehearsals of faults.
@@ -71,6 +73,7 @@ impl ShardOptions {
             look_every: Duration::from_millis(20),
             batch: 1_000,
             keep_log: Duration::from_secs(7 * 24 * 60 * 60),
+            trim_every: Duration::from_secs(60),
             farewell: Duration::from_secs(5),
             rehearsal: None,
         }

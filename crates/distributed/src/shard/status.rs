@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 /// What is done for a shard at present.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ShardState {
@@ -51,6 +53,7 @@ pub struct Snapshot {
 pub struct Status {
     shard: Arc<str>,
     now: Arc<Mutex<Snapshot>>,
+    owning: watch::Sender<bool>,
 }
 
 impl Status {
@@ -65,6 +68,7 @@ impl Status {
                 published: 0,
                 settled: 0,
             })),
+            owning: watch::Sender::new(false),
         };
         status.set(ShardState::StandBy { trouble: None });
         status
@@ -79,12 +83,36 @@ impl Status {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Why no commands are taken; none: they are, or another owner takes them.
+    pub(super) fn halted(&self) -> Option<String> {
+        match &self.hold().state {
+            ShardState::Halted(why) => Some(why.clone()),
+            _ => None,
+        }
+    }
+
+    /// Whether the shard is owned here, now and from now on.
+    pub fn owning(&self) -> watch::Receiver<bool> {
+        self.owning.subscribe()
+    }
+
+    fn tell_owning(&self, owns: bool) {
+        self.owning
+            .send_if_modified(|told| std::mem::replace(told, owns) != owns);
+    }
+
+    /// So many old rows of the log were removed.
+    pub(super) fn trimmed(&self, rows: u64) {
+        metrics::counter!("shard_log_trimmed_total", "shard" => self.label()).increment(rows);
+    }
+
     fn label(&self) -> String {
         self.shard.to_string()
     }
 
     pub(super) fn set(&self, state: ShardState) {
         metrics::gauge!("shard_lease_state", "shard" => self.label()).set(state.number());
+        self.tell_owning(!matches!(state, ShardState::StandBy { .. }));
         self.hold().state = state;
     }
 
@@ -92,6 +120,7 @@ impl Status {
     pub(super) fn taken(&self, epoch: u64, seq: u64, published: u64, settled: u64) {
         metrics::counter!("shard_takeovers_total", "shard" => self.label()).increment(1);
         metrics::gauge!("shard_epoch", "shard" => self.label()).set(epoch as f64);
+        self.tell_owning(true);
         let mut now = self.hold();
         now.state = ShardState::Loading;
         (now.epoch, now.seq, now.published, now.settled) = (epoch, seq, published, settled);

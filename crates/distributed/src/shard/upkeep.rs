@@ -1,10 +1,9 @@
-//! What an owner does from time to time: it renews its lease, writes how far it was followed, and trims the log.
+//! What an owner does from time to time: it renews its lease, writes how far it was followed, and why it stands still.
 
 use std::time::Duration;
 
-use domain::Stamp;
 use persistence::postgres::Connection;
-use persistence::postgres::shard::{Cursors, ShardError, keep, trim_log};
+use persistence::postgres::shard::{Cursors, ShardError, keep, set_halted};
 use tokio::time::Instant;
 
 use super::floor::Floor;
@@ -12,11 +11,9 @@ use super::owner::{Followers, Owner};
 
 /// Cursors that moved are written with the next commit, or after this time.
 const CURSORS_AFTER: Duration = Duration::from_millis(50);
-/// How often old rows of the log are looked for, and how many go at once.
-const TRIM: (Duration, u32) = (Duration::from_secs(60), 1_000);
 
 impl Owner<'_> {
-    /// Renews the lease, moves the cursors and trims the log, whatever is due.
+    /// Renews the lease, moves the cursors and tells whether commands are taken, whatever is due.
     pub(super) async fn upkeep(
         &self,
         connection: &mut Connection,
@@ -28,11 +25,10 @@ impl Owner<'_> {
             keep(connection, &self.lease, cursors, self.options.lease).await?;
             upkeep.written(cursors);
         }
-        if upkeep.trimmed.elapsed() >= TRIM.0 {
-            upkeep.trimmed = Instant::now();
-            let kept = u64::try_from(self.options.keep_log.as_micros()).unwrap_or(u64::MAX);
-            let before = self.options.clock.wall_us().saturating_sub(kept);
-            trim_log(connection, self.lease.shard, Stamp::from_micros(before), TRIM.1).await?;
+        let halted = self.status.halted();
+        if halted != upkeep.halted {
+            set_halted(connection, &self.lease, halted.as_deref()).await?;
+            upkeep.halted = halted;
         }
         Ok(())
     }
@@ -42,7 +38,7 @@ impl Owner<'_> {
 pub(super) struct Upkeep {
     renewed: Instant,
     cursors: Cursors,
-    trimmed: Instant,
+    halted: Option<String>,
     /// Where looks at the list begin.
     pub(super) floor: Floor,
 }
@@ -53,7 +49,7 @@ impl Upkeep {
         Self {
             renewed: now,
             cursors,
-            trimmed: now,
+            halted: None,
             floor: Floor::default(),
         }
     }

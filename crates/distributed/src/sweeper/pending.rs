@@ -7,6 +7,7 @@ use std::time::Duration;
 use domain::Stamp;
 use futures_util::future::join_all;
 use persistence::postgres::intake::{Draft, claim_drafts, claim_pending, waiting_commands};
+use persistence::postgres::views::halted_shards;
 use tokio::time::Instant;
 
 use crate::Funding;
@@ -71,11 +72,17 @@ impl Intake {
         Some((count + skipped, left))
     }
 
-    /// Looks how many commands wait for the shards.
+    /// Looks how many commands wait for the shards, and which shards take none.
     pub(crate) async fn look_at_shards(self: Arc<Self>) {
-        let look = async { waiting_commands(&mut *self.pool.get().await?).await };
-        if let Ok(waiting) = patient("waiting commands", look).await {
+        let look = async {
+            let mut connection = self.pool.get().await?;
+            let waiting = waiting_commands(&mut connection).await?;
+            Ok((waiting, halted_shards(&mut connection).await?))
+        };
+        if let Ok((waiting, halted)) = patient("waiting commands", look).await {
             self.pressure.set_waiting(waiting);
+            self.pressure
+                .set_halted(halted.into_iter().map(|(shard, _)| shard));
         }
     }
 

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use amqprs::channel::{ExchangeDeleteArguments, QueueDeleteArguments};
+use amqprs::channel::{
+    BasicGetArguments, Channel, ExchangeDeleteArguments, QueueBindArguments, QueueDeclareArguments,
+    QueueDeleteArguments,
+};
 use amqprs::connection::{Connection, OpenConnectionArguments};
 use async_trait::async_trait;
-use distributed::shard::{Broker, ShardOptions, hear_hints};
+use distributed::shard::{Broker, ShardOptions, hear_while_owning};
 use domain::{Side, Stamp, Status};
 use messaging::{
     BINARY, Delivery, Envelope, Exchange, Handler, Link, Queue, Subscription, Topology, Unreadable, Verdict,
@@ -14,7 +17,8 @@ use messaging::{
 };
 use runtime::settings::RabbitmqSettings;
 use runtime::{Clock, Ids};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinSet;
 
 use crate::bed::Bed;
 
@@ -85,7 +89,15 @@ async fn hints_wake_owners_and_trades_orders_and_news_go_out() {
     };
     let running = bed.start(options, 0);
     bed.until_number("SELECT count(*) FROM commands", 0).await;
-    let hints = hear_hints(&link, 0, Arc::clone(&running.hint)).unwrap();
+    let link = Arc::new(link);
+    let hints = tokio::spawn({
+        let (link, hint, owning) = (
+            Arc::clone(&link),
+            Arc::clone(&running.hint),
+            running.status.owning(),
+        );
+        async move { hear_while_owning(&link, 0, hint, owning).await }
+    });
     let sell = bed.place(0, Side::Sell, 100, 10).await;
     let buy = bed.place(1, Side::Buy, 100, 10).await;
     // Nothing but the hint tells of them. It may be lost, so it is sent until it is heard.
@@ -117,7 +129,117 @@ async fn hints_wake_owners_and_trades_orders_and_news_go_out() {
         }
     }
     running.stop().await;
-    drop((ears, hints));
+    drop(ears);
+    hints.abort();
+    let _ = hints.await;
+    Arc::into_inner(link).unwrap().close(Duration::from_secs(5)).await;
+    clean(&topology).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stand_by_takes_no_hints_away_from_the_owner() {
+    let settings = RabbitmqSettings {
+        url: Some(format!("amqp://guest:guest@127.0.0.1:{}/", port()).into()),
+        ..RabbitmqSettings::default()
+    };
+    let topology = Topology::new(&settings, 1, &format!("hints{}.", std::process::id())).unwrap();
+    let link = Arc::new(Link::start(&settings, topology.clone(), "hints-test").unwrap());
+    let owning = [watch::Sender::new(true), watch::Sender::new(false)];
+    let mut tasks = JoinSet::new();
+    let hints = owning.each_ref().map(|owning| {
+        let (link, hint, owning) = (Arc::clone(&link), Arc::new(Notify::new()), owning.subscribe());
+        let heard = Arc::clone(&hint);
+        tasks.spawn(async move { hear_while_owning(&link, 0, heard, owning).await });
+        hint
+    });
+    let ids = Ids::new(Clock::System);
+    let send = async || {
+        let at = Stamp::from_micros(Clock::System.wall_us());
+        let hint = Envelope::new(ids.uuid_v7(), "shard.hint", BINARY, at, Vec::new().into()).unwrap();
+        link.publisher()
+            .publish(Exchange::ShardHints, &hint_key(0), hint)
+            .await
+            .unwrap();
+    };
+    // First the one owns the shard, then the other.
+    for turn in 0..2 {
+        link.until_up().await;
+        for _ in 0..20 {
+            send().await;
+            let heard = tokio::time::timeout(Duration::from_secs(20), hints[turn].notified());
+            assert!(heard.await.is_ok(), "the hint went to the stand-by");
+        }
+        owning[0].send_replace(false);
+        owning[1].send_replace(true);
+    }
+    drop(owning);
+    while tasks.join_next().await.is_some() {}
+    Arc::into_inner(link).unwrap().close(Duration::from_secs(5)).await;
+    clean(&topology).await;
+}
+
+/// The ids of the messages in a queue of the test's own, in order, until there are no more.
+async fn ids(channel: &Channel, queue: &str) -> Vec<String> {
+    let mut ids = Vec::new();
+    loop {
+        let arguments = BasicGetArguments::new(queue).no_ack(true).finish();
+        match channel.basic_get(arguments).await.unwrap() {
+            Some((_, properties, _)) => ids.push(properties.message_id().unwrap().clone()),
+            None => return ids,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queues_that_somebody_deleted_are_declared_again_and_only_what_they_missed_is_repeated() {
+    let bed = Bed::new().await;
+    let settings = RabbitmqSettings {
+        url: Some(format!("amqp://guest:guest@127.0.0.1:{}/", port()).into()),
+        ..RabbitmqSettings::default()
+    };
+    let topology = Topology::new(&settings, 1, &format!("gone{}.", std::process::id())).unwrap();
+    let link = Link::start(&settings, topology.clone(), "gone-test").unwrap();
+    link.until_up().await;
+    let arguments = OpenConnectionArguments::new("127.0.0.1", port(), "guest", "guest");
+    let connection = Connection::open(&arguments).await.unwrap();
+    let channel = connection.open_channel(None).await.unwrap();
+    let declare = QueueDeclareArguments::exclusive_server_named();
+    let (orders, ..) = channel.queue_declare(declare).await.unwrap().unwrap();
+    let from = topology.exchange(Exchange::OrderEvents);
+    let bind = QueueBindArguments::new(&orders, from, "#");
+    channel.queue_bind(bind).await.unwrap();
+    let trades = topology.queue(&Queue::WalletTrades);
+    for queue in [&trades, &topology.queue(&Queue::NotificationTrades)] {
+        channel
+            .queue_delete(QueueDeleteArguments::new(queue))
+            .await
+            .unwrap();
+    }
+    let options = ShardOptions {
+        outlet: Arc::new(Broker::over(&link, Ids::new(Clock::System), Clock::System)),
+        ..bed.options()
+    };
+    // All of it is one chunk, which comes back in part.
+    bed.place(0, Side::Sell, 100, 10).await;
+    for _ in 0..3 {
+        bed.place(1, Side::Buy, 100, 2).await;
+    }
+    let running = bed.start(options, 0);
+    bed.until_quiet().await;
+    running.stop().await;
+    let told = ids(&channel, &trades).await;
+    assert_eq!(told.len(), 3, "every trade is there");
+    let mut told = ids(&channel, &orders).await;
+    let count = told.len();
+    told.sort_unstable();
+    told.dedup();
+    assert_eq!(
+        (told.len(), count),
+        (count, count),
+        "no order's event is told twice"
+    );
+    assert!(count >= 4);
     link.close(Duration::from_secs(5)).await;
+    let _ = connection.close().await;
     clean(&topology).await;
 }

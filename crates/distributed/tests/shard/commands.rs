@@ -177,39 +177,6 @@ async fn an_order_ends_when_its_time_has_come() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_market_moves_with_its_orders_and_commands() {
-    let bed = Bed::new().await;
-    let (one, two) = (bed.start(bed.options(), 0), bed.start(bed.options(), 1));
-    let sell = bed.place(0, Side::Sell, 100, 10).await;
-    bed.until(sell, |order| order.state.status() == Status::Open)
-        .await;
-    let place = bed.wish(1, Side::Buy, 90, 2);
-    bed.store(&place).await;
-    bed.cancel(1, place.order_id).await;
-    let ids = runtime::Ids::new(runtime::Clock::System);
-    let moved = distributed::shard::move_market(&mut bed.connect().await, "ABC/USD", 1, &ids).await;
-    assert_eq!(moved.unwrap(), Some(0));
-    let command = bed.funded(&place).await;
-    bed.command(place.order_id.as_u128(), 0, Some(place.order_id), &command)
-        .await;
-    let buy = bed.place(2, Side::Buy, 100, 4).await;
-    bed.until(buy, |order| order.state.status() == Status::Filled)
-        .await;
-    bed.until(place.order_id, |order| order.state.status() == Status::Cancelled)
-        .await;
-    bed.until_quiet().await;
-    one.stop().await;
-    two.stop().await;
-    let trades = bed.log(1).await.into_iter().flat_map(|batch| batch.events);
-    assert!(
-        trades
-            .into_iter()
-            .any(|event| matches!(event.event, domain::Event::Trade(_)))
-    );
-    bed.purse.ledger.check().unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_mass_cancel_goes_in_batches_of_a_thousand_and_a_new_owner_goes_on_with_it() {
     let bed = Bed::new().await;
     let deaths = Arc::new(AtomicU32::new(0));
@@ -314,6 +281,7 @@ async fn no_commands_are_taken_while_the_clock_stands_ahead() {
     let second = bed.place(0, Side::Sell, 101, 10).await;
     let right = Clock::System.wall_us();
     manual.set_wall_us(right);
+    bed.until_number("SELECT count(halted) FROM shards", 0).await;
     let opened = bed
         .until(second, |order| order.state.status() == Status::Open)
         .await;

@@ -148,6 +148,9 @@ async fn a_refusal_halts_the_shard_loudly() {
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
+    // Gateways see it in the table.
+    let told = "SELECT count(*) FROM shards WHERE shard = 0 AND halted LIKE '%the wallet refuses%'";
+    bed.until_number(told, 1).await;
     let seq = bed.number("SELECT last_seq FROM shards WHERE shard = 0").await;
     bed.place(2, Side::Buy, 90, 1).await;
     // It keeps its lease and takes nothing.
@@ -161,4 +164,10 @@ async fn a_refusal_halts_the_shard_loudly() {
     assert_eq!(bed.number("SELECT count(*) FROM commands").await, 1);
     assert_eq!(bed.number("SELECT epoch FROM shards WHERE shard = 0").await, 1);
     running.stop().await;
+    // The next owner begins anew, and finds that all is well.
+    bed.purse.refusing.store(0, Ordering::SeqCst);
+    let next = bed.start(bed.options(), 0);
+    bed.until_quiet().await;
+    assert_eq!(bed.number("SELECT count(halted) FROM shards").await, 0);
+    next.stop().await;
 }

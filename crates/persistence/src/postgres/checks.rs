@@ -5,6 +5,7 @@ use std::fmt;
 use diesel::sql_types::Text;
 use diesel::{QueryableByName, sql_query};
 use diesel_async::RunQueryDsl;
+use runtime::settings::DatabaseSettings;
 
 use super::{Connection, PgError, migrate};
 
@@ -20,6 +21,26 @@ pub struct Server {
     pub connections: u32,
     /// What is doubtful but not wrong.
     pub warnings: Vec<String>,
+}
+
+impl Server {
+    /// Whether a pool of this program's fits into what the server takes; what is doubtful about it. Behind a pooler the
+    /// server does not see its connections.
+    ///
+    /// # Errors
+    /// It cannot fit.
+    pub fn takes_pool_of(&self, settings: &DatabaseSettings) -> Result<Option<String>, NotFit> {
+        let (pool, takes) = (settings.max_open_conns, self.connections);
+        let why = format!(
+            "database.max_open_conns is {pool}, and the server takes {takes} connections of all programs together \
+             (max_connections)"
+        );
+        if pool > takes && settings.direct_url.is_none() {
+            return Err(NotFit::Wrong(vec![why]));
+        }
+        let is_much = pool.saturating_mul(2) > takes && settings.direct_url.is_none();
+        Ok(is_much.then(|| format!("{why}: two such programs do not fit")))
+    }
 }
 
 /// Why a server cannot be used.
@@ -54,7 +75,7 @@ pub async fn check_server(connection: &mut Connection) -> Result<Server, NotFit>
     let question = "SELECT name, setting FROM pg_settings WHERE name IN
             ('server_version_num', 'fsync', 'full_page_writes', 'synchronous_commit', 'server_encoding',
              'default_transaction_isolation', 'transaction_read_only', 'statement_timeout',
-             'idle_in_transaction_session_timeout', 'max_connections', 'superuser_reserved_connections')
+             'idle_in_transaction_session_timeout', 'lc_messages', 'max_connections', 'superuser_reserved_connections')
         UNION ALL SELECT 'recovery', CASE WHEN pg_is_in_recovery() THEN 'on' ELSE 'off' END";
     let rows: Vec<Setting> = sql_query(question)
         .load(connection)
@@ -136,6 +157,14 @@ impl Facts {
             self.get("default_transaction_isolation") == "read committed",
             &"default_transaction_isolation must be read committed",
         );
+        need(
+            speaks_english(self.get("lc_messages")),
+            &format_args!(
+                "lc_messages is {}: some errors are told by their text, which must be English; as an administrator: \
+                 ALTER ROLE ... SET lc_messages = 'C' for the roles that programs log in as",
+                self.get("lc_messages")
+            ),
+        );
         for name in ["statement_timeout", "idle_in_transaction_session_timeout"] {
             need(
                 self.number(name) > 0,
@@ -146,6 +175,12 @@ impl Facts {
         }
         wrong
     }
+}
+
+/// Whether messages in this locale are English; empty: the server's own default, which is.
+fn speaks_english(locale: &str) -> bool {
+    let language = locale.split(['.', '_', '@']).next().unwrap_or_default();
+    ["", "c", "posix", "en", "english"].contains(&language.to_lowercase().as_str())
 }
 
 #[cfg(test)]
@@ -162,6 +197,7 @@ mod tests {
             ("transaction_read_only", "off"),
             ("server_encoding", "UTF8"),
             ("default_transaction_isolation", "read committed"),
+            ("lc_messages", "en_US.UTF-8"),
             ("statement_timeout", "10000"),
             ("idle_in_transaction_session_timeout", "10000"),
         ];
@@ -180,6 +216,17 @@ mod tests {
                 .problems()
                 .is_empty()
         );
+        for english in [
+            "C",
+            "C.UTF-8",
+            "POSIX",
+            "en_GB.utf8",
+            "English_United States.1252",
+            "",
+        ] {
+            let found = facts(Some(("lc_messages", english))).problems();
+            assert_eq!(found, Vec::<String>::new(), "{english}");
+        }
         for (name, value, word) in [
             ("server_version_num", "130018", "too old"),
             ("fsync", "off", "fsync"),
@@ -189,6 +236,7 @@ mod tests {
             ("transaction_read_only", "on", "no writes"),
             ("server_encoding", "SQL_ASCII", "UTF8"),
             ("default_transaction_isolation", "serializable", "read committed"),
+            ("lc_messages", "de_DE.UTF-8", "lc_messages is de_DE.UTF-8"),
             ("statement_timeout", "0", "statement_timeout is 0"),
             (
                 "idle_in_transaction_session_timeout",
@@ -199,5 +247,35 @@ mod tests {
             let found = facts(Some((name, value))).problems();
             assert!(found.len() == 1 && found[0].contains(word), "{name}: {found:?}");
         }
+    }
+
+    #[test]
+    fn a_pool_that_cannot_fit_is_refused_and_one_of_more_than_half_is_told() {
+        let server = Server {
+            version: 150_020,
+            connections: 97,
+            warnings: Vec::new(),
+        };
+        let of = |max_open_conns| DatabaseSettings {
+            max_open_conns,
+            ..DatabaseSettings::default()
+        };
+        assert!(matches!(
+            server.takes_pool_of(&DatabaseSettings::default()),
+            Ok(None)
+        ));
+        assert!(matches!(server.takes_pool_of(&of(48)), Ok(None)));
+        let told = server.takes_pool_of(&of(49)).unwrap().unwrap();
+        assert!(
+            told.contains("database.max_open_conns is 49") && told.contains("97"),
+            "{told}"
+        );
+        let refused = server.takes_pool_of(&of(98)).unwrap_err().to_string();
+        assert!(refused.contains("database.max_open_conns is 98"), "{refused}");
+        let behind_a_pooler = DatabaseSettings {
+            direct_url: Some("postgres://db".to_owned().into()),
+            ..of(1_000)
+        };
+        assert!(matches!(server.takes_pool_of(&behind_a_pooler), Ok(None)));
     }
 }

@@ -13,7 +13,9 @@ use super::{Connection, PgError};
 /// At most so many rows are told for each rule.
 const TOLD: i64 = 20;
 
-/// A rule with the rows that break it, as text.
+/// A rule with the rows that break it, as text. `{trades}` and `{orders}` stand for the lowest id that the oldest partition
+/// may have: of what lies before, days of trades or months of orders may have been taken out. An order from before may have
+/// traded more than its trades that are still there, never less.
 const RULES: &[(&str, &str)] = &[
     (
         "an order's filled quantity is the sum of its trades",
@@ -21,7 +23,8 @@ const RULES: &[(&str, &str)] = &[
          LEFT JOIN (SELECT order_id, sum(quantity) AS sum FROM \
             (SELECT buyer_order_id AS order_id, quantity FROM trades UNION ALL SELECT seller_order_id, quantity FROM trades) x \
             GROUP BY order_id) t USING (order_id) \
-         WHERE o.filled_quantity <> coalesce(t.sum, 0)",
+         WHERE o.filled_quantity < coalesce(t.sum, 0) \
+            OR (o.filled_quantity <> coalesce(t.sum, 0) AND o.order_id >= {trades})",
     ),
     (
         "an order's fees and notional are the sums of its trades'",
@@ -30,7 +33,8 @@ const RULES: &[(&str, &str)] = &[
          LEFT JOIN (SELECT order_id, sum(fee) AS fee, sum(notional) AS notional FROM \
             (SELECT buyer_order_id AS order_id, buyer_fee AS fee, price * quantity AS notional FROM trades \
              UNION ALL SELECT seller_order_id, seller_fee, price * quantity FROM trades) x GROUP BY order_id) t USING (order_id) \
-         WHERE o.fee_paid <> coalesce(t.fee, 0) OR o.filled_notional <> coalesce(t.notional, 0)",
+         WHERE o.fee_paid < coalesce(t.fee, 0) OR o.filled_notional < coalesce(t.notional, 0) \
+            OR ((o.fee_paid <> coalesce(t.fee, 0) OR o.filled_notional <> coalesce(t.notional, 0)) AND o.order_id >= {trades})",
     ),
     (
         "a trade is of its orders' users, market, sides and prices",
@@ -60,12 +64,13 @@ const RULES: &[(&str, &str)] = &[
     (
         "a settlement is of a trade",
         "SELECT l.key AS what FROM ledger_transactions l LEFT JOIN trades t ON t.trade_id = substr(l.key, 8)::uuid \
-         WHERE l.key LIKE 'settle:%' AND l.status = 0 AND t.trade_id IS NULL",
+         WHERE l.key LIKE 'settle:%' AND l.status = 0 AND t.trade_id IS NULL AND substr(l.key, 8)::uuid >= {trades}",
     ),
     (
         "a client order id stands for an order of its user",
         "SELECT c.user_id || ' ' || c.client_order_id AS what FROM client_order_ids c LEFT JOIN orders o USING (order_id) \
-         WHERE o.user_id IS DISTINCT FROM c.user_id OR o.client_order_id IS DISTINCT FROM c.client_order_id",
+         WHERE (o.user_id IS DISTINCT FROM c.user_id OR o.client_order_id IS DISTINCT FROM c.client_order_id) \
+            AND c.order_id >= {orders}",
     ),
 ];
 
@@ -75,13 +80,36 @@ struct What {
     what: String,
 }
 
+/// The lowest id that a table's partitions may have, as SQL.
+async fn lowest(connection: &mut Connection, table: &str) -> Result<String, PgError> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Nullable<SqlUuid>)]
+        id: Option<Uuid>,
+    }
+    let row: Row = diesel::sql_query(
+        "SELECT min(substring(pg_get_expr(c.relpartbound, c.oid) FROM 'FROM \\(''([0-9a-f-]{36})''\\)'))::uuid AS id \
+         FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid \
+         WHERE i.inhparent = to_regclass('public.' || $1) AND NOT i.inhdetachpending",
+    )
+    .bind::<Text, _>(table)
+    .get_result(connection)
+    .await?;
+    Ok(format!("'{}'::uuid", row.id.unwrap_or(Uuid::nil())))
+}
+
 /// The rules between the tables that do not hold, each with a row that breaks it.
 ///
 /// # Errors
 /// See [`PgError`].
 pub async fn broken_rules(connection: &mut Connection) -> Result<Vec<(&'static str, String)>, PgError> {
     let mut broken = Vec::new();
+    let (trades, orders) = (
+        lowest(connection, "trades").await?,
+        lowest(connection, "orders").await?,
+    );
     for (rule, sql) in RULES {
+        let sql = sql.replace("{trades}", &trades).replace("{orders}", &orders);
         let rows: Vec<What> = diesel::sql_query(format!("{sql} LIMIT $1"))
             .bind::<BigInt, _>(TOLD)
             .load(connection)
@@ -246,7 +274,8 @@ pub async fn amendments(connection: &mut Connection) -> Result<BTreeSet<Uuid>, P
     Ok(rows.into_iter().map(|row| row.order_id).collect())
 }
 
-/// Rows of a shard's log whose numbers are not one more than those before.
+/// Rows of a shard's log whose numbers are not one more than those before, and logs whose beginning is gone though it was
+/// not published and settled yet.
 ///
 /// # Errors
 /// See [`PgError`].
@@ -265,7 +294,10 @@ pub async fn log_gaps(connection: &mut Connection) -> Result<Vec<String>, PgErro
             lag(epoch) OVER (PARTITION BY shard ORDER BY seq) AS epoch_before, epoch FROM shard_log) x \
          WHERE seq <> before + 1 OR epoch < epoch_before \
          UNION ALL SELECT s.shard, s.last_seq, max(l.seq) FROM shards s LEFT JOIN shard_log l USING (shard) \
-         GROUP BY s.shard, s.last_seq HAVING s.last_seq <> coalesce(max(l.seq), s.last_seq) LIMIT $1",
+         GROUP BY s.shard, s.last_seq HAVING s.last_seq <> coalesce(max(l.seq), s.last_seq) \
+         UNION ALL SELECT s.shard, coalesce(min(l.seq), s.last_seq + 1), least(s.published_seq, s.settled_seq) \
+         FROM shards s LEFT JOIN shard_log l USING (shard) GROUP BY s.shard \
+         HAVING coalesce(min(l.seq), s.last_seq + 1) > least(s.published_seq, s.settled_seq) + 1 LIMIT $1",
     )
     .bind::<BigInt, _>(TOLD)
     .load(connection)

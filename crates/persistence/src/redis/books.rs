@@ -1,4 +1,5 @@
-//! Cached books: the newest wins, whoever writes last.
+//! Cached books: the newest wins, whoever writes last. A market's sequence has no gap and goes on wherever the market
+//! moves, so it alone says which book is the newest; a shard's epoch would not.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -7,14 +8,15 @@ use redis::Script;
 
 use super::{Redis, RedisError};
 
-/// Writes unless what is there is as new or newer: first by epoch, then by sequence. Numbers come padded, so that they
-/// compare as text.
+/// Writes unless what is there is newer; what is as new lives on. Numbers come padded, so that they compare as text.
 static PUT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
-local known = redis.call('HGET', KEYS[1], 'at')
-if known and known >= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[1], 'at', ARGV[1], 'book', ARGV[2])
+local known = redis.call('HGET', KEYS[1], 'seq')
+if known and known > ARGV[1] then return 0 end
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+if known == ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'seq', ARGV[1], 'book', ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1
 ",
@@ -27,8 +29,6 @@ const LARGEST: usize = 1 << 20;
 /// A book as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CachedBook {
-    /// The epoch of the shard's owner that it comes from.
-    pub epoch: u64,
     /// The market's sequence that it shows.
     pub seq: u64,
     /// The book, as its writer encoded it.
@@ -58,10 +58,10 @@ impl BookCache {
                 "the book of {market} is larger than {LARGEST} bytes"
             )));
         }
-        let at = format!("{:020}:{:020}", book.epoch, book.seq);
+        let seq = format!("{:020}", book.seq);
         let life = self.life.as_millis().to_string();
         let key = self.redis.key("book", market);
-        let arguments: [&[u8]; 3] = [at.as_bytes(), &book.book, life.as_bytes()];
+        let arguments: [&[u8]; 3] = [seq.as_bytes(), &book.book, life.as_bytes()];
         let kept: u8 = self.redis.run(&PUT, &[&key], &arguments).await?;
         Ok(kept == 1)
     }
@@ -73,12 +73,9 @@ impl BookCache {
     pub async fn get(&self, market: &str) -> Result<Option<CachedBook>, RedisError> {
         let key = self.redis.key("book", market);
         let mut ask = redis::cmd("HMGET");
-        ask.arg(key).arg("at").arg("book");
-        let (at, book): (Option<String>, Option<Vec<u8>>) = self.redis.ask(&ask).await?;
-        let numbers = at.as_deref().and_then(|at| at.split_once(':'));
-        let numbers = numbers.and_then(|(epoch, seq)| Some((epoch.parse().ok()?, seq.parse().ok()?)));
-        Ok(numbers
-            .zip(book)
-            .map(|((epoch, seq), book)| CachedBook { epoch, seq, book }))
+        ask.arg(key).arg("seq").arg("book");
+        let (seq, book): (Option<String>, Option<Vec<u8>>) = self.redis.ask(&ask).await?;
+        let seq = seq.and_then(|seq| seq.parse().ok());
+        Ok(seq.zip(book).map(|(seq, book)| CachedBook { seq, book }))
     }
 }

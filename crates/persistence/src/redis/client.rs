@@ -13,8 +13,8 @@ use redis::{
 };
 use secrecy::{ExposeSecret, SecretString};
 
-/// How often a call is tried again when its connection turns out to be broken.
-const TRIES: usize = 2;
+/// The longest time to connect. Who asks waits less; the connection is there for the next.
+const CONNECT: Duration = Duration::from_secs(2);
 
 /// Where Redis is.
 #[derive(Debug, Clone)]
@@ -43,6 +43,8 @@ pub struct RedisOptions {
     pub pool_size: usize,
     /// The longest wait for a connection, and for an answer.
     pub patience: Duration,
+    /// How often a call that may be made twice is made again when its connection turns out to be broken.
+    pub max_retries: u32,
     /// The root certificates (PEM) that sign the servers'; none: those of the web.
     pub root_certificates: Option<Vec<u8>>,
     /// Stands before every key.
@@ -109,7 +111,7 @@ struct Connections {
 impl Connections {
     fn config(&self) -> AsyncConnectionConfig {
         AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.patience))
+            .set_connection_timeout(Some(CONNECT))
             .set_response_timeout(Some(self.patience))
     }
 }
@@ -145,6 +147,8 @@ impl Manager for Connections {
 #[derive(Clone)]
 pub struct Redis {
     pool: Pool<Connections>,
+    patience: Duration,
+    max_retries: u32,
     prefix: String,
 }
 
@@ -160,13 +164,15 @@ impl Redis {
         };
         let pool = Pool::builder(connections)
             .max_size(options.pool_size.max(1))
-            .wait_timeout(Some(options.patience))
-            .create_timeout(Some(options.patience))
+            .wait_timeout(Some(CONNECT))
+            .create_timeout(Some(CONNECT))
             .runtime(deadpool::Runtime::Tokio1)
             .build()
             .map_err(|error| RedisError(error.to_string()))?;
         Ok(Self {
             pool,
+            patience: options.patience,
+            max_retries: options.max_retries,
             prefix: options.prefix.clone(),
         })
     }
@@ -191,14 +197,21 @@ impl Redis {
 
     /// Sends a command that may be sent twice.
     pub(super) async fn ask<T: redis::FromRedisValue>(&self, command: &Cmd) -> Result<T, RedisError> {
-        let mut tries = 0;
+        self.send(command, self.max_retries).await
+    }
+
+    /// Sends a command that must not be sent twice: where the connection breaks it is not known whether it was done.
+    pub(super) async fn ask_once<T: redis::FromRedisValue>(&self, command: &Cmd) -> Result<T, RedisError> {
+        self.send(command, 0).await
+    }
+
+    async fn send<T: redis::FromRedisValue>(&self, command: &Cmd, mut retries: u32) -> Result<T, RedisError> {
         loop {
-            tries += 1;
             let mut connection = self.connection().await?;
             let answer: Result<T, redis::RedisError> = command.query_async(&mut *connection).await;
             match answer {
                 Ok(answer) => return Ok(answer),
-                Err(error) => self.broken(connection, error, tries)?,
+                Err(error) => self.broken(connection, error, &mut retries)?,
             }
         }
     }
@@ -217,29 +230,34 @@ impl Redis {
         for argument in arguments {
             call.arg(*argument);
         }
-        let mut tries = 0;
+        let mut retries = self.max_retries;
         loop {
-            tries += 1;
             let mut connection = self.connection().await?;
             let answer: Result<T, redis::RedisError> = call.invoke_async(&mut *connection).await;
             match answer {
                 Ok(answer) => return Ok(answer),
-                Err(error) => self.broken(connection, error, tries)?,
+                Err(error) => self.broken(connection, error, &mut retries)?,
             }
         }
     }
 
     async fn connection(&self) -> Result<Object<Connections>, RedisError> {
-        let got = self.pool.get().await;
-        got.map_err(|error| RedisError(error.to_string()))
+        // In a task of its own: whoever gives up leaves a connection behind that is there for the next.
+        let pool = self.pool.clone();
+        let getting = tokio::spawn(async move { pool.get().await });
+        match tokio::time::timeout(self.patience, getting).await {
+            Ok(Ok(got)) => got.map_err(|error| RedisError(error.to_string())),
+            Ok(Err(error)) => Err(RedisError(error.to_string())),
+            Err(_) => Err(RedisError("no connection in time".to_owned())),
+        }
     }
 
-    /// Drops a connection that broke; an error when there was no answer in time or all tries are used up.
+    /// Drops a connection that broke; an error when there was no answer in time or no retries are left.
     fn broken(
         &self,
         connection: Object<Connections>,
         error: redis::RedisError,
-        tries: usize,
+        retries: &mut u32,
     ) -> Result<(), RedisError> {
         if !(error.is_io_error() || error.is_unrecoverable_error() || error.is_timeout()) {
             return Err(error.into());
@@ -250,9 +268,10 @@ impl Redis {
             self.pool
                 .retain(|_, metrics| metrics.last_used() < Duration::ZERO);
         }
-        if error.is_timeout() || tries >= TRIES {
+        if error.is_timeout() || *retries == 0 {
             return Err(error.into());
         }
+        *retries -= 1;
         Ok(())
     }
 }

@@ -5,8 +5,10 @@ mod books;
 mod client;
 mod kept;
 mod rates;
+mod trust;
 
 pub use books::{BookCache, CachedBook};
 pub use client::{Addresses, Redis, RedisError, RedisOptions};
 pub use kept::Kept;
 pub use rates::{SharedRates, Spent};
+pub use trust::Trust;

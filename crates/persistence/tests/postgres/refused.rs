@@ -204,6 +204,12 @@ const SHARDS: &[(&str, &str)] = &[
     ("shards_pkey", "INSERT INTO shards (shard) VALUES (0)"),
     ("shards_shard_check", "INSERT INTO shards (shard) VALUES (-1)"),
     ("shards_epoch_check", "UPDATE shards SET epoch = -1"),
+    ("shards_halted_check", "UPDATE shards SET halted = ''"),
+    (
+        "shards_halted_check",
+        "UPDATE shards SET halted = repeat('x', 1001)",
+    ),
+    ("shards_moved_after_check", "UPDATE shards SET moved_after = -1"),
     ("chk_cursors", "UPDATE shards SET published_seq = 6"),
     ("chk_cursors", "UPDATE shards SET settled_seq = -1"),
     (

@@ -203,7 +203,7 @@ impl Default for DatabaseSettings {
             sslmode: SslMode::default(),
             sslrootcert: None,
             transaction_pooling: false,
-            max_open_conns: 100,
+            max_open_conns: 20,
             max_idle_conns: 10,
             conn_max_lifetime: Duration::from_secs(3_600),
             pool_timeout: Duration::from_secs(5),

@@ -106,6 +106,9 @@ pub struct DistributedSettings {
     pub shards: u32,
     /// The most requests of order entry in flight in a gateway; placements are refused above 80 % of it.
     pub in_flight: usize,
+    /// For how long the shards' logs are kept; what is not published and settled stays longer.
+    #[serde(with = "duration")]
+    pub keep_log: Duration,
 }
 
 impl Default for DistributedSettings {
@@ -113,6 +116,7 @@ impl Default for DistributedSettings {
         Self {
             shards: 1,
             in_flight: 8_192,
+            keep_log: Duration::from_secs(7 * 24 * 60 * 60),
         }
     }
 }

@@ -37,8 +37,10 @@ pub struct RedisSettings {
     pub root_certificate: Option<PathBuf>,
     /// Connections in the pool.
     pub pool_size: u32,
-    /// Tries after the first one.
+    /// Tries after the first one, of calls that may be made twice and whose connection turns out to be broken.
     pub max_retries: u32,
+    /// Whether gateways keep the books of all markets there, for others to read.
+    pub book_cache: bool,
 }
 
 impl RedisSettings {
@@ -81,6 +83,7 @@ impl Default for RedisSettings {
             root_certificate: None,
             pool_size: 100,
             max_retries: 3,
+            book_cache: true,
         }
     }
 }

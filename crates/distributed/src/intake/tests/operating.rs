@@ -15,6 +15,31 @@ use crate::News;
 use crate::sweeper::tidy::Tidying;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shard_that_takes_no_commands_gets_no_placements_and_cancels_still() {
+    let house = House::open().await;
+    let alice = house.user(1, 1_000, 0).await;
+    let order = house.intake.place(alice, limit(Side::Buy, 1, 100)).await;
+    let Ok(Placed::New(order)) = order else {
+        panic!("{order:?}")
+    };
+    let halt = "UPDATE shards SET halted = 'the wallet refuses'";
+    house.sql.execute(halt, &[]).await.unwrap();
+    Arc::clone(&house.intake).look_at_shards().await;
+    let refused = house.intake.place(alice, limit(Side::Buy, 1, 100)).await;
+    assert!(
+        matches!(refused, Err(EntryError::Unavailable { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(house.count("SELECT count(*) FROM orders").await, 1);
+    let cancelled = house.intake.cancel(alice, OrderRef::Id(order.order_id)).await;
+    assert!(cancelled.is_ok(), "{cancelled:?}");
+    let again = "UPDATE shards SET halted = NULL";
+    house.sql.execute(again, &[]).await.unwrap();
+    Arc::clone(&house.intake).look_at_shards().await;
+    assert!(house.intake.place(alice, limit(Side::Buy, 1, 100)).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_market_is_defined_once_and_keeps_its_grid() {
     let house = House::open().await;
     let other = house.another(PATIENCE).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use diesel::QueryableByName;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Bool, Integer, Text, Timestamptz};
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz};
 use diesel_async::{RunQueryDsl as _, SimpleAsyncConnection as _};
 use domain::Stamp;
 
@@ -76,10 +76,54 @@ struct LeaseRow {
     settled_seq: i64,
 }
 
-const TAKE_OVER: &str = "UPDATE shards SET epoch = epoch + 1, owner = left($2, 200), \
+impl LeaseRow {
+    fn lease_of(self, shard: u32) -> Lease {
+        let Self {
+            epoch,
+            last_seq,
+            published_seq,
+            settled_seq,
+        } = self;
+        Lease {
+            shard,
+            epoch: epoch.cast_unsigned(),
+            last_seq: last_seq.cast_unsigned(),
+            cursors: Cursors {
+                published: published_seq.cast_unsigned(),
+                settled: settled_seq.cast_unsigned(),
+            },
+        }
+    }
+}
+
+const TAKE_OVER: &str = "UPDATE shards SET epoch = epoch + 1, owner = left($2, 200), halted = NULL, \
     lease_until = clock_timestamp() + $3 * interval '1 microsecond' \
     WHERE shard = $1 AND (lease_until IS NULL OR lease_until <= clock_timestamp()) \
     RETURNING epoch, last_seq, published_seq, settled_seq";
+
+const SEIZE: &str = "UPDATE shards SET epoch = epoch + 1, owner = left($2, 200), halted = NULL, \
+    lease_until = clock_timestamp() + $3 * interval '1 microsecond' \
+    WHERE shard = $1 RETURNING epoch, last_seq, published_seq, settled_seq";
+
+/// Takes a shard away from whoever has it, under a new epoch: for a moment in which nobody may apply commands. A commit of
+/// the owner's that is under way is waited for. None: there is no such shard.
+///
+/// # Errors
+/// See [`PgError`].
+pub async fn seize(
+    connection: &mut Connection,
+    shard: u32,
+    owner: &str,
+    lease: Duration,
+) -> Result<Option<Lease>, PgError> {
+    let seized: Vec<LeaseRow> = sql_query(SEIZE)
+        .bind::<Integer, _>(shard.cast_signed())
+        .bind::<Text, _>(owner)
+        .bind::<BigInt, _>(micros(lease))
+        .load(connection)
+        .await?;
+    Ok(seized.into_iter().next().map(|row| row.lease_of(shard)))
+}
 
 /// Takes a shard over under a new epoch when its last owner's lease has passed, by the database's clock. A commit of the
 /// last owner's that is under way is waited for: it counts, or its lease does.
@@ -100,15 +144,7 @@ pub async fn take_over(
         .load(connection)
         .await?;
     if let Some(row) = taken.into_iter().next() {
-        return Ok(Taken::Owned(Lease {
-            shard,
-            epoch: row.epoch.cast_unsigned(),
-            last_seq: row.last_seq.cast_unsigned(),
-            cursors: Cursors {
-                published: row.published_seq.cast_unsigned(),
-                settled: row.settled_seq.cast_unsigned(),
-            },
-        }));
+        return Ok(Taken::Owned(row.lease_of(shard)));
     }
     let known = shard_numbers(connection).await?.contains(&shard);
     Ok(if known { Taken::Held } else { Taken::NoShard })
@@ -172,6 +208,25 @@ pub async fn keep(
     } else {
         Err(ShardError::Fenced)
     }
+}
+
+/// Writes down why a shard's owner takes no commands at present; none: it does again. Whoever takes the shard over begins
+/// without.
+///
+/// # Errors
+/// It is lost, or see [`PgError`].
+pub async fn set_halted(
+    connection: &mut Connection,
+    lease: &Lease,
+    why: Option<&str>,
+) -> Result<(), ShardError> {
+    let set = sql_query("UPDATE shards SET halted = left($3, 1000) WHERE shard = $1 AND epoch = $2")
+        .bind::<Integer, _>(lease.shard.cast_signed())
+        .bind::<BigInt, _>(count(lease.epoch))
+        .bind::<Nullable<Text>, _>(why)
+        .execute(connection)
+        .await?;
+    if set == 1 { Ok(()) } else { Err(ShardError::Fenced) }
 }
 
 /// Gives a shard up, so that a successor need not wait for the lease to pass.

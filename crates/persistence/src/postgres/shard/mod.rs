@@ -13,7 +13,8 @@ pub use commit::{BatchWrite, MarketWrite, commit};
 pub use cutoffs::{StoredCutoff, cutoffs_of_shard};
 pub use ensure::ensure_shards;
 pub use lease::{
-    Cursors, Lease, Taken, bound_session, end_blocker, give_up, keep, shard_numbers, take_over, trim_log,
+    Cursors, Lease, Taken, bound_session, end_blocker, give_up, keep, seize, set_halted, shard_numbers,
+    take_over, trim_log,
 };
 pub use moves::{MovedMarket, market_home, move_market, wide_commands};
 pub use state::{StoredMarket, markets_of_shard};

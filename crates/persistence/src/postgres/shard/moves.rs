@@ -1,13 +1,13 @@
-//! Moving a market to another shard, in one transaction that ends both owners' epochs.
+//! Moving a market to another shard once all of its old one is settled, in one transaction that ends both owners' epochs.
 
 use diesel::QueryableByName;
 use diesel::sql_query;
-use diesel::sql_types::{Array, Binary, Integer, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Binary, Integer, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection as _, RunQueryDsl as _};
 use domain::MarketNumber;
 use uuid::Uuid;
 
-use super::ShardError;
+use super::{Lease, ShardError};
 use crate::postgres::{Connection, PgError};
 
 /// A market that is to live elsewhere.
@@ -23,55 +23,54 @@ pub struct MovedMarket<'a> {
     pub copies: &'a [(Uuid, Uuid)],
 }
 
-#[derive(QueryableByName)]
-struct Home {
-    #[diesel(sql_type = Integer)]
-    shard: i32,
-}
-
-/// Moves a market with its orders, its commands and the mass cancels that they may still meet. The shard that it comes
-/// from; none: there is no such market, or it lives there already.
+/// Moves a market with its orders, its commands and the mass cancels that they may still meet, out of a shard that the
+/// caller has seized and whose every batch is settled: the new shard must not ask the wallet for what the old one has not
+/// told it of yet.
 ///
 /// Both shards get a new epoch and no owner: whoever had them finds out at the next commit, and both are loaded anew. The
 /// market keeps its numbers; the ranks of its orders may be those of others in the new shard, which orders no two of them.
 ///
 /// # Errors
-/// See [`PgError`].
+/// [`ShardError::Fenced`]: the shard is somebody else's by now, a batch is not settled, or the market has moved. Nothing
+/// was changed.
 pub async fn move_market(
     connection: &mut Connection,
+    from: &Lease,
     moved: &MovedMarket<'_>,
-) -> Result<Option<u32>, ShardError> {
+) -> Result<(), ShardError> {
     connection
         .transaction(async |connection: &mut Connection| {
-            let home: Vec<Home> = sql_query("SELECT shard FROM market_state WHERE symbol = $1")
-                .bind::<Text, _>(moved.symbol)
-                .load(connection)
-                .await?;
-            let Some(from) = home.into_iter().next().map(|row| row.shard) else {
-                return Ok(None);
-            };
-            let to = moved.to.cast_signed();
-            if from == to {
-                return Ok(None);
-            }
-            end_epochs(connection, from, to).await?;
-            hand_over(connection, moved, from).await?;
-            Ok(Some(from.cast_unsigned()))
+            end_epochs(connection, from, moved.to.cast_signed()).await?;
+            hand_over(connection, moved, from.shard.cast_signed()).await
         })
         .await
 }
 
+const END_OURS: &str = "UPDATE shards SET epoch = epoch + 1, lease_until = NULL, \
+    moved_after = coalesce(moved_after, last_seq) WHERE shard = $1 AND epoch = $2 AND settled_seq = last_seq";
+const END_OTHER: &str = "UPDATE shards SET epoch = epoch + 1, lease_until = NULL, \
+    moved_after = coalesce(moved_after, last_seq) WHERE shard = $1";
+
 /// Ends both epochs: waits for the commits that are under way, in the order of the shards.
-async fn end_epochs(connection: &mut Connection, from: i32, to: i32) -> Result<(), PgError> {
-    let mut shards = [from, to];
+async fn end_epochs(connection: &mut Connection, from: &Lease, to: i32) -> Result<(), ShardError> {
+    let ours = from.shard.cast_signed();
+    let mut shards = [ours, to];
     shards.sort_unstable();
     for shard in shards {
-        let ended = sql_query("UPDATE shards SET epoch = epoch + 1, lease_until = NULL WHERE shard = $1")
-            .bind::<Integer, _>(shard)
-            .execute(connection)
-            .await?;
+        let ended = if shard == ours {
+            let epoch = i64::try_from(from.epoch).unwrap_or(i64::MAX);
+            let end = sql_query(END_OURS).bind::<Integer, _>(shard);
+            end.bind::<BigInt, _>(epoch).execute(connection).await?
+        } else {
+            let end = sql_query(END_OTHER).bind::<Integer, _>(shard);
+            end.execute(connection).await?
+        };
+        if ended != 1 && shard == ours {
+            return Err(ShardError::Fenced);
+        }
         if ended != 1 {
-            return Err(PgError::bad_row("shards", format!("shard {shard} is missing")));
+            let missing = format!("shard {shard} is missing");
+            return Err(PgError::bad_row("shards", missing).into());
         }
     }
     Ok(())

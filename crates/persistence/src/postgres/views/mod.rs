@@ -18,7 +18,7 @@ pub use candles::candles;
 pub use markets::{MarketRow, MarketSeq, market_seqs, markets};
 pub use moment::{UserMoment, user_moment};
 pub use orders::{Life, order, orders};
-pub use shards::{ShardRow, shards};
+pub use shards::{LogSpan, ShardRow, halted_shards, log_span, shards};
 pub use trades::{market_trades, own_trades};
 
 /// An id for SQL.

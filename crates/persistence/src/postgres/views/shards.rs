@@ -1,6 +1,6 @@
 //! How far each shard has come, as its owner has committed.
 
-use diesel::sql_types::{BigInt, Bool, Integer, Nullable};
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
 use diesel::{QueryableByName, sql_query};
 use diesel_async::RunQueryDsl as _;
 
@@ -49,6 +49,61 @@ const SHARDS: &str = "SELECT shard, epoch, last_seq, published_seq, settled_seq,
 pub async fn shards(connection: &mut Connection) -> Result<Vec<ShardRow>, PgError> {
     let rows: Vec<Row> = prepared(sql_query(SHARDS)).load(connection).await?;
     Ok(rows.into_iter().map(ShardRow::from).collect())
+}
+
+#[derive(QueryableByName)]
+struct HaltedRow {
+    #[diesel(sql_type = Integer)]
+    shard: i32,
+    #[diesel(sql_type = Text)]
+    halted: String,
+}
+
+/// The shards whose owners take no commands, each with the reason.
+///
+/// # Errors
+/// See [`PgError`].
+pub async fn halted_shards(connection: &mut Connection) -> Result<Vec<(u32, String)>, PgError> {
+    let halted = "SELECT shard, halted FROM shards WHERE halted IS NOT NULL ORDER BY shard";
+    let rows: Vec<HaltedRow> = prepared(sql_query(halted)).load(connection).await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.shard.cast_unsigned(), row.halted))
+        .collect())
+}
+
+#[derive(QueryableByName)]
+struct SpanRow {
+    #[diesel(sql_type = Nullable<BigInt>)]
+    first_seq: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    moved_after: Option<i64>,
+}
+
+/// Which part of a shard's log explains itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogSpan {
+    /// The first batch that the log still has; none: it has none.
+    pub first_seq: Option<u64>,
+    /// The last batch before a market came from another shard or went to one; none: none did.
+    pub moved_after: Option<u64>,
+}
+
+/// Which part of a shard's log explains itself.
+///
+/// # Errors
+/// See [`PgError`].
+pub async fn log_span(connection: &mut Connection, shard: u32) -> Result<LogSpan, PgError> {
+    let span = "SELECT (SELECT min(seq) FROM shard_log l WHERE l.shard = s.shard) AS first_seq, moved_after \
+        FROM shards s WHERE shard = $1";
+    let row: SpanRow = sql_query(span)
+        .bind::<Integer, _>(shard.cast_signed())
+        .get_result(connection)
+        .await?;
+    Ok(LogSpan {
+        first_seq: row.first_seq.map(i64::cast_unsigned),
+        moved_after: row.moved_after.map(i64::cast_unsigned),
+    })
 }
 
 impl From<Row> for ShardRow {

@@ -167,6 +167,11 @@ impl Rules {
             "distributed.in_flight",
             "must be 16 to 1048576",
         );
+        self.need(
+            distributed.keep_log >= Duration::from_secs(3_600),
+            "distributed.keep_log",
+            "must be at least 1h",
+        );
     }
 
     fn logging(&mut self, logging: &LoggingSettings) {

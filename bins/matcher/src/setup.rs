@@ -1,0 +1,76 @@
+//! What every command on the distributed exchange begins with: settings, database, broker, options of ownership.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use distributed::shard::{Broker, Connect, ShardOptions};
+use messaging::{Link, Topology};
+use persistence::postgres::shard::ensure_shards;
+use persistence::postgres::{check_server, connect_directly};
+use runtime::settings::{Mode, Variables, find_file};
+use runtime::{Clock, Ids, Settings};
+use wallet_client::HttpWallet;
+
+/// What servers list this program's connections under.
+pub(crate) const PROGRAM: &str = "trade-engine-matcher";
+
+/// The settings of a distributed exchange.
+///
+/// # Errors
+/// They are not as they must be, or are an embedded exchange's.
+pub(crate) fn settings(config: Option<PathBuf>) -> anyhow::Result<Settings> {
+    let variables = Variables::of_process();
+    let file = find_file(config, &variables);
+    let settings = Settings::load(file.as_deref(), &variables)?;
+    if settings.mode != Mode::Distributed {
+        bail!("mode: must be distributed: the embedded exchange matches in its gateway");
+    }
+    Ok(settings)
+}
+
+/// The link to the broker; it connects in the background.
+///
+/// # Errors
+/// The settings lead nowhere.
+pub(crate) fn link(settings: &Settings) -> anyhow::Result<Link> {
+    let topology = Topology::new(&settings.rabbitmq, settings.distributed.shards, "").context("rabbitmq")?;
+    Link::start(&settings.rabbitmq, topology, PROGRAM).context("rabbitmq")
+}
+
+/// How this process owns shards.
+///
+/// # Errors
+/// The settings of the wallet lead nowhere.
+pub(crate) fn options(settings: &Settings, link: &Link) -> anyhow::Result<ShardOptions> {
+    let database = Arc::new(settings.database.clone());
+    let connect: Connect = Arc::new(move || {
+        let database = Arc::clone(&database);
+        Box::pin(async move { connect_directly(&database, PROGRAM).await })
+    });
+    let options = ShardOptions::new(
+        connect,
+        Arc::new(HttpWallet::of(&settings.wallet).context("wallet")?),
+        Arc::new(Broker::over(link, Ids::new(Clock::System), Clock::System)),
+        format!("{}@{}", std::process::id(), host_name()),
+    );
+    Ok(ShardOptions {
+        keep_log: settings.distributed.keep_log,
+        ..options
+    })
+}
+
+/// Looks whether the database is as it must be, and makes the rows of shards that are missing.
+pub(crate) async fn check_database(settings: &Settings) -> anyhow::Result<()> {
+    let mut connection = connect_directly(&settings.database, PROGRAM).await?;
+    for warning in &check_server(&mut connection).await?.warnings {
+        tracing::warn!(%warning, "the database");
+    }
+    Ok(ensure_shards(&mut connection, settings.distributed.shards).await?)
+}
+
+/// The name of this machine, for people who look at the table of shards.
+fn host_name() -> String {
+    let name = rustix::system::uname();
+    name.nodename().to_string_lossy().into_owned()
+}

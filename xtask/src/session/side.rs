@@ -43,12 +43,33 @@ pub async fn distributed(programs: &Path, dir: &Path) -> Result<Outcome> {
     let [first, second] = gateways[..] else {
         bail!("there are not two gateways");
     };
-    let outcome = held(programs, dir, first, Some(second));
+    let outcome = held(programs, dir, first, Some(second)).and_then(|outcome| {
+        audited(&exchange)?;
+        Ok(outcome)
+    });
     if let Some(fallen) = exchange.fallen() {
         bail!("{fallen}");
     }
     exchange.stop().await?;
     outcome
+}
+
+/// Everything that must hold does: money, logs that give the same again, tables that hold the state of the logs.
+fn audited(exchange: &Exchange) -> Result<()> {
+    let matcher = exchange.of(Role::Matcher).next().context("there is no matcher")?;
+    let words = ["audit", "--database", exchange.postgres_url(), "--replay"];
+    let report = matcher
+        .command(&words)
+        .output()
+        .context("cannot start matcher audit")?;
+    let told = String::from_utf8_lossy(&report.stdout);
+    ensure!(
+        report.status.success(),
+        "matcher audit: {told}{}",
+        String::from_utf8_lossy(&report.stderr)
+    );
+    println!("audit: {}", told.trim_end());
+    Ok(())
 }
 
 /// Holds the session, and reads its transcript.

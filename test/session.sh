@@ -22,7 +22,9 @@
 #   WS_URL   where WebSockets are taken         PUBLIC with ws for http, and /ws
 #   ALSO_PUBLIC  another gateway of the same exchange: requests and connections go to one and the other in turn
 #   ALSO_ADMIN   where its operators' calls are taken
-#   TRANSCRIPT   a file that gets every request and answer without what differs between two sessions, to compare them
+#   ALSO_WS_URL  where it takes WebSockets      ALSO_PUBLIC with ws for http, and /ws
+#   TRANSCRIPT   a file that gets every request and answer, and every frame that was waited for; without names that were
+#                made up, times and secrets. `cargo xtask session` compares two of them
 #   PARTS    which parts to run                 all of them; definition, money and conservation always run
 set -u
 export LC_ALL=C

@@ -22,14 +22,15 @@ ws_holds() { # ws_holds FRAME TEXT...: whether it has every text
   local want
   for want in "${@:2}"; do [[ $1 == *"$want"* ]] || return 1; done
 }
-# ws_want TEXT...: one step: the next frame that has every text; body is that frame. Frames that others came before are
-# kept, as answers and channels overtake one another.
+# ws_want TEXT...: one step: the next frame that has every text; body is that frame, which the transcript gets. Frames that
+# others came before are kept, as answers and channels overtake one another.
 ws_want() {
   local number frame=''
   for number in "${!ws_kept[@]}"; do
     if ws_holds "${ws_kept[number]}" "$@"; then
       body=${ws_kept[number]}
       unset "ws_kept[$number]"
+      transcribe "$ws_who WS $*" "$body"
       verdict '' ''
       return
     fi
@@ -37,6 +38,7 @@ ws_want() {
   while IFS= read -r -t 10 frame <&"$ws_out"; do
     if ws_holds "$frame" "$@"; then
       body=$frame
+      transcribe "$ws_who WS $*" "$body"
       verdict '' ''
       return
     fi

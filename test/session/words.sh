@@ -51,7 +51,7 @@ send() {
     ${given[@]+"${given[@]}"} "$turned")
   body=$(<"$scratch/body")
   headers=$(tr -d '\r' <"$scratch/headers")
-  transcribe "$who $method ${url#http*://*/}${4:+ $4}"
+  transcribe "$who $method ${url#http*://*/}${4:+ $4}" "$status $body"
 }
 
 turns=0
@@ -68,15 +68,14 @@ turn_to() {
   esac
 }
 
-# transcribe REQUEST: notes it with its answer in TRANSCRIPT, without what differs from session to session: ids and names
-# that it gave itself, times, balances' versions, and the numbers of the ledger's lines.
+# transcribe REQUEST ANSWER: notes both in TRANSCRIPT, without what differs from session to session: names that it made up
+# itself, times, tokens and secrets, balances' versions, sequences. Ids stay: whoever compares two transcripts numbers them.
 transcribe() {
   [ -n "${TRANSCRIPT-}" ] || return 0
-  printf '%s\n%s %s\n' "$1" "$status" "$body" | sed -E \
+  printf '%s\n%s\n' "$1" "$2" | sed -E \
     -e "s/$run/RUN/gI" \
-    -e 's/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/UUID/g' \
     -e 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z/TIME/g' \
-    -e 's/eyJ[A-Za-z0-9_.-]+/TOKEN/g' -e 's/"entry_id":"[0-9]+-[0-9]+"/"entry_id":"N"/g' \
+    -e 's/eyJ[A-Za-z0-9_.-]+/TOKEN/g' \
     -e 's/"(version|number|[a-z_]*seq)":[0-9]+/"\1":N/g' \
     -e 's/[0-9a-f]{16,}/HEX/g' >>"$TRANSCRIPT"
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Parser;
 
-use crate::{chaos, coverage, crash, database, layers, lint, load, test, tidy, up, verify};
+use crate::{chaos, coverage, crash, database, layers, lint, load, session, test, tidy, up, verify};
 
 /// A chore.
 #[derive(Parser)]
@@ -23,6 +23,8 @@ pub enum Chore {
     Crash(crash::Options),
     /// Breaks the distributed exchange under load, piece by piece; nothing acknowledged may be lost or doubled
     Chaos(chaos::Options),
+    /// Holds one session with the distributed exchange and with the embedded one; both must answer alike
+    Session(session::Options),
     /// Puts load on a running gateway and checks what came of it: run, fanout, book, private (see bins/load/README.md)
     Load(load::Options),
     /// Starts the whole distributed exchange on this machine, on servers of its own or on given ones
@@ -50,6 +52,7 @@ impl Chore {
             Self::Coverage(options) => coverage::run(options),
             Self::Crash(options) => crash::run(options),
             Self::Chaos(options) => chaos::run(options),
+            Self::Session(options) => session::run(options),
             Self::Load(options) => load::run(options),
             Self::Up(options) => up::run(options),
             Self::Verify(options) => verify::run(options),

@@ -10,6 +10,7 @@ mod layers;
 mod lint;
 mod load;
 mod servers;
+mod session;
 mod shell;
 mod steps;
 mod test;

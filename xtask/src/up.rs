@@ -195,6 +195,7 @@ pub fn build_for_tests() -> Result<PathBuf> {
         "--lib",
         "--bins",
         "--tests",
+        "--examples",
     ]))?;
     folder("debug")
 }

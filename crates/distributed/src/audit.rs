@@ -12,6 +12,7 @@ use persistence::postgres::{Connection, PgError};
 use uuid::Uuid;
 
 use crate::Batch;
+use crate::loaded::{Comparison, compare};
 
 /// Batches that are read at once.
 const PAGE: usize = 500;
@@ -38,6 +39,10 @@ pub struct Findings {
     pub live_orders: usize,
     /// Money instructions of batches that the wallet had not answered yet.
     pub outstanding: usize,
+    /// Shards whose tables, loaded, have the digest of the last batch in their log.
+    pub states_compared: usize,
+    /// Shards of which that cannot be said before their next batch, and why.
+    pub states_unclear: Vec<String>,
 }
 
 impl Findings {
@@ -74,6 +79,7 @@ async fn look(connection: &mut Connection) -> Result<Findings, PgError> {
     for difference in differences(connection).await? {
         findings.tell("the wallet's books agree", format!("{difference:?}"));
     }
+    states(connection, &mut findings).await?;
     let money = outstanding(connection).await?;
     findings.outstanding = money.len();
     let needs = needs(connection).await?;
@@ -92,6 +98,19 @@ async fn look(connection: &mut Connection) -> Result<Findings, PgError> {
     settlements(&mut findings, &money, unsettled_trades(connection).await?);
     findings.is_quiet = money.is_empty() && amended.is_empty() && !needs.values().any(|need| need.pending);
     Ok(findings)
+}
+
+/// What is loaded is what was in memory.
+async fn states(connection: &mut Connection, findings: &mut Findings) -> Result<(), PgError> {
+    let shards = shards(connection).await?;
+    for shard in &shards {
+        match compare(connection, shard, shards.len() == 1).await? {
+            Comparison::Same => findings.states_compared += 1,
+            Comparison::Differs(what) => findings.tell("the tables hold the state of the log", what),
+            Comparison::Unclear(why) => findings.states_unclear.push(why),
+        }
+    }
+    Ok(())
 }
 
 /// The money instructions of the logs that the wallet has not answered.

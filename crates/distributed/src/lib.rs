@@ -11,6 +11,7 @@ pub mod fold;
 mod follow;
 mod health;
 mod intake;
+mod loaded;
 mod log;
 mod news;
 mod operations;

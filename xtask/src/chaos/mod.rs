@@ -3,7 +3,7 @@
 mod arena;
 mod check;
 mod clients;
-mod decimal;
+pub mod decimal;
 mod dice;
 mod flow;
 mod http;

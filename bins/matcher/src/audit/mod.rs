@@ -36,6 +36,9 @@ struct AuditReport {
     is_quiet: bool,
     live_orders: usize,
     outstanding: usize,
+    /// Shards whose tables, loaded, have the digest of the last batch in their log; and why others cannot be compared.
+    states_compared: usize,
+    states_unclear: Vec<String>,
     /// Batches, commands and trades that were replayed.
     replayed: Option<replays::Replayed>,
 }
@@ -72,6 +75,8 @@ async fn look(arguments: &AuditArguments) -> anyhow::Result<AuditReport> {
         is_quiet: findings.is_quiet,
         live_orders: findings.live_orders,
         outstanding: findings.outstanding,
+        states_compared: findings.states_compared,
+        states_unclear: findings.states_unclear,
         replayed: None,
     };
     if arguments.replay {

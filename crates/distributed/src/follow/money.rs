@@ -1,6 +1,6 @@
 //! Which balances a batch touches, and the latest of each that was told.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{Asset, MoneyInstruction, UserId};
 use trading::{AccountBalance, BalanceChange};
@@ -8,9 +8,9 @@ use wallet_client::UserBalance;
 
 use crate::{Batch, Funding, ShardCommand};
 
-/// Balances that were told, the latest of each account.
+/// Balances that were told, the latest of each account, in the order in which owners are told.
 #[derive(Debug, Default)]
-pub(super) struct Balances(HashMap<(UserId, Asset), UserBalance>);
+pub(super) struct Balances(BTreeMap<(UserId, Asset), UserBalance>);
 
 impl Balances {
     pub fn add(&mut self, balance: UserBalance) {

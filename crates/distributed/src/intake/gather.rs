@@ -1,10 +1,12 @@
 //! Gathering: requests that wait at the same time are done together, in one statement or one call.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
 
 /// How much is done together.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +17,8 @@ pub(crate) struct GatherOptions {
     pub most: usize,
     /// The most items that wait.
     pub capacity: usize,
+    /// The least time from the beginning of a group to that of the next in its lane.
+    pub pace: Duration,
 }
 
 /// What is done with a group of items.
@@ -33,7 +37,8 @@ struct Waiting<G: Gathered> {
     answer: oneshot::Sender<G::Answer>,
 }
 
-/// Gathers what waits. Nothing waits for company: whoever comes to a free lane is done at once.
+/// Gathers what waits. Whoever comes to a lane that has rested is done at once; a busy lane begins its groups at a pace, so
+/// that they are large: a group costs little more than one item.
 pub(crate) struct Gatherer<G: Gathered> {
     queue: mpsc::Sender<Waiting<G>>,
 }
@@ -44,7 +49,7 @@ impl<G: Gathered> Gatherer<G> {
         let (queue, waiting) = mpsc::channel(options.capacity.max(1));
         let (work, waiting) = (Arc::new(work), Arc::new(Mutex::new(waiting)));
         for _ in 0..options.lanes.max(1) {
-            runtime.spawn(lane(Arc::clone(&work), Arc::clone(&waiting), options.most.max(1)));
+            runtime.spawn(lane(Arc::clone(&work), Arc::clone(&waiting), options));
         }
         Self { queue }
     }
@@ -57,12 +62,19 @@ impl<G: Gathered> Gatherer<G> {
     }
 }
 
-async fn lane<G: Gathered>(work: Arc<G>, waiting: Arc<Mutex<mpsc::Receiver<Waiting<G>>>>, most: usize) {
+async fn lane<G: Gathered>(
+    work: Arc<G>,
+    waiting: Arc<Mutex<mpsc::Receiver<Waiting<G>>>>,
+    options: GatherOptions,
+) {
+    let (most, mut next) = (options.most.max(1), Instant::now());
     loop {
+        sleep_until(next).await;
         let mut group = Vec::new();
         if waiting.lock().await.recv_many(&mut group, most).await == 0 {
             return;
         }
+        next = Instant::now() + options.pace;
         let (items, answers): (Vec<_>, Vec<_>) = group
             .into_iter()
             .map(|waiting| (waiting.item, waiting.answer))
@@ -117,6 +129,7 @@ mod tests {
             lanes: 1,
             most: 50,
             capacity: 1_000,
+            pace: Duration::from_millis(1),
         };
         let doubling = Doubling {
             groups: Arc::clone(&groups),

@@ -235,6 +235,7 @@ impl<'a> Owner<'a> {
             if let Some(why) = followers.ended() {
                 return self.trouble(why);
             }
+            let begun = tokio::time::Instant::now();
             let pause = if self.may_work(&followers) {
                 let Some(own) = fold.take() else {
                     return self.trouble("the shard's state is gone".to_owned());
@@ -258,6 +259,9 @@ impl<'a> Owner<'a> {
                     () = tokio::time::sleep(pause) => {}
                     () = self.shutdown.wait() => {}
                 }
+            } else {
+                // What comes meanwhile makes the next batch larger, and a batch costs little more than a command.
+                tokio::time::sleep_until(begun + self.options.pace).await;
             }
         }
     }

@@ -49,6 +49,8 @@ pub struct ShardOptions {
     pub look_every: Duration,
     /// The most commands of a batch.
     pub batch: u32,
+    /// The least time from the beginning of a batch to that of the next.
+    pub pace: Duration,
     /// For how long the log is kept.
     pub keep_log: Duration,
     /// How often the log is looked at for what is older.
@@ -72,6 +74,7 @@ impl ShardOptions {
             lease: Duration::from_secs(3),
             look_every: Duration::from_millis(20),
             batch: 1_000,
+            pace: Duration::from_millis(5),
             keep_log: Duration::from_secs(7 * 24 * 60 * 60),
             trim_every: Duration::from_secs(60),
             farewell: Duration::from_secs(5),

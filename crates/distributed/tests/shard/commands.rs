@@ -122,6 +122,26 @@ async fn a_cancel_waits_for_its_order_and_does_not_keep_others_waiting() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn cancels_that_wait_take_no_place_in_a_batch() {
+    let bed = Bed::new().await;
+    let small = ShardOptions {
+        batch: 2,
+        ..bed.options()
+    };
+    for _ in 0..3 {
+        let place = bed.wish(0, Side::Sell, 100, 10);
+        bed.store(&place).await;
+        bed.cancel(0, place.order_id).await;
+    }
+    let running = bed.start(small, 0);
+    let other = bed.place(1, Side::Sell, 101, 1).await;
+    bed.until(other, |order| order.state.status() == Status::Open)
+        .await;
+    assert_eq!(bed.number("SELECT count(*) FROM commands").await, 3);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cancel_of_somebody_elses_order_is_told_not_live() {
     let bed = Bed::new().await;
     let running = bed.start(bed.options(), 0);

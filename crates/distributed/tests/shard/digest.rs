@@ -11,7 +11,7 @@ fn quantity(lots: u64) -> Quantity {
 }
 
 /// A book with a bit of everything; after each order the tables are compared.
-async fn lively(bed: &Bed) {
+pub async fn lively(bed: &Bed) {
     let limit = |price: u32, lots: u64, display: Option<u64>| Terms::Limit {
         price: Price::from_ticks(price).unwrap(),
         quantity: quantity(lots),

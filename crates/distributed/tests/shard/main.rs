@@ -1,6 +1,7 @@
 //! The owner of a shard on a real database.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
+mod auditing;
 mod bed;
 mod broker;
 mod commands;

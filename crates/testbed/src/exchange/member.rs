@@ -125,6 +125,18 @@ impl Member {
         })
     }
 
+    /// A gateway that is a whole exchange by itself and needs no server. Its log and its data lie in the folder.
+    ///
+    /// # Errors
+    /// The folder cannot be made, or no port is free.
+    pub fn embedded(programs: &Path, dir: &Path) -> Result<Self> {
+        std::fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
+        let dir = dir.canonicalize()?;
+        let mut gateway = Self::new(Role::Gateway, 1, programs, &dir, false)?;
+        gateway.set("TRADE_ENGINE_MODE", "embedded");
+        Ok(gateway)
+    }
+
     /// For example `gateway-2`.
     pub fn name(&self) -> &str {
         &self.name

@@ -1,0 +1,125 @@
+//! An exchange of each shape for one session, under the same settings, and the session with it.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use testbed::{Exchange, ExchangeOptions, Member, Role};
+
+use super::Outcome;
+use super::transcript::Transcript;
+use crate::shell;
+
+/// Settings that keep limits of callers and of the machine out of the way: the session tries bad tokens, and a slow machine
+/// must not make an answer 202.
+const SETTINGS: [(&str, &str); 5] = [
+    ("TRADE_ENGINE_LIMITS__FAILED_LOGINS_PER_MINUTE", "100000"),
+    ("TRADE_ENGINE_LIMITS__ADDRESS_REQUESTS_PER_SECOND", "100000"),
+    ("TRADE_ENGINE_LIMITS__ADDRESS_BURST", "100000"),
+    ("TRADE_ENGINE_SERVER__ANSWER_TIMEOUT", "30s"),
+    ("TRADE_ENGINE_EMBEDDED__MIN_FREE_BYTES", "16777216"),
+];
+
+/// The session with an embedded exchange.
+pub async fn embedded(programs: &Path, dir: &Path) -> Result<Outcome> {
+    let mut gateway = Member::embedded(programs, dir)?;
+    for (name, value) in SETTINGS {
+        gateway.set(name, value);
+    }
+    gateway.start().await?;
+    let outcome = held(programs, dir, &gateway, None)?;
+    gateway.stop().await?;
+    Ok(outcome)
+}
+
+/// The session with a distributed exchange, through its two gateways in turn.
+pub async fn distributed(programs: &Path, dir: &Path) -> Result<Outcome> {
+    let mut options = ExchangeOptions::new(programs).dir(dir);
+    for (name, value) in SETTINGS {
+        options = options.setting(name, value);
+    }
+    let mut exchange = Exchange::start(options).await?;
+    let gateways: Vec<&Member> = exchange.of(Role::Gateway).collect();
+    let [first, second] = gateways[..] else {
+        bail!("there are not two gateways");
+    };
+    let outcome = held(programs, dir, first, Some(second)).and_then(|outcome| {
+        audited(&exchange)?;
+        Ok(outcome)
+    });
+    if let Some(fallen) = exchange.fallen() {
+        bail!("{fallen}");
+    }
+    exchange.stop().await?;
+    outcome
+}
+
+/// Everything that must hold does: money, logs that give the same again, tables that hold the state of the logs.
+fn audited(exchange: &Exchange) -> Result<()> {
+    let matcher = exchange.of(Role::Matcher).next().context("there is no matcher")?;
+    let words = ["audit", "--database", exchange.postgres_url(), "--replay"];
+    let report = matcher
+        .command(&words)
+        .output()
+        .context("cannot start matcher audit")?;
+    let told = String::from_utf8_lossy(&report.stdout);
+    ensure!(
+        report.status.success(),
+        "matcher audit: {told}{}",
+        String::from_utf8_lossy(&report.stderr)
+    );
+    println!("audit: {}", told.trim_end());
+    Ok(())
+}
+
+/// Holds the session, and reads its transcript.
+fn held(programs: &Path, dir: &Path, gateway: &Member, also: Option<&Member>) -> Result<Outcome> {
+    let file = dir.join("transcript");
+    let mut script = Command::new("bash");
+    script
+        .arg(shell::root().join("test/session.sh"))
+        .env("CI", "true")
+        .env("PUBLIC", gateway.url())
+        .env("ADMIN", gateway.metrics_url())
+        .env("WS_URL", gateway.websocket_url())
+        .env("GATEWAY", programs.join("gateway"))
+        .env("WS", programs.join("examples/ws"))
+        .env("TRANSCRIPT", &file);
+    for name in ["PARTS", "DATA", "SETTINGS", "PRIVATE", "ALSO_PUBLIC"] {
+        script.env_remove(name);
+    }
+    if let Some(also) = also {
+        script
+            .env("ALSO_PUBLIC", also.url())
+            .env("ALSO_ADMIN", also.metrics_url())
+            .env("ALSO_WS_URL", also.websocket_url());
+    }
+    // It makes tokens under the settings of the gateway.
+    for (name, value) in gateway.command(&[]).get_envs() {
+        match value {
+            Some(value) => script.env(name, value),
+            None => script.env_remove(name),
+        };
+    }
+    let output = script.output().context("cannot start test/session.sh")?;
+    let steps = String::from_utf8_lossy(&output.stdout);
+    std::fs::write(dir.join("steps"), steps.as_bytes())?;
+    let end = steps.lines().last().unwrap_or_default();
+    if !output.status.success() {
+        let wrong: Vec<&str> = steps.lines().filter(|line| line.starts_with("FAILED")).collect();
+        bail!(
+            "the session with {}: {end}\n{}\n{}",
+            gateway.name(),
+            wrong.join("\n"),
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+    let transcript = Transcript::read(&text);
+    ensure!(transcript.len() > 0, "nothing was asked");
+    std::fs::write(dir.join("compared"), transcript.text())?;
+    Ok(Outcome {
+        end: end.to_owned(),
+        transcript,
+    })
+}

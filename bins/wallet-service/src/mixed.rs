@@ -19,6 +19,7 @@ use crate::text::{AssetText, Decimal, EntryText, OrderText, RequestText, Text, T
 #[schema(as = Instructions)]
 pub(crate) struct InstructionsBody {
     /// Whose fee account takes the fees.
+    #[schema(maximum = 2_147_483_647)]
     shard: u32,
     /// 1 to 1,000; they are done in this order, and one that is refused does not keep back those behind it.
     #[schema(min_items = 1, max_items = 1_000)]
@@ -227,6 +228,10 @@ pub(crate) async fn instruct(
     JsonBody(body): JsonBody<InstructionsBody>,
 ) -> Result<Json<InstructionsView>, Problem> {
     let InstructionsBody { shard, instructions } = body;
+    if i32::try_from(shard).is_err() {
+        let rule = format!("must be at most {}", i32::MAX);
+        return Err(Problem::invalid_field("shard", &rule).with("rule", rule));
+    }
     check_count("instructions", instructions.len())?;
     let read: Result<Vec<Instruction>, Refused> = instructions
         .into_iter()

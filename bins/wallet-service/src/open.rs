@@ -7,11 +7,11 @@ use anyhow::Context;
 use persistence::postgres::{Pool, PoolFigures, check_server, connect_directly};
 use runtime::settings::DatabaseSettings;
 use runtime::{Clock, Ids, Settings, Shutdown};
-use wallet::{PgWallet, WalletCounts, WalletOptions};
+use wallet::{PgWallet, Pools, WalletCounts, WalletOptions};
 use wallet_client::Wallet;
 
 use crate::cli::check_mode;
-use crate::server::start;
+use crate::server::{patience, start};
 
 /// What PostgreSQL lists our connections under.
 const PROGRAM: &str = "wallet-service";
@@ -24,24 +24,39 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The mode is another, the database is not as it must be, or an address is taken.
 pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     check_mode(&settings)?;
-    let database = DatabaseSettings {
-        max_open_conns: settings.wallet.database_connections,
-        ..settings.database.clone()
-    };
-    check_database(&database).await?;
-    let pool = Pool::of(&database, PROGRAM)?;
+    check_database(&settings.database).await?;
     let options = WalletOptions {
-        patience: settings.wallet.timeout,
+        patience: patience(&settings.wallet),
         ..WalletOptions::default()
     };
+    let pools = pools(&settings, options.workers)?;
     let ids = Ids::new(Clock::System);
-    let wallet = Arc::new(PgWallet::start(pool.clone(), Clock::System, ids, options));
+    let wallet = Arc::new(PgWallet::start(pools.clone(), Clock::System, ids, options));
     let service = start(&settings, Arc::<PgWallet>::clone(&wallet) as Arc<dyn Wallet>)?;
-    let figures = tokio::spawn(watch(Arc::clone(&wallet), pool, shutdown.clone()));
+    let figures = tokio::spawn(watch(Arc::clone(&wallet), pools, shutdown.clone()));
     let served = service.run(shutdown).await;
     figures.abort();
-    wallet.stop().await;
+    if !wallet.stop(settings.server.shutdown_timeout).await {
+        tracing::warn!("stopped before all was done: its callers ask again with the same keys");
+    }
     served
+}
+
+/// A pool for transactions, with a connection for each worker and one to look beside them; and one for questions.
+fn pools(settings: &Settings, workers: usize) -> anyhow::Result<Pools> {
+    let pool = |max_open_conns| {
+        let database = DatabaseSettings {
+            max_open_conns,
+            ..settings.database.clone()
+        };
+        Pool::of(&database, PROGRAM)
+    };
+    let own = u32::try_from(workers)?.saturating_add(1);
+    let others = settings.wallet.database_connections.saturating_sub(own);
+    Ok(Pools {
+        transactions: pool(own)?,
+        questions: pool(others.max(1))?,
+    })
 }
 
 /// Whether the server may be trusted with money, and the schema is this program's.
@@ -56,12 +71,12 @@ async fn check_database(database: &DatabaseSettings) -> anyhow::Result<()> {
 }
 
 /// Looks the figures up until the program stops.
-async fn watch(wallet: Arc<PgWallet>, pool: Pool, shutdown: Shutdown) {
+async fn watch(wallet: Arc<PgWallet>, pools: Pools, shutdown: Shutdown) {
     let mut ticks = tokio::time::interval(LOOK_EVERY);
     loop {
         tokio::select! {
             () = shutdown.wait() => return,
-            _ = ticks.tick() => look(wallet.counts(), pool.figures()),
+            _ = ticks.tick() => look(wallet.counts(), &pools),
         }
     }
 }
@@ -70,7 +85,7 @@ async fn watch(wallet: Arc<PgWallet>, pool: Pool, shutdown: Shutdown) {
     clippy::cast_precision_loss,
     reason = "metrics are floats, and none of these passes 2^53"
 )]
-fn look(counts: WalletCounts, pool: PoolFigures) {
+fn look(counts: WalletCounts, pools: &Pools) {
     let WalletCounts {
         transactions,
         answered,
@@ -81,14 +96,19 @@ fn look(counts: WalletCounts, pool: PoolFigures) {
     metrics::counter!("wallet_instructions_answered_total").absolute(answered);
     metrics::counter!("wallet_transaction_conflicts_total").absolute(conflicts);
     metrics::counter!("wallet_transaction_failures_total").absolute(failures);
-    let PoolFigures {
-        max,
-        open,
-        idle,
-        waiting,
-    } = pool;
-    metrics::gauge!("database_connections_max").set(max as f64);
-    metrics::gauge!("database_connections_open").set(open as f64);
-    metrics::gauge!("database_connections_idle").set(idle as f64);
-    metrics::gauge!("database_connections_waiting").set(waiting as f64);
+    for (kind, pool) in [
+        ("transactions", &pools.transactions),
+        ("questions", &pools.questions),
+    ] {
+        let PoolFigures {
+            max,
+            open,
+            idle,
+            waiting,
+        } = pool.figures();
+        metrics::gauge!("database_connections_max", "pool" => kind).set(max as f64);
+        metrics::gauge!("database_connections_open", "pool" => kind).set(open as f64);
+        metrics::gauge!("database_connections_idle", "pool" => kind).set(idle as f64);
+        metrics::gauge!("database_connections_waiting", "pool" => kind).set(waiting as f64);
+    }
 }

@@ -9,6 +9,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use anyhow::Context;
 use http::{ConnectionCaps, Connections, Edge, EdgeLimits, Metrics, TokenVerifier, TrustedProxies};
+use runtime::settings::{Environment, WalletSettings};
 use runtime::{Clock, Ids, Settings, Shutdown};
 use wallet_client::Wallet;
 
@@ -21,6 +22,8 @@ const HEADERS_TIMEOUT: Duration = Duration::from_secs(5);
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection may idle; callers close theirs before.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// Callers look whether it is ready at least so often.
+const USUAL_DRAIN: Duration = Duration::from_secs(5);
 /// The largest body of a single request, in bytes.
 const BODY_BYTES: usize = 16 * 1024;
 /// Callers are few, and each has a bounded number of connections.
@@ -38,6 +41,7 @@ pub struct WalletService {
     state: State,
     servers: Vec<Server>,
     patience: Duration,
+    drain: Duration,
 }
 
 /// Binds the listeners in front of a wallet. Ports 0 are any that are free; of metrics it is none.
@@ -71,11 +75,13 @@ pub fn start(settings: &Settings, wallet: Arc<dyn Wallet>) -> anyhow::Result<Wal
         state,
         servers,
         patience: settings.server.shutdown_timeout,
+        drain: drain(settings),
     })
 }
 
 impl WalletService {
-    /// Serves until it is told to stop; then readiness fails, and what was begun is finished.
+    /// Serves until it is told to stop; then readiness fails, and once callers had time to notice, what was begun is
+    /// finished and nothing else is taken.
     ///
     /// # Errors
     /// A listener fails.
@@ -84,12 +90,15 @@ impl WalletService {
             state,
             servers,
             patience,
+            drain,
             ..
         } = self;
         let handles: Vec<ServerHandle> = servers.iter().map(Server::handle).collect();
         let follower = tokio::spawn(state.clone().follow(shutdown.clone()));
         let stopper = tokio::spawn(async move {
             shutdown.wait().await;
+            tracing::info!(?drain, "stopping: not ready any more");
+            tokio::time::sleep(drain).await;
             tracing::info!("stopping: running requests are finished first");
             for handle in handles {
                 handle.stop(true).await;
@@ -115,11 +124,25 @@ impl WalletService {
     }
 }
 
+/// How long a request, and a transaction, may take: less than a try of a caller, so that the caller hears of it.
+pub(crate) fn patience(wallet: &WalletSettings) -> Duration {
+    wallet.timeout * 3 / 10
+}
+
+/// How long it goes on serving while it is not ready any more.
+fn drain(settings: &Settings) -> Duration {
+    let usual = match settings.environment {
+        Environment::Development => Duration::ZERO,
+        Environment::Staging | Environment::Production => USUAL_DRAIN,
+    };
+    settings.wallet.drain.unwrap_or(usual)
+}
+
 fn edge(settings: &Settings) -> Edge {
     let limits = EdgeLimits {
         body_bytes: BODY_BYTES,
         body_timeout: BODY_TIMEOUT,
-        request_timeout: settings.wallet.timeout,
+        request_timeout: patience(&settings.wallet),
     };
     let ids = Ids::new(Clock::System);
     Edge::new(limits, move || ids.uuid_v4().to_string())
@@ -167,4 +190,28 @@ fn serve_metrics(settings: &Settings, listener: TcpListener) -> anyhow::Result<S
         .shutdown_timeout(1)
         .listen(listener)?;
     Ok(server.run())
+}
+
+#[cfg(test)]
+mod tests {
+    use wallet_client::HttpWalletOptions;
+
+    use super::*;
+
+    #[test]
+    fn a_caller_hears_before_it_tries_again_that_a_request_took_too_long() {
+        let settings = Settings::default();
+        let options = HttpWalletOptions::of(&settings.wallet).unwrap();
+        assert!(patience(&settings.wallet) < options.try_timeout);
+    }
+
+    #[test]
+    fn callers_have_time_to_notice_that_it_stops_but_in_development() {
+        let mut settings = Settings::default();
+        assert_eq!(drain(&settings), Duration::ZERO);
+        settings.environment = Environment::Production;
+        assert_eq!(drain(&settings), Duration::from_secs(5));
+        settings.wallet.drain = Some(Duration::from_secs(1));
+        assert_eq!(drain(&settings), Duration::from_secs(1));
+    }
 }

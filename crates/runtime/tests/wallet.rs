@@ -52,7 +52,9 @@ fn the_usual_settings_are_right_and_each_rule_is_held() {
         ("calls_in_flight: 0", "wallet.calls_in_flight"),
         ("calls_waiting: 100000", "wallet.calls_waiting"),
         ("requests_in_flight: 0", "wallet.requests_in_flight"),
-        ("database_connections: 0", "wallet.database_connections"),
+        ("database_connections: 3", "wallet.database_connections"),
+        ("drain: 6m", "wallet.drain"),
+        ("drain: soon", "wallet.drain"),
     ] {
         let found = wallet(fields);
         assert!(

@@ -10,9 +10,9 @@ use reqwest::header::{self, HeaderName, HeaderValue};
 use reqwest::{Client, Method, Response};
 use runtime::{Clock, Ids};
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::breaker::{Admission, Breaker, CallEnd};
+use crate::breaker::{Admission, Breaker, BreakerOptions, CallEnd};
 use crate::token::TokenSource;
 use crate::{CallContext, NotAnswered};
 
@@ -25,6 +25,8 @@ const ERROR_BYTES: usize = 200;
 
 /// What one call asks.
 pub(crate) struct Ask {
+    /// Whether it only asks: such calls have a lane of their own.
+    pub(crate) question: bool,
     pub(crate) method: Method,
     /// Path and query.
     pub(crate) path: String,
@@ -63,21 +65,54 @@ pub(crate) struct Caller {
     /// The address that paths are added to, without a slash at its end.
     pub(crate) base: String,
     pub(crate) token: TokenSource,
-    pub(crate) breaker: Mutex<Breaker>,
-    /// Calls under way.
-    pub(crate) turns: Semaphore,
-    /// Calls under way and calls that wait.
-    pub(crate) places: Semaphore,
+    /// For what moves money.
+    pub(crate) money: Lane,
+    /// For what only asks.
+    pub(crate) questions: Lane,
+    /// How long a call may take.
     pub(crate) timeout: Duration,
+    /// How long one try of it may take.
+    pub(crate) try_timeout: Duration,
     pub(crate) tries: usize,
     pub(crate) first_delay: Duration,
     pub(crate) ids: Ids,
     pub(crate) clock: Clock,
 }
 
+/// Calls of one kind: their turns, their places, and their breaker. Those of another kind cannot take them away.
+pub(crate) struct Lane {
+    /// What metrics call it.
+    name: &'static str,
+    breaker: Mutex<Breaker>,
+    /// Calls under way.
+    turns: Semaphore,
+    /// Calls under way and calls that wait.
+    places: Semaphore,
+}
+
+impl Lane {
+    pub(crate) fn new(name: &'static str, in_flight: usize, waiting: usize, breaker: BreakerOptions) -> Self {
+        Self {
+            name,
+            breaker: Mutex::new(Breaker::new(breaker)),
+            turns: Semaphore::new(in_flight),
+            places: Semaphore::new(in_flight.saturating_add(waiting)),
+        }
+    }
+
+    pub(crate) fn with_breaker<T>(&self, now: Duration, act: impl FnOnce(&mut Breaker, Duration) -> T) -> T {
+        let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = act(&mut breaker, now);
+        let open = if breaker.is_open(now) { 1.0 } else { 0.0 };
+        metrics::gauge!("wallet_breaker_open", "lane" => self.name).set(open);
+        done
+    }
+}
+
 /// A call that the breaker let through. Dropped without an end it counts as given up.
 struct Admitted<'a> {
-    caller: &'a Caller,
+    lane: &'a Lane,
+    clock: &'a Clock,
     admission: Option<Admission>,
 }
 
@@ -88,8 +123,9 @@ impl Admitted<'_> {
 
     fn report(&mut self, end: CallEnd) {
         if let Some(admission) = self.admission.take() {
-            self.caller
-                .with_breaker(|breaker, now| breaker.end(admission, end, now));
+            let now = self.clock.monotonic();
+            self.lane
+                .with_breaker(now, |breaker, now| breaker.end(admission, end, now));
         }
     }
 }
@@ -130,16 +166,22 @@ impl Caller {
         read: impl FnOnce(Told) -> Result<T, Unread>,
     ) -> Result<T, NotAnswered> {
         let deadline = Instant::now() + self.timeout;
-        let place = self.places.try_acquire();
+        let lane = if ask.question {
+            &self.questions
+        } else {
+            &self.money
+        };
+        let place = lane.places.try_acquire();
         let _place = place.map_err(|_| NotAnswered::NotSent("too many calls wait already"))?;
-        let turn = timeout_at(deadline, self.turns.acquire()).await;
+        let turn = timeout_at(deadline, lane.turns.acquire()).await;
         let Ok(Ok(_turn)) = turn else {
             return Err(NotAnswered::NotSent("its turn did not come in time"));
         };
-        let admission = self.with_breaker(Breaker::admit);
+        let admission = lane.with_breaker(self.clock.monotonic(), Breaker::admit);
         let admission = admission.ok_or(NotAnswered::NotSent("the circuit breaker is open"))?;
         let admitted = Admitted {
-            caller: self,
+            lane,
+            clock: &self.clock,
             admission: Some(admission),
         };
         let context = CallContext::current();
@@ -189,7 +231,10 @@ impl Caller {
             .with_max_times(self.tries.saturating_sub(1))
             .with_jitter()
             .with_jitter_seed(u64::from_le_bytes(self.ids.random_bytes()));
-        let one = || self.one_try(ask, request_id, traceparent, sent);
+        let one = || async {
+            let told = timeout(self.try_timeout, self.one_try(ask, request_id, traceparent, sent)).await;
+            told.unwrap_or_else(|_| Err(Missed::Again("it took too long".to_owned())))
+        };
         let told = one
             .retry(delays)
             .when(|missed| matches!(missed, Missed::Again(_)))
@@ -239,15 +284,6 @@ impl Caller {
             status: status.as_u16(),
             body,
         })
-    }
-
-    pub(crate) fn with_breaker<T>(&self, act: impl FnOnce(&mut Breaker, Duration) -> T) -> T {
-        let now = self.clock.monotonic();
-        let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
-        let done = act(&mut breaker, now);
-        let open = if breaker.is_open(now) { 1.0 } else { 0.0 };
-        metrics::gauge!("wallet_breaker_open").set(open);
-        done
     }
 }
 

@@ -1,21 +1,20 @@
 //! The wallet over HTTP.
 
-use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::{LedgerEntry, Transfer, TransferKind, TransferReceipt, UserId};
+use reqwest::header::AUTHORIZATION;
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method};
+use reqwest::{Client, Method, StatusCode};
 use runtime::settings::WalletSettings;
 use runtime::{Clock, Ids};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::Semaphore;
 
-use crate::breaker::{Breaker, BreakerOptions};
-use crate::caller::{Ask, Caller, Told, Unread};
+use crate::breaker::BreakerOptions;
+use crate::caller::{Ask, Caller, Lane, Told, Unread};
 use crate::token::TokenSource;
 use crate::wire::{
     Balances, BalancesOf, EntryPageQuery, Garbage, Instructions, Results, Statement, TransferBody,
@@ -34,8 +33,12 @@ const TRIES: usize = 3;
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 /// An idle connection is closed after this, which is before the service closes it.
 const IDLE: Duration = Duration::from_secs(30);
-/// How long the service may take to say that it is ready.
+/// A connection on which nothing that was sent is acknowledged for so long is given up.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(5);
+/// How long the service may take to say that it is ready, and that it knows its caller.
 const READY_TIMEOUT: Duration = Duration::from_secs(2);
+/// Nobody's balances: the cheapest question that needs a token.
+const NOBODY: &str = "/api/v1/wallets/00000000-0000-0000-0000-000000000000/balances";
 
 /// How the wallet service is called.
 #[derive(Debug, Clone)]
@@ -50,15 +53,17 @@ pub struct HttpWalletOptions {
     pub connect_timeout: Duration,
     /// How long a call may take, its turn and all its tries together.
     pub timeout: Duration,
+    /// How long each of its tries may take: less, so that one that is not answered leaves time for another.
+    pub try_timeout: Duration,
     /// How often a call is tried.
     pub tries: usize,
     /// The wait before the second try; it doubles with each, and as much again may come to it by chance.
     pub first_delay: Duration,
-    /// Calls that may be under way at once.
+    /// Calls that may be under way at once: so many that move money, and as many questions beside them.
     pub calls_in_flight: usize,
-    /// Further calls that may wait for their turn.
+    /// Further calls that may wait for their turn, of each kind.
     pub calls_waiting: usize,
-    /// When calls are kept back.
+    /// When calls are kept back, for each kind by itself.
     pub breaker: BreakerOptions,
 }
 
@@ -78,6 +83,7 @@ impl HttpWalletOptions {
             },
             connect_timeout: settings.connect_timeout,
             timeout: settings.timeout,
+            try_timeout: settings.timeout / 3,
             tries: TRIES,
             first_delay: FIRST_DELAY,
             calls_in_flight: settings.calls_in_flight as usize,
@@ -116,6 +122,7 @@ impl HttpWallet {
             names,
             connect_timeout,
             timeout,
+            try_timeout,
             tries,
             first_delay,
             calls_in_flight,
@@ -125,19 +132,21 @@ impl HttpWallet {
         let http = Client::builder()
             .connect_timeout(connect_timeout)
             .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(calls_in_flight)
+            .pool_max_idle_per_host(calls_in_flight.saturating_mul(2))
             .redirect(Policy::none())
-            .no_proxy()
-            .build()
-            .map_err(|_| ClientError::NoClient)?;
+            .no_proxy();
+        #[cfg(target_os = "linux")]
+        let http = http.tcp_user_timeout(UNACKNOWLEDGED);
+        let http = http.build().map_err(|_| ClientError::NoClient)?;
+        let lane = |name| Lane::new(name, calls_in_flight, calls_waiting, breaker);
         let caller = Caller {
             http,
             base: url.trim_end_matches('/').to_owned(),
             token: TokenSource::new(&key, names, &ids, clock.clone())?,
-            breaker: Mutex::new(Breaker::new(breaker)),
-            turns: Semaphore::new(calls_in_flight),
-            places: Semaphore::new(calls_in_flight.saturating_add(calls_waiting)),
+            money: lane("money"),
+            questions: lane("questions"),
             timeout,
+            try_timeout,
             tries,
             first_delay,
             ids,
@@ -159,6 +168,7 @@ impl HttpWallet {
 fn post(path: &str, body: &impl Serialize) -> Result<Ask, NotAnswered> {
     let body = serde_json::to_vec(body).map_err(|_| NotAnswered::NotSent("the call cannot be written"))?;
     Ok(Ask {
+        question: false,
         method: Method::POST,
         path: format!("/api/v1/wallets{path}"),
         body: Some(Bytes::from(body)),
@@ -244,7 +254,10 @@ impl Wallet for HttpWallet {
         if users.len() > MOST {
             return Err(NotAnswered::NotSent("one call takes at most 1,000 users"));
         }
-        let ask = post("/balances", &BalancesOf { user_ids: users })?;
+        let ask = Ask {
+            question: true,
+            ..post("/balances", &BalancesOf { user_ids: users })?
+        };
         let balances = self.caller.call(ask, |told| Ok(read::<Balances>(&told)?.into()));
         balances.await
     }
@@ -252,6 +265,7 @@ impl Wallet for HttpWallet {
     async fn ledger(&self, page: EntryPage) -> Result<Vec<LedgerEntry>, NotAnswered> {
         let (user_id, query) = EntryPageQuery::new(page);
         let ask = Ask {
+            question: true,
             method: Method::GET,
             path: format!("/api/v1/wallets/{user_id}/ledger?{}", query.text()),
             body: None,
@@ -263,16 +277,42 @@ impl Wallet for HttpWallet {
     }
 
     async fn trouble(&self) -> Option<String> {
-        if self.caller.with_breaker(|breaker, now| breaker.is_open(now)) {
+        let now = self.caller.clock.monotonic();
+        if self
+            .caller
+            .money
+            .with_breaker(now, |breaker, now| breaker.is_open(now))
+        {
             return Some("the circuit breaker to the wallet is open".to_owned());
         }
+        let (ready, known) = tokio::join!(self.is_ready(), self.is_known());
+        ready.or(known)
+    }
+}
+
+impl HttpWallet {
+    /// What the service itself finds wrong.
+    async fn is_ready(&self) -> Option<String> {
         let url = format!("{}/health/ready", self.caller.base);
-        let asked = self.caller.http.get(url).timeout(READY_TIMEOUT).send().await;
-        match asked {
+        match self.caller.http.get(url).timeout(READY_TIMEOUT).send().await {
             Ok(answer) if answer.status().is_success() => None,
             Ok(answer) => Some(format!("the wallet answers {}", answer.status().as_u16())),
             Err(_) => Some("the wallet cannot be reached".to_owned()),
         }
+    }
+
+    /// Whether calls would be refused whatever they ask, which `/health/ready` cannot tell: it needs no token. Questions
+    /// that are slow or fail for another reason are no trouble: those that move money do not wait for them.
+    async fn is_known(&self) -> Option<String> {
+        let token = match self.caller.token.header() {
+            Ok(token) => token,
+            Err(error) => return Some(format!("there is no token for the wallet: {error}")),
+        };
+        let ask = self.caller.http.get(format!("{}{NOBODY}", self.caller.base));
+        let asked = ask.header(AUTHORIZATION, token).timeout(READY_TIMEOUT).send();
+        let status = asked.await.ok()?.status();
+        let refused = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        refused.then(|| format!("the wallet refuses this caller: {}", status.as_u16()))
     }
 }
 

@@ -1,5 +1,9 @@
-//! How many reserves and settlements a wallet does in a second, and how long each takes, beside the bare commits of the
-//! same server. Takes the server of `TEST_POSTGRES_URL`, a database of its own, and about two minutes.
+//! How many reserves and settlements a wallet does in a second, and how long each takes, alone and beside one another,
+//! and the bare commits of the same server. Takes the server of `TEST_POSTGRES_URL`, a database of its own, and about two
+//! minutes.
+//!
+//! `RATE_ONLY=together` leaves out all but the settlements beside reserves; `RATE_WORKERS` is the number of transactions at
+//! once; `RATE_SQL` is done first, to try a schema.
 #![allow(clippy::print_stdout, reason = "it reports to whoever runs it")]
 
 use std::sync::Arc;
@@ -24,9 +28,17 @@ const PLENTY: Amount = Amount(1_000_000_000_000);
 #[tokio::main]
 async fn main() -> Result<()> {
     let database = Database::create().await?;
-    for connections in [1, 16] {
-        let rate = bare_commits(&database, connections).await?;
-        println!("bare commits of one row, {connections} connections: {rate:.0}/s");
+    if let Ok(sql) = std::env::var("RATE_SQL") {
+        let (client, connection) = tokio_postgres::connect(&database.url(), tokio_postgres::NoTls).await?;
+        tokio::spawn(connection);
+        client.batch_execute(&sql).await?;
+    }
+    let all = std::env::var_os("RATE_ONLY").is_none();
+    if all {
+        for connections in [1, 16] {
+            let rate = bare_commits(&database, connections).await?;
+            println!("bare commits of one row, {connections} connections: {rate:.0}/s");
+        }
     }
     let pool = Pool::new(&PoolOptions {
         url: database.url().into(),
@@ -34,8 +46,27 @@ async fn main() -> Result<()> {
         wait: Duration::from_secs(5),
     })?;
     let (clock, ids) = (Clock::System, Ids::new(Clock::System));
-    let wallet = Arc::new(PgWallet::start(pool, clock, ids, WalletOptions::default()));
+    let workers = std::env::var("RATE_WORKERS")
+        .ok()
+        .and_then(|count| count.parse().ok());
+    let usual = WalletOptions::default();
+    let options = WalletOptions {
+        workers: workers.unwrap_or(usual.workers),
+        ..usual
+    };
+    let wallet = Arc::new(PgWallet::start(pool, clock, ids, options));
     prepare(&wallet).await?;
+    together(&wallet).await?;
+    if all {
+        alone(&wallet).await?;
+    }
+    let counts = wallet.counts();
+    println!("conflicts {}, failures {}", counts.conflicts, counts.failures);
+    Ok(())
+}
+
+/// Reserves without settlements, and settlements without reserves.
+async fn alone(wallet: &Arc<PgWallet>) -> Result<()> {
     let settle: fn(u128) -> Instruction = settle;
     for (name, make) in [
         ("reserve", reserve as fn(u128) -> Instruction),
@@ -43,11 +74,11 @@ async fn main() -> Result<()> {
     ] {
         for (callers, size) in [(1, 1), (100, 1), (500, 1), (1, 100), (1, 500)] {
             let before = wallet.counts();
-            let mut took = run(&wallet, make, callers, size).await?;
+            let mut took = run(wallet, make, callers, size).await?;
             let after = wallet.counts();
             let done = after.answered - before.answered;
             took.sort_unstable();
-            let part = |percent: usize| took[(took.len() - 1) * percent / 100].as_secs_f64() * 1_000.0;
+            let part = |percent| part(&took, percent);
             println!(
                 "{name}: {callers} callers with {size} in a call: {:.0}/s, a call takes {:.2} ms (p50), {:.2} ms (p99), \
                  {:.1} in a transaction",
@@ -58,10 +89,97 @@ async fn main() -> Result<()> {
             );
         }
     }
-    let counts = wallet.counts();
-    println!("conflicts {}, failures {}", counts.conflicts, counts.failures);
-    wallet.stop().await;
     Ok(())
+}
+
+/// That part of sorted times, in milliseconds.
+fn part(took: &[Duration], percent: usize) -> f64 {
+    took[(took.len() - 1) * percent / 100].as_secs_f64() * 1_000.0
+}
+
+/// 500 trades a second, settled by one caller with up to 500 in a call, while reserves come at 1,000 and 2,000 a second;
+/// once as they come, and once behind 3,000 trades that wait since a stall.
+async fn together(wallet: &Arc<PgWallet>) -> Result<()> {
+    for (reserves, waiting) in [(1_000, 0), (2_000, 0), (1_000, 3_000)] {
+        let before = wallet.counts();
+        let reserving = tokio::spawn(reserve_steadily(Arc::clone(wallet), reserves));
+        let mut settled = settle_steadily(wallet, waiting).await?;
+        let mut reserved = reserving.await??;
+        let after = wallet.counts();
+        settled.sort_unstable();
+        reserved.sort_unstable();
+        println!(
+            "{} settlements ({waiting} of them at once) beside {} reserves in {} s: a trade is settled after {:.2} ms (p50), \
+             {:.2} ms (p99), a reserve takes {:.2} ms (p50), {:.2} ms (p99), {:.1} in a transaction",
+            settled.len(),
+            reserved.len(),
+            TIME.as_secs(),
+            part(&settled, 50),
+            part(&settled, 99),
+            part(&reserved, 50),
+            part(&reserved, 99),
+            (after.answered - before.answered) as f64 / (after.transactions - before.transactions) as f64,
+        );
+    }
+    Ok(())
+}
+
+/// So many reserves a second, each a call of its own, whether those before it are answered or not.
+async fn reserve_steadily(wallet: Arc<PgWallet>, per_second: u128) -> Result<Vec<Duration>> {
+    let clock = Clock::System;
+    let (start, first) = (clock.monotonic(), u128::from(clock.wall_us()) << 20);
+    let mut running = JoinSet::new();
+    let mut sent = 0;
+    while clock.monotonic() - start < TIME {
+        let due = (clock.monotonic() - start).as_millis() * per_second / 1_000;
+        for number in sent..due {
+            let (wallet, clock) = (Arc::clone(&wallet), clock.clone());
+            running.spawn(async move {
+                let begun = clock.monotonic();
+                let answers = wallet.instruct(0, vec![reserve(first + number)]).await?;
+                answers.into_iter().next().context("an answer")??;
+                anyhow::Ok(clock.monotonic() - begun)
+            });
+        }
+        sent = due;
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let mut took = Vec::new();
+    while let Some(done) = running.join_next().await {
+        took.push(done??);
+    }
+    Ok(took)
+}
+
+/// 500 trades a second behind those that wait already; how long each waited until it was settled.
+async fn settle_steadily(wallet: &Arc<PgWallet>, waiting: u128) -> Result<Vec<Duration>> {
+    let clock = Clock::System;
+    let (start, first) = (clock.monotonic(), u128::from(clock.wall_us()) << 20);
+    // Trade number n, those that wait aside, comes about after n times two milliseconds.
+    let came = |number: u128| {
+        let behind = u64::try_from(number.saturating_sub(waiting)).unwrap_or(u64::MAX);
+        start + Duration::from_millis(2 * behind)
+    };
+    let mut took = Vec::new();
+    let mut next = 0;
+    while clock.monotonic() - start < TIME {
+        let now = clock.monotonic();
+        let batch: Vec<u128> = (next..next + 500)
+            .take_while(|number| came(*number) <= now)
+            .collect();
+        if batch.is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            continue;
+        }
+        next += batch.len() as u128;
+        let instructions = batch.iter().map(|number| settle(first + number)).collect();
+        for answer in wallet.instruct(0, instructions).await? {
+            answer?;
+        }
+        let now = clock.monotonic();
+        took.extend(batch.iter().map(|number| now - came(*number)));
+    }
+    Ok(took)
 }
 
 fn user(number: u128) -> UserId {

@@ -3,11 +3,13 @@
 #![doc = include_str!("../README.md")]
 #![deny(clippy::float_arithmetic)]
 
+mod aside;
 mod audit;
 mod batch;
 mod book;
 mod key;
 mod options;
+mod queue;
 mod request;
 mod reservations;
 mod settle;
@@ -18,6 +20,6 @@ mod wallet;
 mod worker;
 
 pub use audit::audit;
-pub use options::{WalletCounts, WalletOptions};
+pub use options::{Pools, WalletCounts, WalletOptions};
 pub use persistence::postgres::wallet::Difference;
 pub use wallet::PgWallet;

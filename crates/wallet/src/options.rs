@@ -3,12 +3,33 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use persistence::postgres::Pool;
+
+/// Where a wallet has its connections from.
+#[derive(Debug, Clone)]
+pub struct Pools {
+    /// For transactions: one for each worker, and one more to look beside them.
+    pub transactions: Pool,
+    /// For questions. However many of them wait, no transaction waits behind them.
+    pub questions: Pool,
+}
+
+impl From<Pool> for Pools {
+    /// One for everything, where there are never many questions.
+    fn from(pool: Pool) -> Self {
+        Self {
+            transactions: pool.clone(),
+            questions: pool,
+        }
+    }
+}
+
 /// How a wallet gathers and how long it waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WalletOptions {
-    /// How many transactions may run at once in this process. One gathers best.
+    /// How many transactions may run at once in this process. Of two, one does settlements and one all else.
     pub workers: usize,
-    /// At most so many instructions in one transaction.
+    /// At most so many instructions in one transaction, where a settlement counts as four.
     pub batch: usize,
     /// At most so many instructions wait or are worked on; further calls are not taken.
     pub waiting: usize,
@@ -19,7 +40,7 @@ pub struct WalletOptions {
 impl Default for WalletOptions {
     fn default() -> Self {
         Self {
-            workers: 1,
+            workers: 2,
             batch: 500,
             waiting: 20_000,
             patience: Duration::from_secs(10),

@@ -1,5 +1,6 @@
 //! One database transaction: lock the rows, do the requests in memory, write everything back, commit.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use domain::{Amount, Stamp};
@@ -7,6 +8,7 @@ use persistence::postgres::wallet::{StoredAccount, Work, Written};
 use persistence::postgres::{PgError, Pool};
 use runtime::{Clock, Ids};
 
+use crate::aside::Account;
 use crate::batch::Batch;
 use crate::book::Book;
 use crate::key::key;
@@ -16,6 +18,7 @@ use crate::touched::Touched;
 /// What a transaction needs besides the requests.
 #[derive(Debug)]
 pub(crate) struct Desk {
+    /// The pool for transactions.
     pub pool: Pool,
     pub ids: Ids,
     pub clock: Clock,
@@ -33,6 +36,9 @@ pub(crate) enum Failure {
     /// There is no connection.
     #[error("no connection: {0}")]
     NoConnection(String),
+    /// Somebody else holds these accounts. Nothing was done.
+    #[error("somebody else holds accounts: {0:?}")]
+    Blocked(BTreeSet<Account>),
     /// A statement failed, or a row makes no sense.
     #[error("{0}")]
     Failed(String),
@@ -79,6 +85,14 @@ impl Desk {
                 Err(failure)
             }
         }
+    }
+
+    /// Those of these accounts that somebody holds at this moment.
+    pub async fn blocked(&self, accounts: &BTreeSet<Account>) -> Result<BTreeSet<Account>, Failure> {
+        let mut work = Work::begin(&self.pool).await?;
+        let held = work.held_accounts(accounts).await;
+        work.roll_back().await;
+        Ok(held?)
     }
 
     /// All but the commit; whether there is something to commit.

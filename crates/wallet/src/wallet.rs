@@ -10,15 +10,17 @@ use persistence::EntryQuery;
 use persistence::postgres::wallet::{StoredAccount, balances, entries, ping};
 use persistence::postgres::{PgError, Pool};
 use runtime::{Clock, Ids};
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use wallet_client::{
     Answer, EntryPage, Instruction, NotAnswered, Refused, TransferRefused, UserBalance, Wallet,
 };
 
-use crate::options::{Counters, WalletCounts, WalletOptions};
+use crate::aside::Aside;
+use crate::options::{Counters, Pools, WalletCounts, WalletOptions};
+use crate::queue::{Lane, OnDuty, Piece, Queue, weight};
 use crate::request::{Reply, Request};
 use crate::transaction::Desk;
-use crate::worker::{Piece, Worker};
+use crate::worker::Worker;
 
 /// At most so many instructions in one call.
 const MAX_INSTRUCTIONS: usize = 1_000;
@@ -33,10 +35,11 @@ const STOPPING: &str = "the wallet is stopping";
 const FULL: &str = "too much is waiting";
 
 /// The wallet on PostgreSQL. Any number of them may work on one database; any number of callers may share one.
-#[derive(Debug)]
 pub struct PgWallet {
     desk: Arc<Desk>,
-    queue: mpsc::Sender<Piece>,
+    questions: Pool,
+    queue: Arc<Queue>,
+    aside: Arc<Aside>,
     /// Room for instructions that wait or are worked on.
     room: Arc<Semaphore>,
     options: WalletOptions,
@@ -46,35 +49,41 @@ pub struct PgWallet {
 
 impl PgWallet {
     /// Starts a wallet with its workers on the present tokio runtime; they end when it is dropped and nothing waits any
-    /// more. Each worker takes one connection of the pool, each read another.
+    /// more. Each worker takes one connection of its pool, each question one of the other pool.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
-    pub fn start(pool: Pool, clock: Clock, ids: Ids, options: WalletOptions) -> Self {
+    pub fn start(pools: impl Into<Pools>, clock: Clock, ids: Ids, options: WalletOptions) -> Self {
+        let Pools {
+            transactions,
+            questions,
+        } = pools.into();
         let options = WalletOptions {
             workers: options.workers.max(1),
             batch: options.batch.max(1),
             waiting: options.waiting.clamp(MAX_INSTRUCTIONS, Semaphore::MAX_PERMITS),
             patience: options.patience,
         };
-        let desk = Arc::new(Desk::new(pool, clock, ids));
+        let desk = Arc::new(Desk::new(transactions, clock, ids));
         let counters = Arc::new(Counters::default());
-        // As many pieces as there is room for instructions: it is never full.
-        let (queue, waiting) = mpsc::channel(options.waiting);
-        let waiting = Arc::new(Mutex::new(waiting));
-        for _ in 0..options.workers {
+        let (queue, aside) = (Arc::<Queue>::default(), Arc::new(Aside::new(options.patience)));
+        for number in 0..options.workers {
             let worker = Worker {
                 desk: Arc::clone(&desk),
-                queue: Arc::clone(&waiting),
+                queue: OnDuty(Arc::clone(&queue)),
+                lanes: Lane::of_worker(number, options.workers),
+                aside: Arc::clone(&aside),
                 options,
                 counters: Arc::clone(&counters),
-                next: None,
             };
             tokio::spawn(worker.run());
         }
+        tokio::spawn(Arc::clone(&aside).watch(Arc::clone(&desk), Arc::clone(&queue)));
         Self {
             desk,
+            questions,
             queue,
+            aside,
             room: Arc::new(Semaphore::new(options.waiting)),
             options,
             counters,
@@ -87,12 +96,13 @@ impl PgWallet {
         self.counters.read()
     }
 
-    /// Takes no further calls, and waits until all that it took are answered.
-    pub async fn stop(&self) {
+    /// Takes no further calls, and waits until all that it took are answered, at most for so long. Whether they are.
+    pub async fn stop(&self, patience: Duration) -> bool {
         self.stopping.store(true, Ordering::SeqCst);
         let all = u32::try_from(self.options.waiting).unwrap_or(u32::MAX);
         // All room is free once nothing waits; it never closes.
-        let _ = self.room.acquire_many(all).await;
+        let rest = tokio::time::timeout(patience, self.room.acquire_many(all));
+        rest.await.is_ok()
     }
 
     /// Room for so many instructions at once.
@@ -117,8 +127,8 @@ impl PgWallet {
             reply,
             room,
         };
-        if self.queue.try_send(piece).is_err() {
-            return Err(NotAnswered::NotSent(FULL));
+        if !self.queue.push(piece) {
+            return Err(NotAnswered::NotSent("no worker is left"));
         }
         let gone = || NotAnswered::Unknown("the wallet's worker has ended".to_owned());
         replied.await.map_err(|_| gone())?
@@ -143,9 +153,41 @@ async fn read<T>(reading: impl Future<Output = Result<T, PgError>>) -> Result<T,
     }
 }
 
+/// The requests of a call in pieces of at most this weight, each of one request at least.
+fn pieces(requests: Vec<Request>, limit: usize) -> Vec<Vec<Request>> {
+    let (mut pieces, mut total) = (Vec::new(), limit);
+    for request in requests {
+        let weight = weight(&request);
+        total += weight;
+        match pieces.last_mut() {
+            Some(piece) if total <= limit => Vec::push(piece, request),
+            _ => {
+                pieces.push(vec![request]);
+                total = weight;
+            }
+        }
+    }
+    pieces
+}
+
 /// A reply of the other kind cannot come.
 fn mismatch() -> NotAnswered {
     NotAnswered::Unknown("the answer is of another kind".to_owned())
+}
+
+impl std::fmt::Debug for PgWallet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PgWallet")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for PgWallet {
+    fn drop(&mut self) {
+        self.queue.close();
+        self.aside.wake();
+    }
 }
 
 #[async_trait]
@@ -165,9 +207,8 @@ impl Wallet for PgWallet {
         let mut room = self.take_room(total)?;
         let mut answers = Vec::with_capacity(total);
         let request = |instruction| Request::Instruct { shard, instruction };
-        let mut requests = instructions.into_iter().map(request).peekable();
-        while requests.peek().is_some() {
-            let piece: Vec<Request> = requests.by_ref().take(self.options.batch).collect();
+        let requests = instructions.into_iter().map(request).collect();
+        for piece in pieces(requests, self.options.batch) {
             let part = room.split(piece.len()).ok_or(NotAnswered::NotSent(FULL))?;
             let replies = match self.ask(piece, part).await {
                 Ok(replies) => replies,
@@ -203,7 +244,7 @@ impl Wallet for PgWallet {
         if users.len() > MAX_USERS {
             return Err(NotAnswered::NotSent("more than 1,000 users in one call"));
         }
-        let rows = read(balances(&self.desk.pool, &users)).await?;
+        let rows = read(balances(&self.questions, &users)).await?;
         let balance = |row: StoredAccount| {
             let StoredAccount {
                 user_id,
@@ -239,14 +280,14 @@ impl Wallet for PgWallet {
             before,
             limit: limit.min(MAX_LINES),
         };
-        read(entries(&self.desk.pool, &query)).await
+        read(entries(&self.questions, &query)).await
     }
 
     async fn trouble(&self) -> Option<String> {
         if self.stopping.load(Ordering::SeqCst) {
             return Some(STOPPING.to_owned());
         }
-        if self.queue.is_closed() {
+        if self.queue.is_broken() {
             return Some("no worker is left".to_owned());
         }
         if self.room.available_permits() == 0 {
@@ -256,5 +297,45 @@ impl Wallet for PgWallet {
             .await
             .err()
             .map(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wallet_client::{SettleTrade, TradeParty};
+
+    use super::*;
+
+    #[test]
+    fn a_call_of_many_settlements_is_cut_into_pieces_of_equal_work() {
+        let party = TradeParty {
+            user_id: UserId::from_u128(1),
+            order_id: None,
+            fee: domain::Amount(0),
+            release: domain::Amount(0),
+        };
+        let settle = Instruction::Settle(SettleTrade {
+            trade_id: domain::TradeId::from_u128(1),
+            symbol: "BTC/USDT".parse().unwrap(),
+            base: domain::Amount(1),
+            quote: domain::Amount(1),
+            buyer: party,
+            seller: party,
+        });
+        let requests = |count| {
+            let request = |instruction| Request::Instruct {
+                shard: 0,
+                instruction,
+            };
+            vec![settle.clone(); count].into_iter().map(request).collect()
+        };
+        let sizes = |count, limit| {
+            let pieces = pieces(requests(count), limit);
+            pieces.iter().map(Vec::len).collect::<Vec<_>>()
+        };
+        assert_eq!(sizes(500, 500), [125; 4]);
+        assert_eq!(sizes(5, 9), [2, 2, 1]);
+        assert_eq!(sizes(2, 1), [1, 1]);
+        assert_eq!(sizes(0, 1), [0_usize; 0]);
     }
 }

@@ -1,16 +1,19 @@
-//! Gathers what waits into transactions and sees each through: again where another was first, apart where one piece
-//! spoils the rest.
+//! Gathers what waits into transactions and sees each through: again where another was first, without those that wait for
+//! an account, apart where one piece spoils the rest.
 
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc, oneshot};
 use wallet_client::NotAnswered;
 
+use crate::aside::{Account, Aside};
 use crate::options::{Counters, WalletOptions, count};
+use crate::queue::{Lane, OnDuty, Piece};
 use crate::request::{Reply, Request};
+use crate::touched::Touched;
 use crate::transaction::{Desk, Failure};
 
 /// So often a transaction is tried.
@@ -18,74 +21,51 @@ const TRIES: u32 = 6;
 /// The wait before the second try; it doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 
-/// Requests of one call, done in one transaction.
-pub(crate) struct Piece {
-    pub requests: Vec<Request>,
-    pub reply: oneshot::Sender<Result<Vec<Reply>, NotAnswered>>,
-    /// Its room in the queue, given back when it is answered.
-    pub room: OwnedSemaphorePermit,
-}
-
 /// One of the workers.
 pub(crate) struct Worker {
     pub desk: Arc<Desk>,
-    pub queue: Arc<Mutex<mpsc::Receiver<Piece>>>,
+    pub queue: OnDuty,
+    /// What it does.
+    pub lanes: &'static [Lane],
+    pub aside: Arc<Aside>,
     pub options: WalletOptions,
     pub counters: Arc<Counters>,
-    /// A piece that did not fit into the last transaction.
-    pub next: Option<Piece>,
 }
 
 impl Worker {
     /// Works until nobody can ask any more.
-    pub async fn run(mut self) {
-        while let Some(pieces) = self.gather().await {
-            self.serve(pieces).await;
+    pub async fn run(self) {
+        while let Some(pieces) = self.queue.0.take(self.lanes, self.options.batch).await {
+            self.serve(self.aside.sort_out(pieces, BTreeSet::new())).await;
         }
     }
 
-    /// Waits for a piece, and takes what waits behind it.
-    async fn gather(&mut self) -> Option<Vec<Piece>> {
-        let (first, mut queue) = match self.next.take() {
-            // Another worker may hold the queue for as long as it is empty.
-            Some(piece) => match self.queue.try_lock() {
-                Ok(queue) => (piece, queue),
-                Err(_) => return Some(vec![piece]),
-            },
-            None => {
-                let mut queue = self.queue.lock().await;
-                (queue.recv().await?, queue)
-            }
-        };
-        let mut total = first.requests.len();
-        let mut pieces = vec![first];
-        while total < self.options.batch {
-            let Ok(piece) = queue.try_recv() else {
-                break;
-            };
-            total += piece.requests.len();
-            if total > self.options.batch {
-                self.next = Some(piece);
-                break;
-            }
-            pieces.push(piece);
-        }
-        Some(pieces)
-    }
-
-    async fn serve(&self, pieces: Vec<Piece>) {
-        match self.see_through(&pieces, TRIES).await {
-            // It may be one of them that spoils the rest.
-            Err(Failure::Failed(why)) if pieces.len() > 1 => {
-                tracing::error!(error = %why, pieces = pieces.len(), "a transaction failed: each piece alone");
-                for piece in pieces {
-                    let alone = std::slice::from_ref(&piece);
-                    let outcome = self.see_through(alone, 1).await;
-                    self.hand_out(vec![piece], outcome);
+    async fn serve(&self, mut pieces: Vec<Piece>) {
+        while !pieces.is_empty() {
+            match self.see_through(&pieces, TRIES).await {
+                Err(Failure::Blocked(accounts)) => pieces = self.set_aside(pieces, accounts),
+                // It may be one of them that spoils the rest.
+                Err(Failure::Failed(why)) if pieces.len() > 1 => {
+                    tracing::error!(error = %why, pieces = pieces.len(), "a transaction failed: each piece alone");
+                    for piece in std::mem::take(&mut pieces) {
+                        match self.see_through(std::slice::from_ref(&piece), 1).await {
+                            Err(Failure::Blocked(accounts)) => drop(self.set_aside(vec![piece], accounts)),
+                            outcome => self.hand_out(vec![piece], outcome),
+                        }
+                    }
                 }
+                outcome => self.hand_out(std::mem::take(&mut pieces), outcome),
             }
-            outcome => self.hand_out(pieces, outcome),
         }
+    }
+
+    /// The pieces that do not touch these accounts; the others wait aside.
+    fn set_aside(&self, pieces: Vec<Piece>, accounts: BTreeSet<Account>) -> Vec<Piece> {
+        let total = pieces.len();
+        tracing::warn!(?accounts, "somebody else holds accounts");
+        let free = self.aside.sort_out(pieces, accounts);
+        tracing::warn!(aside = total - free.len(), free = free.len(), "the others go on");
+        free
     }
 
     /// Tries until there are replies, or no further try would help.
@@ -108,15 +88,26 @@ impl Worker {
             };
             count(counter, 1);
             match failure {
-                Failure::Unknown(_) => return Err(failure),
+                Failure::Unknown(_) | Failure::Blocked(_) => return Err(failure),
                 // A connection of the pool may have died of old age; a second one has not.
                 Failure::NoConnection(_) if tried > 1 => return Err(failure),
+                Failure::Failed(_) if let Some(accounts) = self.held(&requests).await => {
+                    return Err(Failure::Blocked(accounts));
+                }
                 _ if tried >= tries => return Err(failure),
                 _ => tracing::warn!(%failure, tried, "a transaction begins again"),
             }
             tokio::time::sleep(pause).await;
             pause *= 2;
         }
+    }
+
+    /// The accounts of these requests that somebody else holds, if there are any. A try that has waited for them is not
+    /// made again: everybody would wait behind it.
+    async fn held(&self, requests: &[&Request]) -> Option<BTreeSet<Account>> {
+        let accounts = Touched::by(requests.iter().copied()).accounts;
+        let held = self.desk.blocked(&accounts).await.ok()?;
+        (!held.is_empty()).then_some(held)
     }
 
     async fn attempt(&self, requests: &[&Request]) -> Result<Vec<Reply>, Failure> {
@@ -137,6 +128,7 @@ impl Worker {
                     Failure::NoConnection(_) => {
                         NotAnswered::NotSent("there is no connection to the database")
                     }
+                    Failure::Blocked(_) => NotAnswered::NotSent("somebody else holds an account of it"),
                     Failure::Conflict => NotAnswered::Unknown("others were first again and again".to_owned()),
                     Failure::Failed(why) | Failure::Unknown(why) => NotAnswered::Unknown(why),
                 })

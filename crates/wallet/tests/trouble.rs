@@ -11,7 +11,7 @@ use runtime::{Clock, Ids};
 use support::{ALICE, BOB, Session, Stage, deposit, open_at, reserve, until};
 use testbed::Proxy;
 use tokio::task::JoinHandle;
-use wallet::{PgWallet, WalletOptions};
+use wallet::{PgWallet, Pools, WalletOptions};
 use wallet_client::{Answer, Instruction, NotAnswered, Refused, Wallet as _};
 
 const LOCK: &str = "BEGIN; SELECT * FROM wallets FOR UPDATE";
@@ -91,17 +91,127 @@ async fn a_wallet_that_stops_answers_what_it_took_and_takes_no_more() {
     .await;
     let stopping = tokio::spawn({
         let wallet = Arc::clone(&wallet);
-        async move { wallet.stop().await }
+        async move { wallet.stop(Duration::from_secs(60)).await }
     });
     until("it is stopping", || async { wallet.trouble().await.is_some() }).await;
     let stopping_now = NotAnswered::NotSent("the wallet is stopping");
     assert_eq!(wallet.instruct(0, one(2)).await, Err(stopping_now));
     assert!(!stopping.is_finished());
     session.run("COMMIT").await;
-    stopping.await.unwrap();
+    assert!(stopping.await.unwrap());
     assert!(asked.await.unwrap().unwrap()[0].is_ok());
     assert!(wallet.trouble().await.is_some());
     stage.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wallet_that_cannot_finish_stops_all_the_same() {
+    let (stage, wallet, session) = locked(WalletOptions::default()).await;
+    let asked = ask(&wallet, one(1));
+    until("it waits for the lock", || async {
+        stage.number(WAITING).await == 1
+    })
+    .await;
+    assert!(!wallet.stop(Duration::from_millis(10)).await);
+    session.run("COMMIT").await;
+    assert!(asked.await.unwrap().unwrap()[0].is_ok());
+    assert!(wallet.stop(Duration::from_secs(60)).await);
+}
+
+const HOLD_ALICE: &str =
+    "BEGIN; SELECT * FROM wallets WHERE user_id = '00000000-0000-0000-0000-0000000a11ce' FOR UPDATE";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_that_somebody_holds_keeps_others_back_once_and_no_longer_than_one_wait() {
+    let (stage, wallet, session) = locked(WalletOptions::default()).await;
+    session.run("COMMIT").await;
+    session.run(HOLD_ALICE).await;
+    let of_bob = |id| vec![Instruction::Reserve(reserve(id, BOB, "USDT", "1"))];
+    let first = ask(&wallet, one(1));
+    until("it waits for the lock", || async {
+        stage.number(WAITING).await == 1
+    })
+    .await;
+    // They wait behind it, and none of them is tried in vain.
+    let second = ask(&wallet, one(2));
+    let others: Vec<Asked> = (10..15).map(|id| ask(&wallet, of_bob(id))).collect();
+    for other in others {
+        assert!(other.await.unwrap().unwrap()[0].is_ok());
+    }
+    let third = ask(&wallet, one(3));
+    for id in 20..25 {
+        assert!(wallet.instruct(0, of_bob(id)).await.unwrap()[0].is_ok());
+    }
+    assert_eq!(wallet.counts().failures, 1, "{:?}", wallet.counts());
+    assert_eq!(wallet.trouble().await, None);
+    for asked in [&first, &second, &third] {
+        assert!(!asked.is_finished());
+    }
+    session.run("COMMIT").await;
+    for asked in [first, second, third] {
+        assert!(asked.await.unwrap().unwrap()[0].is_ok());
+    }
+    assert_eq!(stage.has(ALICE, "USDT").await, "9997 3");
+    assert_eq!(stage.has(BOB, "USDT").await, "9990 10");
+    stage.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_too_long_for_an_account_hears_that_nothing_was_done() {
+    let options = WalletOptions {
+        patience: Duration::from_secs(4),
+        ..WalletOptions::default()
+    };
+    let (stage, wallet, session) = locked(options).await;
+    let held = NotAnswered::NotSent("somebody else holds an account of it");
+    assert_eq!(wallet.instruct(0, one(1)).await, Err(held));
+    session.run("COMMIT").await;
+    assert_eq!(stage.has(ALICE, "USDT").await, "10000 0");
+    assert!(wallet.instruct(0, one(1)).await.unwrap()[0].is_ok());
+    stage.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn questions_that_have_all_their_connections_keep_no_transaction_back() {
+    let stage = Stage::new().await;
+    stage.fund(ALICE, "USDT", "10").await;
+    let questions = Pool::new(&PoolOptions {
+        url: stage.database.url().into(),
+        max_size: 1,
+        wait: Duration::from_secs(600),
+    })
+    .unwrap();
+    let pools = Pools {
+        transactions: stage.pool.clone(),
+        questions: questions.clone(),
+    };
+    let (clock, ids) = (Clock::System, Ids::new(Clock::System));
+    let wallet = PgWallet::start(pools, clock, ids, WalletOptions::default());
+    let taken = questions.get().await.unwrap();
+    assert!(wallet.instruct(0, one(1)).await.unwrap()[0].is_ok());
+    assert_eq!(wallet.trouble().await, None, "and it is ready");
+    drop(taken);
+    assert_eq!(wallet.balances(vec![ALICE]).await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_connection_of_a_question_that_was_given_up_is_not_used_again() {
+    let stage = Stage::new().await;
+    let session = stage.session().await;
+    session.run("BEGIN; LOCK TABLE wallets").await;
+    let pool = support::pool(&stage.database.url());
+    let asked = tokio::spawn({
+        let pool = pool.clone();
+        async move { persistence::postgres::wallet::balances(&pool, &[ALICE]).await }
+    });
+    until("it waits for the lock", || async {
+        stage.number(WAITING).await == 1
+    })
+    .await;
+    asked.abort();
+    assert!(asked.await.unwrap_err().is_cancelled());
+    assert_eq!(pool.figures().open, 0, "its statement still runs");
+    session.run("COMMIT").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -115,7 +225,7 @@ async fn what_a_caller_asked_who_hung_up_is_done_all_the_same() {
     asked.abort();
     assert!(asked.await.unwrap_err().is_cancelled());
     session.run("COMMIT").await;
-    wallet.stop().await;
+    assert!(wallet.stop(Duration::from_secs(60)).await);
     assert_eq!(stage.has(ALICE, "USDT").await, "9999 1");
     stage.check().await;
 }

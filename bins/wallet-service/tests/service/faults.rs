@@ -31,6 +31,7 @@ async fn by_proxy(service: &Running, timeout: Duration) -> (HttpWallet, Proxy) {
     let proxy = Proxy::start(service.address.port()).await.unwrap();
     let mut options = service.options(&proxy.url(&service.url()));
     options.timeout = timeout;
+    options.try_timeout = timeout;
     options.first_delay = Duration::from_millis(1);
     options.breaker = BreakerOptions {
         failures: usize::MAX,
@@ -51,6 +52,7 @@ async fn a_reserve_whose_answer_comes_too_late_is_found_again_under_its_key() {
     service.fund(ALICE, "USDT", "10").await;
     let mut options = service.options(&service.url());
     options.timeout = Duration::from_millis(300);
+    options.try_timeout = options.timeout;
     let impatient = HttpWallet::new(options, Ids::new(Clock::System), Clock::System).unwrap();
     let answer = impatient.instruct(0, vec![instruction(1)]).await;
     assert!(is_unknown(&answer), "{answer:?}");

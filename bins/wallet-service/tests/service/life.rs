@@ -138,6 +138,21 @@ async fn what_was_begun_is_finished_when_it_stops_even_for_callers_that_have_gon
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_has_not_noticed_yet_that_it_stops_is_still_answered() {
+    let mut settings = settings();
+    settings.wallet.drain = Some(Duration::from_secs(3_600));
+    let service = Running::with(settings, Arc::new(LedgerWallet::default()));
+    service.shutdown.trigger();
+    let ready = async || told(service.bare(Method::GET, "/health/ready")).await;
+    while ready().await != (503, json!({"status": "not_ready"})) {
+        tokio::task::yield_now().await;
+    }
+    service.fund(ALICE, "USDT", "10").await;
+    let (status, _) = service.post("/reserve", reserve(ALICE, "USDT", "4", 1)).await;
+    assert_eq!(status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_above_the_bound_are_refused_at_once_and_may_come_again() {
     let wallet = Slow::new();
     let mut settings = settings();

@@ -57,6 +57,23 @@ async fn money_that_is_not_there_is_refused_with_400() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shard_that_cannot_be_is_refused_with_400() {
+    let service = Running::fresh();
+    let release = json!({"release": {"order_id": id(1), "user_id": ALICE, "number": 1, "asset": "USDT",
+        "amount": "0", "last": false}});
+    let body = |shard: u32| json!({"shard": shard, "instructions": [release]});
+    let (status, answer) = service.post("/instructions", body(2_147_483_647)).await;
+    assert_eq!(status, 200, "{answer}");
+    for shard in [2_147_483_648, u32::MAX] {
+        let answer = assert_refused(&service, "/instructions", body(shard), 400, "invalid_field").await;
+        assert_eq!(
+            (&answer["field"], &answer["rule"]),
+            (&"shard".into(), &"must be at most 2147483647".into())
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_and_reservations_that_do_not_fit_are_refused_with_409() {
     let service = Running::fresh();
     service.fund(ALICE, "USDT", "100").await;

@@ -56,17 +56,21 @@ pub struct WalletSettings {
     /// How long a caller waits for a connection.
     #[serde(with = "duration")]
     pub connect_timeout: Duration,
-    /// How long a call may take, all its tries together; and how long the service may take for a request.
+    /// How long a call may take, all its tries together, each a third of it. The service takes a little less than a try.
     #[serde(with = "duration")]
     pub timeout: Duration,
-    /// Calls of one caller that may be under way at once.
+    /// Calls of one caller that may be under way at once: so many that move money, and as many questions.
     pub calls_in_flight: u32,
-    /// Further calls of it that may wait for their turn; those above it are not made.
+    /// Further calls of each kind that may wait for their turn; those above it are not made.
     pub calls_waiting: u32,
     /// Requests that the service works on at once; those above it are refused.
     pub requests_in_flight: u32,
-    /// Connections of the service to PostgreSQL.
+    /// Connections of the service to PostgreSQL. Three of them are for transactions, the others for questions.
     pub database_connections: u32,
+    /// How long the service goes on answering after it was told to stop, while it says that it is not ready: so long its
+    /// callers need to notice. Absent: 5 seconds, in development none.
+    #[serde(with = "duration::optional")]
+    pub drain: Option<Duration>,
 }
 
 impl WalletSettings {
@@ -100,6 +104,7 @@ impl Default for WalletSettings {
             calls_waiting: 1_024,
             requests_in_flight: 1_024,
             database_connections: 20,
+            drain: None,
         }
     }
 }

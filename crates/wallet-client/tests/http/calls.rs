@@ -171,6 +171,91 @@ async fn silence_ends_with_the_call_and_is_unknown() {
 }
 
 #[tokio::test]
+async fn a_try_that_is_met_with_silence_leaves_time_for_the_next() {
+    let stub = Stub::start(vec![Reply::Silence, Reply::Silence, done()]).await;
+    let (wallet, _) = client(HttpWalletOptions {
+        try_timeout: Duration::from_millis(100),
+        ..options(&stub.url)
+    });
+    assert_eq!(call(&wallet).await, "answered");
+    assert_eq!(stub.came().len(), 3);
+}
+
+#[tokio::test]
+async fn the_tries_of_the_settings_have_room_within_the_call() {
+    let settings = runtime::settings::WalletSettings::default();
+    let options = HttpWalletOptions::of(&settings).unwrap();
+    assert_eq!(options.timeout, settings.timeout);
+    assert!(options.try_timeout * 3 <= options.timeout && options.try_timeout * 4 > options.timeout);
+}
+
+#[tokio::test]
+async fn questions_that_are_not_answered_keep_no_money_back() {
+    let question = |wallet: &Arc<HttpWallet>| {
+        let wallet = Arc::clone(wallet);
+        tokio::spawn(async move { wallet.balances(vec![UserId::from_u128(1)]).await })
+    };
+    // All turns and places of questions are taken, for good.
+    let stub = Stub::start(vec![Reply::Silence, done()]).await;
+    let (wallet, _) = client(HttpWalletOptions {
+        calls_in_flight: 1,
+        calls_waiting: 0,
+        ..options(&stub.url)
+    });
+    let wallet = Arc::new(wallet);
+    let waiting = question(&wallet);
+    while stub.came().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(call(&wallet).await, "answered");
+    waiting.abort();
+    // Questions fail again and again.
+    let stub = Stub::start([vec![Reply::Text(500, ""); 18], vec![done()]].concat()).await;
+    let (wallet, _) = client(options(&stub.url));
+    let wallet = Arc::new(wallet);
+    for _ in 0..6 {
+        assert!(matches!(
+            question(&wallet).await.unwrap(),
+            Err(NotAnswered::Unknown(_))
+        ));
+    }
+    assert_eq!(
+        question(&wallet).await.unwrap(),
+        Err(NotAnswered::NotSent("the circuit breaker is open"))
+    );
+    assert_eq!(call(&wallet).await, "answered");
+    assert_eq!(wallet.trouble().await, None);
+}
+
+#[tokio::test]
+async fn a_wallet_that_is_ready_and_refuses_its_caller_is_in_trouble() {
+    for status in [401, 403] {
+        let stub = Stub::by_path(move |line| match line {
+            line if line.starts_with("GET /health/ready ") => Reply::Text(200, ""),
+            _ => Reply::Text(status, ""),
+        })
+        .await;
+        let (wallet, _) = client(options(&stub.url));
+        let trouble = format!("the wallet refuses this caller: {status}");
+        assert_eq!(wallet.trouble().await, Some(trouble));
+        let came = stub.came();
+        let asked = came.iter().find(|came| !came.line.contains("/health/")).unwrap();
+        assert!(asked.header("authorization").is_some());
+    }
+}
+
+#[tokio::test]
+async fn questions_that_fail_do_not_make_a_ready_wallet_unready() {
+    let stub = Stub::by_path(|line| match line {
+        line if line.starts_with("GET /health/ready ") => Reply::Text(200, ""),
+        _ => Reply::Text(503, ""),
+    })
+    .await;
+    let (wallet, _) = client(options(&stub.url));
+    assert_eq!(wallet.trouble().await, None);
+}
+
+#[tokio::test]
 async fn without_a_connection_nothing_is_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

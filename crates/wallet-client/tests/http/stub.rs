@@ -33,6 +33,9 @@ pub enum Reply {
     Hangup,
 }
 
+/// What a request is answered, by its number and its first line.
+type Replies = dyn Fn(usize, &str) -> Reply + Send + Sync;
+
 /// One request as it came.
 #[derive(Debug, Clone)]
 pub struct Came {
@@ -58,6 +61,18 @@ pub struct Stub {
 impl Stub {
     /// Answers the requests in their order; the last reply is for all further ones.
     pub async fn start(replies: Vec<Reply>) -> Self {
+        let last = replies.len() - 1;
+        Self::answering(move |number, _| replies[number.min(last)].clone()).await
+    }
+
+    /// Answers each request by its first line.
+    pub async fn by_path(reply: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
+        Self::answering(move |_, line| reply(line)).await
+    }
+
+    /// Answers each request by its number and its first line.
+    async fn answering(reply: impl Fn(usize, &str) -> Reply + Send + Sync + 'static) -> Self {
+        let reply: Arc<Replies> = Arc::new(reply);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let came = Arc::new(Mutex::new(Vec::new()));
@@ -65,8 +80,8 @@ impl Stub {
         let task = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                let (seen, replies) = (Arc::clone(&seen), replies.clone());
-                tokio::spawn(async move { serve(stream, &seen, &replies).await });
+                let (seen, reply) = (Arc::clone(&seen), Arc::clone(&reply));
+                tokio::spawn(async move { serve(stream, &seen, &*reply).await });
             }
         });
         Self { url, came, task }
@@ -85,19 +100,19 @@ impl Drop for Stub {
 }
 
 /// Reads one request, answers it, and ends the connection.
-async fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Came>>, replies: &[Reply]) -> Option<()> {
+async fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Came>>, reply: &Replies) -> Option<()> {
     let came = read(&mut stream).await?;
+    let line = came.line.clone();
     let number = {
         let mut seen = seen.lock().unwrap();
         seen.push(came);
         seen.len() - 1
     };
-    let reply = replies.get(number).or(replies.last())?;
-    let (status, body, length) = match reply {
-        Reply::Json(status, value) => (*status, value.to_string(), None),
-        Reply::Text(status, text) => (*status, (*text).to_owned(), None),
-        Reply::Cut(text) => (200, (*text).to_owned(), Some(text.len() + 10)),
-        Reply::Bytes(count) => (200, " ".repeat(*count), None),
+    let (status, body, length) = match reply(number, &line) {
+        Reply::Json(status, value) => (status, value.to_string(), None),
+        Reply::Text(status, text) => (status, text.to_owned(), None),
+        Reply::Cut(text) => (200, text.to_owned(), Some(text.len() + 10)),
+        Reply::Bytes(count) => (200, " ".repeat(count), None),
         Reply::Silence => std::future::pending().await,
         Reply::Hangup => return None,
     };
@@ -156,6 +171,7 @@ pub fn options(url: &str) -> HttpWalletOptions {
         },
         connect_timeout: Duration::from_secs(2),
         timeout: Duration::from_secs(10),
+        try_timeout: Duration::from_secs(10),
         tries: 3,
         first_delay: Duration::from_millis(1),
         calls_in_flight: 4,

@@ -22,6 +22,15 @@ const ACCOUNTS: &str = "SELECT w.user_id, w.asset, (w.available_balance * 100000
     JOIN wallets w ON w.user_id = k.user_id AND w.asset = k.asset
     ORDER BY w.user_id, w.asset FOR UPDATE OF w";
 
+const KNOWN: &str = "SELECT w.user_id, w.asset, 0::bigint AS available, 0::bigint AS reserved, w.version
+    FROM unnest($1, $2) AS k (user_id, asset)
+    JOIN wallets w ON w.user_id = k.user_id AND w.asset = k.asset";
+
+const FREE: &str = "SELECT w.user_id, w.asset, 0::bigint AS available, 0::bigint AS reserved, w.version
+    FROM unnest($1, $2) AS k (user_id, asset)
+    JOIN wallets w ON w.user_id = k.user_id AND w.asset = k.asset
+    ORDER BY w.user_id, w.asset FOR UPDATE OF w SKIP LOCKED";
+
 const OPEN: &str = "INSERT INTO wallets (user_id, asset)
     SELECT k.user_id, k.asset FROM unnest($1, $2) AS k (user_id, asset) ORDER BY k.user_id, k.asset
     ON CONFLICT (user_id, asset) DO NOTHING";
@@ -126,9 +135,35 @@ impl Work {
         &mut self,
         accounts: &BTreeSet<(UserId, Asset)>,
     ) -> Result<Vec<StoredAccount>, PgError> {
+        self.accounts(ACCOUNTS, accounts).await
+    }
+
+    /// Those of these accounts that another transaction holds. Waits for none of them.
+    ///
+    /// # Errors
+    /// A statement failed, or a row makes no sense.
+    pub async fn held_accounts(
+        &mut self,
+        accounts: &BTreeSet<(UserId, Asset)>,
+    ) -> Result<BTreeSet<(UserId, Asset)>, PgError> {
+        let key = |account: StoredAccount| (account.user_id, account.asset);
+        // In this order: one that is opened in between is not taken for one that is held.
+        let known = self.accounts(KNOWN, accounts).await?;
+        let mut held: BTreeSet<_> = known.into_iter().map(key).collect();
+        for free in self.accounts(FREE, accounts).await? {
+            held.remove(&key(free));
+        }
+        Ok(held)
+    }
+
+    async fn accounts(
+        &mut self,
+        statement: &'static str,
+        accounts: &BTreeSet<(UserId, Asset)>,
+    ) -> Result<Vec<StoredAccount>, PgError> {
         let (users, assets) = columns(accounts);
         let rows: Vec<AccountRow> = prepared(
-            sql_query(ACCOUNTS)
+            sql_query(statement)
                 .bind::<Array<SqlUuid>, _>(users)
                 .bind::<Array<Text>, _>(assets),
         )

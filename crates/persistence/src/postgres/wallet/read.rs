@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel::{QueryableByName, sql_query};
 use diesel_async::RunQueryDsl as _;
+use diesel_async::pooled_connection::deadpool::Object;
 use domain::{
     Amount, Asset, EntryAccount, EntryType, LedgerEntry, OrderId, Reference, RequestId, Stamp, TradeId,
     UserId,
@@ -84,6 +85,35 @@ struct EntryRow {
     created_at: DateTime<Utc>,
 }
 
+/// A connection for one question. One that did not come to its end leaves the pool: its statement may still run, and
+/// whoever got the connection next would wait behind it.
+struct Lent(Option<Object<Connection>>);
+
+impl Lent {
+    async fn from(pool: &Pool) -> Result<Self, PgError> {
+        Ok(Self(Some(pool.get().await?)))
+    }
+
+    fn connection(&mut self) -> Result<&mut Connection, PgError> {
+        match &mut self.0 {
+            Some(connection) => Ok(&mut **connection),
+            None => Err(PgError::NoConnection("it was given back".to_owned())),
+        }
+    }
+
+    fn give_back(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            drop(Object::take(connection));
+        }
+    }
+}
+
 /// What these users have or once had, by user and asset.
 ///
 /// # Errors
@@ -93,9 +123,11 @@ pub async fn balances(pool: &Pool, users: &[UserId]) -> Result<Vec<StoredAccount
         .iter()
         .map(|user_id| Uuid::from_u128(user_id.as_u128()))
         .collect();
+    let mut lent = Lent::from(pool).await?;
     let rows: Vec<AccountRow> = prepared(sql_query(BALANCES).bind::<Array<SqlUuid>, _>(ids))
-        .load(&mut *pool.get().await?)
+        .load(lent.connection()?)
         .await?;
+    lent.give_back();
     rows.into_iter().map(StoredAccount::try_from).collect()
 }
 
@@ -112,6 +144,7 @@ pub async fn entries(pool: &Pool, query: &EntryQuery) -> Result<Vec<LedgerEntry>
     } = query;
     let (transaction, line) = before.unwrap_or((u64::MAX, u32::MAX));
     let limit = i64::try_from(*limit).unwrap_or(i64::MAX);
+    let mut lent = Lent::from(pool).await?;
     let rows: Vec<EntryRow> = prepared(
         sql_query(ENTRIES)
             .bind::<SqlUuid, _>(Uuid::from_u128(user_id.as_u128()))
@@ -121,8 +154,9 @@ pub async fn entries(pool: &Pool, query: &EntryQuery) -> Result<Vec<LedgerEntry>
             .bind::<BigInt, _>(limit)
             .bind::<BigInt, _>(limit),
     )
-    .load(&mut *pool.get().await?)
+    .load(lent.connection()?)
     .await?;
+    lent.give_back();
     rows.into_iter().map(|row| row.entry_of(*user_id)).collect()
 }
 
@@ -131,8 +165,11 @@ pub async fn entries(pool: &Pool, query: &EntryQuery) -> Result<Vec<LedgerEntry>
 /// # Errors
 /// It does not.
 pub async fn ping(pool: &Pool) -> Result<(), PgError> {
-    let connection: &mut Connection = &mut *pool.get().await?;
-    prepared(sql_query("SELECT 1")).execute(connection).await?;
+    let mut lent = Lent::from(pool).await?;
+    prepared(sql_query("SELECT 1"))
+        .execute(lent.connection()?)
+        .await?;
+    lent.give_back();
     Ok(())
 }
 

@@ -8,6 +8,9 @@ use super::{Rules, text};
 use crate::settings::auth::given;
 use crate::settings::{Algorithm, AuthSettings, Environment, WalletSettings};
 
+/// Who stops a service waits no longer than that for its callers to notice.
+const LONGEST_DRAIN: Duration = Duration::from_secs(300);
+
 impl Rules {
     pub(super) fn wallet(&mut self, wallet: &WalletSettings, auth: &AuthSettings, environment: Environment) {
         self.need(
@@ -59,8 +62,13 @@ impl Rules {
         self.range(wallet.requests_in_flight, 1..=65_536, "wallet.requests_in_flight");
         self.range(
             wallet.database_connections,
-            1..=1_000,
+            4..=1_000,
             "wallet.database_connections",
+        );
+        self.need(
+            wallet.drain.is_none_or(|drain| drain <= LONGEST_DRAIN),
+            "wallet.drain",
+            "must be at most 5m",
         );
     }
 

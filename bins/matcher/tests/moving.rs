@@ -3,6 +3,7 @@
 
 use std::process::Command;
 
+use persistence::postgres::{connect, migrate};
 use testbed::Database;
 use tokio_postgres::NoTls;
 
@@ -26,6 +27,11 @@ async fn a_market_moves_and_what_cannot_be_done_is_said() {
     let url = database.url();
     let (sql, driver) = tokio_postgres::connect(&url, NoTls).await.unwrap();
     tokio::spawn(driver);
+    // Migrated as operators do it, so that the program finds its list of migrations.
+    let empty = "DROP SCHEMA public CASCADE; CREATE SCHEMA public";
+    sql.batch_execute(empty).await.unwrap();
+    let mut connection = connect(&url.clone().into()).await.unwrap();
+    migrate::up(&mut connection).await.unwrap();
     let market = "INSERT INTO shards (shard) VALUES (0), (1);
         INSERT INTO markets VALUES ('BTC/USDT', 1, '\\x01', 0.01, 0.00001);
         INSERT INTO market_state (symbol, shard) VALUES ('BTC/USDT', 0);";

@@ -1,4 +1,5 @@
 //! `test/verify-infrastructure.sh` against servers that answer, that do not, and that do not know the caller.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::process::{Command, Output};
 

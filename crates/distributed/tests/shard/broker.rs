@@ -162,11 +162,11 @@ async fn a_stand_by_takes_no_hints_away_from_the_owner() {
             .unwrap();
     };
     // First the one owns the shard, then the other.
-    for turn in 0..2 {
+    for owners_hint in &hints {
         link.until_up().await;
         for _ in 0..20 {
             send().await;
-            let heard = tokio::time::timeout(Duration::from_secs(20), hints[turn].notified());
+            let heard = tokio::time::timeout(Duration::from_secs(20), owners_hint.notified());
             assert!(heard.await.is_ok(), "the hint went to the stand-by");
         }
         owning[0].send_replace(false);

@@ -254,12 +254,14 @@ async fn an_amendment_is_gone_on_with_from_every_step_and_applied_once() {
         .await
         .unwrap();
     assert_eq!(house.count("SELECT count(*) FROM amendments").await, 0);
-    assert_eq!(
-        house
-            .count("SELECT count(*) FROM commands WHERE kind = 'amend'")
-            .await,
-        0
-    );
+    house
+        .until("every command is done", async |house| {
+            house
+                .count("SELECT count(*) FROM commands WHERE kind = 'amend'")
+                .await
+                == 0
+        })
+        .await;
     let applied = house.owner.knobs.applied.lock().unwrap().clone();
     let amendments = applied
         .iter()

@@ -40,7 +40,7 @@ pub struct WalletOptions {
 impl Default for WalletOptions {
     fn default() -> Self {
         Self {
-            workers: 2,
+            workers: 1,
             batch: 500,
             waiting: 20_000,
             patience: Duration::from_secs(10),

@@ -14,12 +14,12 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 use trading::{Audience, Update};
 
+use super::Shared;
 use super::again::Again;
 use super::board::Fit;
 use super::lane::Lane;
 use super::money::{Balances, touched};
-use super::{BadOutset, Shared};
-use crate::encoding::Undecodable;
+use super::trouble::Trouble;
 use crate::{Batch, News};
 
 /// How often the database is looked at.
@@ -34,41 +34,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const BEGINNING: Duration = Duration::from_secs(60);
 /// How long a market's events may be missing before everything is read anew.
 const BLOCKED: Duration = Duration::from_secs(5);
-
-/// Why following has to begin again, or to wait.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Trouble {
-    /// The database did not answer: worth another try.
-    #[error(transparent)]
-    Database(#[from] PgError),
-    /// The database took too long: worth another try.
-    #[error("the database did not answer in time")]
-    TooLate,
-    /// The log does not lead on from what is known: everything is read anew.
-    #[error("the log of shard {shard} does not lead on from batch {after}")]
-    Broken {
-        /// The shard.
-        shard: u32,
-        /// The last batch that is known.
-        after: u64,
-    },
-    /// A batch cannot be read by this program: everything is read anew.
-    #[error("a batch in the log cannot be read: {0}")]
-    Undecodable(#[from] Undecodable),
-    /// What was read at the beginning makes no sense.
-    #[error(transparent)]
-    BadOutset(#[from] BadOutset),
-}
-
-impl Trouble {
-    /// Whether everything has to be read anew.
-    const fn is_lasting(&self) -> bool {
-        match self {
-            Self::Database(_) | Self::TooLate | Self::BadOutset(_) => false,
-            Self::Broken { .. } | Self::Undecodable(_) => true,
-        }
-    }
-}
 
 /// Follows every shard.
 pub(super) struct Follower {

@@ -9,6 +9,7 @@ mod money;
 mod owed;
 #[cfg(test)]
 mod tests;
+mod trouble;
 mod waiters;
 
 use std::collections::BTreeMap;

@@ -5,13 +5,15 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::chaos;
 use crate::servers::Servers;
 use crate::session;
 use crate::shell;
 use crate::steps::Steps;
 
 /// Finds or starts the servers that tests need, runs unit and integration tests with cargo-nextest when it is installed, else with cargo's own runner, then the
-/// examples in the documentation, the same session with both shapes of the exchange, and the API against its own description where Python is at hand.
+/// examples in the documentation, the same session with both shapes of the exchange, the distributed exchange broken in the cheap ways under load, and
+/// the API against its own description where Python is at hand.
 pub fn run() -> Result<()> {
     let mut steps = Steps::default();
     let mut servers = Servers::default();
@@ -47,6 +49,7 @@ pub fn run() -> Result<()> {
         cargo(&["test", "--workspace", "--doc", "--no-fail-fast"])
     });
     steps.step("session", || session::run(&session::Options::default()));
+    steps.step("chaos, the short form", chaos::short);
     steps.step_if_possible("schemathesis", against_description);
     steps.finish("test")
 }

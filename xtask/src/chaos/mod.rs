@@ -117,6 +117,24 @@ pub fn run(options: &Options) -> Result<()> {
     Runtime::new()?.block_on(run.all())
 }
 
+/// The short form, as every test run does it.
+///
+/// # Errors
+/// See [`run`].
+pub fn short() -> Result<()> {
+    run(&Options {
+        rounds: 1,
+        seed: None,
+        only: Vec::new(),
+        rate: SHORT_RATE,
+        shards: 1,
+        short: true,
+        debug: true,
+        programs: None,
+        dir: None,
+    })
+}
+
 fn faults(only: &[Fault], short: bool) -> Vec<Fault> {
     match (only, short) {
         ([], true) => Fault::CHEAP.to_vec(),

@@ -3,7 +3,7 @@
 //! minutes.
 //!
 //! `RATE_ONLY=together` leaves out all but the settlements beside reserves; `RATE_WORKERS` is the number of transactions at
-//! once; `RATE_SQL` is done first, to try a schema.
+//! once; `RATE_SETTLEMENTS` how many come in a second (500), for slower machines; `RATE_SQL` is done first, to try a schema.
 #![allow(clippy::print_stdout, reason = "it reports to whoever runs it")]
 
 use std::sync::Arc;
@@ -100,10 +100,13 @@ fn part(took: &[Duration], percent: usize) -> f64 {
 /// 500 trades a second, settled by one caller with up to 500 in a call, while reserves come at 1,000 and 2,000 a second;
 /// once as they come, and once behind 3,000 trades that wait since a stall.
 async fn together(wallet: &Arc<PgWallet>) -> Result<()> {
-    for (reserves, waiting) in [(1_000, 0), (2_000, 0), (1_000, 3_000)] {
+    let settlements = std::env::var("RATE_SETTLEMENTS").ok();
+    let settlements: u64 = settlements.map_or(Ok(500), |text| text.parse())?;
+    let many = u128::from(settlements);
+    for (reserves, waiting) in [(2 * many, 0), (4 * many, 0), (2 * many, 6 * many)] {
         let before = wallet.counts();
         let reserving = tokio::spawn(reserve_steadily(Arc::clone(wallet), reserves));
-        let mut settled = settle_steadily(wallet, waiting).await?;
+        let mut settled = settle_steadily(wallet, settlements, waiting).await?;
         let mut reserved = reserving.await??;
         let after = wallet.counts();
         settled.sort_unstable();
@@ -151,14 +154,14 @@ async fn reserve_steadily(wallet: Arc<PgWallet>, per_second: u128) -> Result<Vec
     Ok(took)
 }
 
-/// 500 trades a second behind those that wait already; how long each waited until it was settled.
-async fn settle_steadily(wallet: &Arc<PgWallet>, waiting: u128) -> Result<Vec<Duration>> {
+/// So many trades a second behind those that wait already; how long each waited until it was settled.
+async fn settle_steadily(wallet: &Arc<PgWallet>, per_second: u64, waiting: u128) -> Result<Vec<Duration>> {
     let clock = Clock::System;
     let (start, first) = (clock.monotonic(), u128::from(clock.wall_us()) << 20);
-    // Trade number n, those that wait aside, comes about after n times two milliseconds.
+    // Trade number n, those that wait aside, comes about after n parts of a second.
     let came = |number: u128| {
         let behind = u64::try_from(number.saturating_sub(waiting)).unwrap_or(u64::MAX);
-        start + Duration::from_millis(2 * behind)
+        start + Duration::from_micros(behind * (1_000_000 / per_second))
     };
     let mut took = Vec::new();
     let mut next = 0;

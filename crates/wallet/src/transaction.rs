@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use domain::{Amount, Stamp};
+use futures_util::future::try_join;
 use persistence::postgres::wallet::{StoredAccount, Work, Written};
 use persistence::postgres::{PgError, Pool};
 use runtime::{Clock, Ids};
@@ -118,16 +119,17 @@ impl Desk {
             reserved: Amount::ZERO,
             version: 0,
         }));
-        let reservations = work
-            .lock_reservations(&touched.reservations, &touched.payers)
-            .await?;
+        let keys: Vec<String> = requests.iter().map(|request| key(request)).collect();
+        let (reservations, known) = try_join(
+            work.lock_reservations(&touched.reservations, &touched.payers),
+            work.answers(keys.iter().map(String::as_str).collect()),
+        )
+        .await?;
         let house = if touched.house.is_empty() {
             Vec::new()
         } else {
             work.lock_house(&touched.house).await?
         };
-        let keys: Vec<String> = requests.iter().map(|request| key(request)).collect();
-        let known = work.answers(keys.iter().map(String::as_str).collect()).await?;
 
         let book = Book::load(&accounts, reservations, &house, self.hash_seed)?;
         let at = Stamp::from_micros(self.clock.wall_us());

@@ -117,3 +117,14 @@ async fn a_negative_account_is_found_even_where_everything_sums_to_zero() {
         "{found:?}"
     );
 }
+
+#[tokio::test]
+async fn lines_without_a_transaction_are_found() {
+    let stage = busy().await;
+    let found = broken_by(
+        &stage,
+        "DELETE FROM ledger_transactions WHERE key LIKE 'transfer:%USDT%'",
+    )
+    .await;
+    assert_eq!(found, ["unexplained lines in USDT: 2 instead of 0"]);
+}

@@ -35,8 +35,8 @@ CREATE TABLE reservations (
     status VARCHAR(12) NOT NULL CHECK (status IN ('held', 'closed', 'refused', 'tombstone')),
     created_at TIMESTAMPTZ NOT NULL,
     CONSTRAINT chk_reservation CHECK (status = 'held' OR left_amount = 0)
-);
-CREATE INDEX idx_reservations_order ON reservations(order_id);
+-- Fills change what is left: with room in their pages these updates touch no index.
+) WITH (fillfactor = 65);
 CREATE INDEX idx_reservations_user_asset ON reservations(user_id, asset, created_at) WHERE status = 'held';
 
 -- Every instruction that was answered, once, under its key.
@@ -52,7 +52,9 @@ CREATE TABLE ledger_transactions (
 
 CREATE TABLE ledger_entries (
     entry_id UUID NOT NULL PRIMARY KEY,
-    transaction_number BIGINT NOT NULL REFERENCES ledger_transactions(number),
+    -- Of `ledger_transactions`. No foreign key: it would be looked up for each line, a third of the time that they take to
+    -- write. They are written with their transaction, nobody may delete one, and the audit looks.
+    transaction_number BIGINT NOT NULL,
     line INTEGER NOT NULL,
     -- A user's account; none: the house's.
     user_id UUID,
@@ -75,7 +77,6 @@ CREATE TABLE ledger_entries (
     CONSTRAINT chk_house_has_no_reserved CHECK (house IS NULL OR reserved = 0)
 );
 CREATE INDEX idx_ledger_entries_user ON ledger_entries(user_id, asset, transaction_number DESC, line DESC);
-CREATE INDEX idx_ledger_entries_reference ON ledger_entries(reference_id);
 
 -- The lines of one statement sum to zero for each asset: all lines of a transaction are written in one statement.
 CREATE FUNCTION ledger_entries_balance() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -353,10 +353,6 @@ const ENTRIES: &[(&str, &str)] = &[
         "UPDATE ledger_entries SET line = 0",
     ),
     (
-        "ledger_entries_transaction_number_fkey",
-        "UPDATE ledger_entries SET transaction_number = 99999",
-    ),
-    (
         "ledger_entries_available_check",
         "UPDATE ledger_entries SET available = 'NaN'",
     ),

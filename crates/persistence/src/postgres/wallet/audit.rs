@@ -48,6 +48,9 @@ const DIFFERENCES: &str = "SELECT d.rule, d.user_id, d.asset, d.found::text AS f
     UNION ALL
     SELECT 'transaction', NULL, asset, sum(amount), 0 FROM ledger_entries
     GROUP BY transaction_number, asset HAVING sum(amount) <> 0
+    UNION ALL
+    SELECT 'unexplained lines', NULL, e.asset, count(*), 0 FROM ledger_entries e
+    LEFT JOIN ledger_transactions t ON t.number = e.transaction_number WHERE t.number IS NULL GROUP BY e.asset
     ) AS d ORDER BY d.rule, d.asset, d.user_id LIMIT $1";
 
 /// Something that must hold and does not.
@@ -55,7 +58,7 @@ const DIFFERENCES: &str = "SELECT d.rule, d.user_id, d.asset, d.found::text AS f
 pub struct Difference {
     /// Which rule: `sum` (all accounts of an asset sum to zero), `negative` (no account is below zero), `reserved` (what
     /// an account has reserved is what its held reservations sum to), `available lines`, `reserved lines`, `fee lines`,
-    /// `external lines` (an account is the sum of its lines), `transaction` (its lines sum to zero).
+    /// `external lines` (an account is the sum of its lines), `transaction` (its lines sum to zero), `unexplained lines` (each line has its transaction; told is how many have none).
     #[diesel(sql_type = Text)]
     pub rule: String,
     /// Whose account, if it is a user's.

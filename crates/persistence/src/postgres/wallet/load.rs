@@ -197,7 +197,7 @@ impl Work {
     /// # Errors
     /// A statement failed, or a row makes no sense.
     pub async fn lock_reservations(
-        &mut self,
+        &self,
         ids: &BTreeSet<Uuid>,
         payers: &BTreeSet<(UserId, Asset)>,
     ) -> Result<Vec<StoredReservation>, PgError> {
@@ -209,7 +209,7 @@ impl Work {
                     .bind::<Array<SqlUuid>, _>(users)
                     .bind::<Array<Text>, _>(assets),
             )
-            .load(self.connection()?)
+            .load(&mut self.shared()?)
             .await?;
             ids.extend(held.into_iter().map(|row| row.reservation_id));
         }
@@ -218,7 +218,7 @@ impl Work {
         }
         let rows: Vec<ReservationRow> =
             prepared(sql_query(RESERVATIONS).bind::<Array<SqlUuid>, _>(Vec::from_iter(ids)))
-                .load(self.connection()?)
+                .load(&mut self.shared()?)
                 .await?;
         rows.into_iter().map(StoredReservation::try_from).collect()
     }
@@ -249,14 +249,14 @@ impl Work {
         rows.into_iter().map(HouseAccount::try_from).collect()
     }
 
-    /// What was answered under these keys. To be called once the locks are held: then it sees whatever a transaction has
+    /// What was answered under these keys. To be called once the accounts are locked: then it sees whatever a transaction has
     /// written that held them before.
     ///
     /// # Errors
     /// The statement failed.
-    pub async fn answers(&mut self, keys: Vec<&str>) -> Result<Vec<StoredAnswer>, PgError> {
+    pub async fn answers(&self, keys: Vec<&str>) -> Result<Vec<StoredAnswer>, PgError> {
         let rows: Vec<AnswerRow> = prepared(sql_query(ANSWERS).bind::<Array<Text>, _>(keys))
-            .load(self.connection()?)
+            .load(&mut self.shared()?)
             .await?;
         Ok(rows.into_iter().map(StoredAnswer::from).collect())
     }

@@ -6,6 +6,7 @@ use diesel::sql_types::{
 use diesel::{QueryableByName, sql_query};
 use diesel_async::RunQueryDsl as _;
 use domain::Stamp;
+use futures_util::future::{try_join, try_join4};
 use uuid::Uuid;
 
 use super::super::{PgError, prepared};
@@ -67,7 +68,7 @@ impl Work {
     ///
     /// # Errors
     /// A statement failed, or a row that should be there is missing.
-    pub async fn write(&mut self, changes: &Changes) -> Result<Written, PgError> {
+    pub async fn write(&self, changes: &Changes) -> Result<Written, PgError> {
         let Changes {
             transactions,
             accounts,
@@ -76,22 +77,30 @@ impl Work {
             house,
             at,
         } = changes;
-        let numbers = self.add_transactions(transactions, *at).await?;
-        if numbers.len() < transactions.len() || self.add_reservations(made).await? < made.len() {
+        // Statements that do not need one another's answers are sent together.
+        let (numbers, added) = try_join(
+            self.add_transactions(transactions, *at),
+            self.add_reservations(made),
+        )
+        .await?;
+        if numbers.len() < transactions.len() || added < made.len() {
             return Ok(Written::Conflict);
         }
-        self.add_lines(transactions, &numbers, *at).await?;
-        let updated = self.update_accounts(accounts).await?;
-        all_there("wallets", updated, accounts.len())?;
-        let updated = self.update_reservations(changed).await?;
-        all_there("reservations", updated, changed.len())?;
-        self.add_to_house(house).await?;
+        let ((), of_accounts, of_reservations, ()) = try_join4(
+            self.add_lines(transactions, &numbers, *at),
+            self.update_accounts(accounts),
+            self.update_reservations(changed),
+            self.add_to_house(house),
+        )
+        .await?;
+        all_there("wallets", of_accounts, accounts.len())?;
+        all_there("reservations", of_reservations, changed.len())?;
         Ok(Written::All)
     }
 
     /// The numbers that the transactions got, in their order; fewer where a key is taken.
     async fn add_transactions(
-        &mut self,
+        &self,
         transactions: &[NewTransaction],
         at: Stamp,
     ) -> Result<Vec<i64>, PgError> {
@@ -116,7 +125,7 @@ impl Work {
                 .bind::<Array<Binary>, _>(answers)
                 .bind::<Array<SmallInt>, _>(statuses),
         )
-        .load(self.connection()?)
+        .load(&mut self.shared()?)
         .await?;
         let mut numbers: Vec<i64> = rows.into_iter().map(|row| row.number).collect();
         // They were given in this order.
@@ -126,7 +135,7 @@ impl Work {
 
     /// All lines of all transactions, in one statement: a trigger sums them up by transaction.
     async fn add_lines(
-        &mut self,
+        &self,
         transactions: &[NewTransaction],
         numbers: &[i64],
         at: Stamp,
@@ -156,12 +165,12 @@ impl Work {
                 .bind::<Array<Text>, _>(c.kinds)
                 .bind::<Array<Text>, _>(c.descriptions),
         )
-        .execute(self.connection()?)
+        .execute(&mut self.shared()?)
         .await?;
         Ok(())
     }
 
-    async fn update_accounts(&mut self, accounts: &[StoredAccount]) -> Result<usize, PgError> {
+    async fn update_accounts(&self, accounts: &[StoredAccount]) -> Result<usize, PgError> {
         if accounts.is_empty() {
             return Ok(0);
         }
@@ -189,13 +198,13 @@ impl Work {
                 .bind::<Array<BigInt>, _>(held)
                 .bind::<Array<BigInt>, _>(versions),
         )
-        .execute(self.connection()?)
+        .execute(&mut self.shared()?)
         .await?;
         Ok(updated)
     }
 
     /// How many were added; fewer where an id is taken.
-    async fn add_reservations(&mut self, made: &[StoredReservation]) -> Result<usize, PgError> {
+    async fn add_reservations(&self, made: &[StoredReservation]) -> Result<usize, PgError> {
         if made.is_empty() {
             return Ok(0);
         }
@@ -212,12 +221,12 @@ impl Work {
                 .bind::<Array<Text>, _>(c.statuses)
                 .bind::<Array<Timestamptz>, _>(c.times),
         )
-        .execute(self.connection()?)
+        .execute(&mut self.shared()?)
         .await?;
         Ok(added)
     }
 
-    async fn update_reservations(&mut self, changed: &[StoredReservation]) -> Result<usize, PgError> {
+    async fn update_reservations(&self, changed: &[StoredReservation]) -> Result<usize, PgError> {
         if changed.is_empty() {
             return Ok(0);
         }
@@ -230,12 +239,12 @@ impl Work {
                 .bind::<Array<BigInt>, _>(c.left)
                 .bind::<Array<Text>, _>(c.statuses),
         )
-        .execute(self.connection()?)
+        .execute(&mut self.shared()?)
         .await?;
         Ok(updated)
     }
 
-    async fn add_to_house(&mut self, house: &[HouseChange]) -> Result<(), PgError> {
+    async fn add_to_house(&self, house: &[HouseChange]) -> Result<(), PgError> {
         if house.is_empty() {
             return Ok(());
         }
@@ -259,7 +268,7 @@ impl Work {
                 .bind::<Array<BigInt>, _>(fees)
                 .bind::<Array<BigInt>, _>(externals),
         )
-        .execute(self.connection()?)
+        .execute(&mut self.shared()?)
         .await?;
         Ok(())
     }

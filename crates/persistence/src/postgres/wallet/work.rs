@@ -67,6 +67,14 @@ impl Work {
         }
     }
 
+    /// The connection for statements that are sent together, without waiting for one another's answers.
+    pub(super) fn shared(&self) -> Result<&AsyncPgConnection, PgError> {
+        match &self.connection {
+            Some(connection) => Ok(&**connection),
+            None => Err(PgError::NoConnection("the transaction has ended".to_owned())),
+        }
+    }
+
     /// The connection; it is there until the end.
     pub(super) fn connection(&mut self) -> Result<&mut AsyncPgConnection, PgError> {
         match &mut self.connection {

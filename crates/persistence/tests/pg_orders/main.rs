@@ -115,7 +115,7 @@ fn orders_and_trades_of_every_kind_come_out_as_they_went_in() {
 async fn an_order_without_a_row_cannot_be_changed() {
     let (_database, mut connection) = database().await;
     store(&mut connection, &[sample(1)]).await.unwrap();
-    let error = update_orders(&mut connection, &[sample(1), sample(2)], &markets()).await;
+    let error = update_orders(&connection, &[sample(1), sample(2)], &markets()).await;
     assert!(matches!(error, Err(PgError::BadRow { .. })), "{error:?}");
 }
 

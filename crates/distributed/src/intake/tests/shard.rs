@@ -192,11 +192,11 @@ impl Running {
     async fn write(&mut self, out: &Output) {
         let changes = self.fold.changes(out);
         let grids = self.fold.grids();
-        let mut connection = self.pool.get().await.unwrap();
-        update_orders(&mut connection, &changes.orders, &grids)
+        let connection = self.pool.get().await.unwrap();
+        update_orders(&connection, &changes.orders, &grids)
             .await
             .unwrap();
-        insert_trades(&mut connection, &changes.trades, &grids)
+        insert_trades(&connection, &changes.trades, &grids)
             .await
             .unwrap();
         drop(connection);

@@ -58,7 +58,8 @@ const DIFFERENCES: &str = "SELECT d.rule, d.user_id, d.asset, d.found::text AS f
 pub struct Difference {
     /// Which rule: `sum` (all accounts of an asset sum to zero), `negative` (no account is below zero), `reserved` (what
     /// an account has reserved is what its held reservations sum to), `available lines`, `reserved lines`, `fee lines`,
-    /// `external lines` (an account is the sum of its lines), `transaction` (its lines sum to zero), `unexplained lines` (each line has its transaction; told is how many have none).
+    /// `external lines` (an account is the sum of its lines), `transaction` (its lines sum to zero), `unexplained lines`
+    /// (each line has its transaction; told is how many have none).
     #[diesel(sql_type = Text)]
     pub rule: String,
     /// Whose account, if it is a user's.

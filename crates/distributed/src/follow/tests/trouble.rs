@@ -72,13 +72,13 @@ async fn a_follower_that_has_lost_its_place_says_so_until_it_has_read_everything
     follower.reach(&writer, 5).await;
     let (sql, driver) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
     tokio::spawn(driver);
-    let back = "ALTER TABLE markets RENAME TO hidden; UPDATE shards SET settled_seq = 0, last_seq = 0";
+    let back = "ALTER TABLE markets RENAME TO hidden; UPDATE shards SET settled_seq = 0, published_seq = 0, last_seq = 0";
     sql.batch_execute(back).await.unwrap();
     until(&follower, "it is lost", |trouble| {
         trouble.is_some_and(|why| why.contains("has lost its place"))
     })
     .await;
-    let forth = "ALTER TABLE hidden RENAME TO markets; UPDATE shards SET last_seq = 1, settled_seq = 1";
+    let forth = "ALTER TABLE hidden RENAME TO markets; UPDATE shards SET last_seq = 1, published_seq = 1, settled_seq = 1";
     sql.batch_execute(forth).await.unwrap();
     until(&follower, "it follows again", |trouble| trouble.is_none()).await;
 }

@@ -193,12 +193,8 @@ impl Running {
         let changes = self.fold.changes(out);
         let grids = self.fold.grids();
         let connection = self.pool.get().await.unwrap();
-        update_orders(&connection, &changes.orders, &grids)
-            .await
-            .unwrap();
-        insert_trades(&connection, &changes.trades, &grids)
-            .await
-            .unwrap();
+        update_orders(&connection, &changes.orders, &grids).await.unwrap();
+        insert_trades(&connection, &changes.trades, &grids).await.unwrap();
         drop(connection);
         for market in &changes.markets {
             let symbol = market.definition.symbol.to_string();

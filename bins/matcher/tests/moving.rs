@@ -13,6 +13,7 @@ fn moves(database: &str, arguments: &[&str]) -> (bool, String) {
     command.env_clear().current_dir(std::env::temp_dir());
     command.env("TRADE_ENGINE_MODE", "distributed");
     command.env("TRADE_ENGINE_DATABASE__URL", database);
+    command.env("TRADE_ENGINE_DISTRIBUTED__SHARDS", "4");
     // Nobody is there, and nothing depends on that.
     command.env("TRADE_ENGINE_RABBITMQ__URL", "amqp://guest:guest@127.0.0.1:1/");
     let output = command.arg("move").args(arguments).output().unwrap();

@@ -5,9 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use distributed::ShardCommand;
 use distributed::shard::ShardOptions;
-use domain::{
-    Lots, OrderId, OrderState, Place, Price, Quantity, RejectReason, Side, Stamp, Status, Terms, TimeInForce,
-};
+use domain::{OrderId, OrderState, Place, RejectReason, Side, Stamp, Status, TimeInForce};
 
 use crate::bed::Bed;
 
@@ -246,47 +244,5 @@ async fn what_is_due_by_itself_and_breaks_a_rule_is_blamed_on_no_command() {
         .await;
     bed.until(short.order_id, |order| order.state.status() == Status::Expired)
         .await;
-    running.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_command_is_blamed_for_the_steps_that_it_sets_off() {
-    let bed = Bed::new().await;
-    let deadly = bed.wish(0, Side::Buy, 100, 1);
-    let (id, last) = (deadly.order_id, std::sync::Mutex::new(None));
-    let rehearsal = move |command: &ShardCommand| match command {
-        ShardCommand::Place(order) => {
-            *last.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(order.place.order_id);
-        }
-        ShardCommand::Tick => {
-            let last = *last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            assert_ne!(last, Some(id), "a test");
-        }
-        _ => {}
-    };
-    let options = ShardOptions {
-        rehearsal: Some(Arc::new(rehearsal)),
-        ..bed.options()
-    };
-    let ask = bed.place(1, Side::Sell, 100, 5).await;
-    let stop = Place {
-        terms: Terms::StopLimit {
-            stop_price: Price::from_ticks(100).unwrap(),
-            price: Price::from_ticks(101).unwrap(),
-            quantity: Quantity::from_lots(Lots(1)).unwrap(),
-            display: None,
-        },
-        ..bed.wish(2, Side::Buy, 101, 1)
-    };
-    bed.send(&stop).await;
-    let running = bed.start(options, 0);
-    for order in [ask, stop.order_id] {
-        bed.until(order, |order| order.state.status() == Status::Open)
-            .await;
-    }
-    bed.send(&deadly).await;
-    let ended = bed.until(id, |order| order.state.is_final()).await;
-    assert_eq!(ended.order.state, OrderState::Rejected(RejectReason::Quarantined));
-    bed.until_quiet().await;
     running.stop().await;
 }

@@ -387,7 +387,8 @@ async fn a_level_may_hold_more_than_any_one_order_could() {
     stored(&mut connection, 120).await;
     connection
         .batch_execute(
-            "UPDATE orders SET quantity = filled_quantity + prevented_quantity + 60000000000, side = 'BUY', price = 7,
+            "UPDATE orders SET displayed_remaining = NULL WHERE price IS NULL;
+             UPDATE orders SET quantity = filled_quantity + prevented_quantity + 60000000000, side = 'BUY', price = 7,
                  displayed_remaining = 60000000000
              WHERE order_id IN (SELECT order_id FROM orders WHERE displayed_remaining > 0 AND symbol = 'BTC/USDT'
                  AND status IN ('OPEN', 'PARTIALLY_FILLED') ORDER BY order_id LIMIT 2)",
@@ -412,8 +413,9 @@ async fn a_name_that_stands_for_nothing_is_looked_for_among_the_latest_orders_on
     assert_eq!(found.unwrap().as_ref(), Some(old));
     connection
         .batch_execute(&format!(
-            "INSERT INTO orders SELECT (jsonb_populate_record(o, jsonb_build_object('client_order_id', null, 'order_id',
-                 v7_floor(v7_time(o.order_id) + n * interval '1 second')))).*
+            "INSERT INTO orders SELECT (jsonb_populate_record(o, jsonb_build_object('client_order_id', null,
+                 'order_id', v7_floor(v7_time(o.order_id) + n * interval '1 second'),
+                 'created_at', v7_time(o.order_id) + n * interval '1 second'))).*
              FROM orders o, generate_series(1, 1000) n WHERE o.order_id = '{}'",
             old.order_id
         ))

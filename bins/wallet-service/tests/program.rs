@@ -154,8 +154,8 @@ async fn it_refuses_a_database_without_its_tables_and_serves_one_that_has_them_u
         .unwrap();
     let text = text.text().await.unwrap();
     for pool in [
-        r#"database_connections_max{pool="transactions"} 3"#,
-        r#"database_connections_max{pool="questions"} 17"#,
+        r#"database_connections_max{pool="transactions"} 2"#,
+        r#"database_connections_max{pool="questions"} 18"#,
     ] {
         assert!(text.contains(pool), "{text}");
     }

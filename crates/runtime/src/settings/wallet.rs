@@ -65,7 +65,7 @@ pub struct WalletSettings {
     pub calls_waiting: u32,
     /// Requests that the service works on at once; those above it are refused.
     pub requests_in_flight: u32,
-    /// Connections of the service to PostgreSQL. Three of them are for transactions, the others for questions.
+    /// Connections of the service to PostgreSQL. Two of them are for transactions, the others for questions.
     pub database_connections: u32,
     /// How long the service goes on answering after it was told to stop, while it says that it is not ready: so long its
     /// callers need to notice. Absent: 5 seconds, in development none.

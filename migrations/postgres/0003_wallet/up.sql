@@ -52,8 +52,8 @@ CREATE TABLE ledger_transactions (
 
 CREATE TABLE ledger_entries (
     entry_id UUID NOT NULL PRIMARY KEY,
-    -- Of `ledger_transactions`. No foreign key: it would be looked up for each line, a third of the time that they take to
-    -- write. They are written with their transaction, nobody may delete one, and the audit looks.
+    -- Of `ledger_transactions`. No foreign key: it would be looked up for each line. They are written with their
+    -- transaction, nobody may delete one, and the audit looks.
     transaction_number BIGINT NOT NULL,
     line INTEGER NOT NULL,
     -- A user's account; none: the house's.

@@ -143,12 +143,17 @@ impl Bed {
 
     /// Many sells of one lot, from their storing to their commands, all at once.
     pub async fn place_many(&self, count: u32) {
-        let market = market(0);
-        let mut rows = Vec::new();
         let places: Vec<Place> = (0..count)
             .map(|number| self.wish((number % 4) as u8, Side::Sell, 200 + number, 1))
             .collect();
-        for place in &places {
+        self.send_all(&places).await;
+    }
+
+    /// Many orders, from their storing to their commands, all at once.
+    pub async fn send_all(&self, places: &[Place]) {
+        let market = market(0);
+        let mut rows = Vec::new();
+        for place in places {
             let command = self.funded(place).await;
             rows.push(CommandRow {
                 id: Uuid::from_u128(place.order_id.as_u128()),

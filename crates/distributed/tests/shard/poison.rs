@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use distributed::ShardCommand;
 use distributed::shard::ShardOptions;
-use domain::{OrderId, OrderState, Place, RejectReason, Side, Stamp, Status, TimeInForce};
+use domain::{
+    Lots, OrderId, OrderState, Place, Price, Quantity, RejectReason, Side, Stamp, Status, Terms, TimeInForce,
+};
 
 use crate::bed::Bed;
 
@@ -244,5 +246,55 @@ async fn what_is_due_by_itself_and_breaks_a_rule_is_blamed_on_no_command() {
         .await;
     bed.until(short.order_id, |order| order.state.status() == Status::Expired)
         .await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_is_blamed_for_the_steps_that_it_leaves_over() {
+    let bed = Bed::new().await;
+    let deadly = bed.wish(0, Side::Buy, 105, 1);
+    let (id, last) = (deadly.order_id, std::sync::Mutex::new(None));
+    let rehearsal = move |command: &ShardCommand| {
+        let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match command {
+            ShardCommand::Place(order) => *last = Some(order.place.order_id),
+            ShardCommand::Tick => assert_ne!(*last, Some(id), "a test"),
+            _ => {}
+        }
+    };
+    let options = ShardOptions {
+        rehearsal: Some(Arc::new(rehearsal)),
+        ..bed.options()
+    };
+    let ask = bed.place(1, Side::Sell, 105, 5_000).await;
+    // More stops than a command triggers in one step.
+    let stops: Vec<Place> = (0..=engine::CHUNK)
+        .map(|_| Place {
+            terms: Terms::StopLimit {
+                stop_price: Price::from_ticks(105).unwrap(),
+                price: Price::from_ticks(106).unwrap(),
+                quantity: Quantity::from_lots(Lots(1)).unwrap(),
+                display: None,
+            },
+            ..bed.wish(2, Side::Buy, 106, 1)
+        })
+        .collect();
+    bed.send_all(&stops).await;
+    let running = bed.start(options, 0);
+    let last_stop = stops.last().unwrap().order_id;
+    for order in [ask, last_stop] {
+        bed.until(order, |order| order.state.status() == Status::Open)
+            .await;
+    }
+    bed.send(&deadly).await;
+    let ended = bed.until(id, |order| order.state.is_final()).await;
+    assert_eq!(ended.order.state, OrderState::Rejected(RejectReason::Quarantined));
+    bed.until_quiet().await;
+    let harmless = bed.place(0, Side::Buy, 105, 1).await;
+    for order in [harmless, last_stop] {
+        bed.until(order, |order| order.state.status() == Status::Filled)
+            .await;
+    }
+    bed.until_quiet().await;
     running.stop().await;
 }

@@ -1,12 +1,17 @@
 DROP FUNCTION make_partitions(TIMESTAMPTZ, TIMESTAMPTZ, TEXT[]);
 DROP TABLE detached_partitions;
 DROP TABLE candles;
+DROP FUNCTION order_rows(UUID[]);
 DROP TABLE trades;
 DROP TABLE orders;
 DROP TABLE markets;
 DROP FUNCTION v7_new();
 DROP FUNCTION v7_time(UUID);
 DROP FUNCTION v7_floor(TIMESTAMPTZ);
+DROP DOMAIN self_trade_prevention_word;
+DROP DOMAIN fee_rate;
+DROP DOMAIN price_units;
+DROP DOMAIN units;
 DROP TYPE time_in_force_enum;
 DROP TYPE order_status_enum;
 DROP TYPE order_type_enum;

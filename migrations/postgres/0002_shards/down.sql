@@ -5,6 +5,7 @@ DROP TABLE cancel_cutoffs;
 DROP TABLE amendments;
 DROP TABLE client_order_ids;
 DROP TABLE commands;
+DROP DOMAIN command_kind;
 DROP FUNCTION trim_shard_log(INTEGER, TIMESTAMPTZ, INTEGER);
 DROP TABLE shard_log;
 DROP TABLE market_state;

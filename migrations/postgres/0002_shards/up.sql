@@ -62,13 +62,15 @@ CREATE FUNCTION trim_shard_log(of_shard INTEGER, written_before TIMESTAMPTZ, at_
          WHERE l.shard = of_shard AND l.seq = old.seq AND l.at < written_before RETURNING 1)
     SELECT count(*)::integer FROM gone $$;
 
+CREATE DOMAIN command_kind AS VARCHAR(16) CONSTRAINT chk_command_kind
+    CHECK (VALUE IN ('place', 'cancel', 'amend', 'cancel_all', 'market_state', 'define_market', 'quarantine'));
+
 -- The shards' to-do lists. No foreign key to `shards`: every insert would lock the one row that the owner updates in every
 -- commit. A shard comes from `market_state`, which has the foreign key.
 CREATE TABLE commands (
     id UUID NOT NULL PRIMARY KEY,
     shard INTEGER NOT NULL CHECK (shard >= 0),
-    kind VARCHAR(16) NOT NULL
-        CHECK (kind IN ('place', 'cancel', 'amend', 'cancel_all', 'market_state', 'define_market', 'quarantine')),
+    kind command_kind NOT NULL,
     -- The order that it is about; none: many, or a market.
     order_id UUID,
     body BYTEA NOT NULL,

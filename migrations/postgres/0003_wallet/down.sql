@@ -4,3 +4,8 @@ DROP TABLE ledger_transactions;
 DROP TABLE reservations;
 DROP TABLE house_accounts;
 DROP TABLE wallets;
+DROP DOMAIN ledger_reference_kind;
+DROP DOMAIN ledger_entry_type;
+DROP DOMAIN house_account;
+DROP DOMAIN reservation_status;
+DROP DOMAIN total_units;

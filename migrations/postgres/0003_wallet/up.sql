@@ -1,11 +1,21 @@
 -- The wallet's tables: balances, reservations, and the ledger that explains them. Only the wallet service writes here.
 
+-- The change of an account, or what one that everybody shares has.
+CREATE DOMAIN total_units AS NUMERIC(38,8) CONSTRAINT chk_total_units CHECK (VALUE < 'NaN');
+-- held: it may be used; closed: it has ended; refused: the balance did not cover it; tombstone: released before it came.
+CREATE DOMAIN reservation_status AS VARCHAR(12) CONSTRAINT chk_reservation_status
+    CHECK (VALUE IN ('held', 'closed', 'refused', 'tombstone'));
+CREATE DOMAIN house_account AS VARCHAR(8) CONSTRAINT chk_house_account CHECK (VALUE IN ('FEE', 'EXTERNAL'));
+CREATE DOMAIN ledger_entry_type AS VARCHAR(12) CONSTRAINT chk_entry_type CHECK (VALUE IN
+    ('RESERVE', 'RELEASE', 'TRADE_BUY', 'TRADE_SELL', 'FEE', 'DEPOSIT', 'WITHDRAWAL', 'ADJUSTMENT'));
+CREATE DOMAIN ledger_reference_kind AS VARCHAR(12) CONSTRAINT chk_reference_kind
+    CHECK (VALUE IN ('order', 'amendment', 'trade', 'transfer'));
+
 CREATE TABLE wallets (
     user_id UUID NOT NULL,
     asset VARCHAR(12) NOT NULL,
-    -- NaN passes every lower bound; and nothing is larger than what fits into 63 bits of units of 1e-8.
-    available_balance DECIMAL(20,8) NOT NULL DEFAULT 0 CHECK (available_balance BETWEEN 0 AND 92233720368.54775807),
-    reserved_balance DECIMAL(20,8) NOT NULL DEFAULT 0 CHECK (reserved_balance BETWEEN 0 AND 92233720368.54775807),
+    available_balance units NOT NULL DEFAULT 0,
+    reserved_balance units NOT NULL DEFAULT 0,
     -- How often it has changed.
     version BIGINT NOT NULL DEFAULT 0 CHECK (version >= 0),
     PRIMARY KEY (user_id, asset)
@@ -16,8 +26,8 @@ CREATE TABLE wallets (
 CREATE TABLE house_accounts (
     asset VARCHAR(12) NOT NULL,
     shard INTEGER NOT NULL DEFAULT 0 CHECK (shard >= 0),
-    fees NUMERIC(38,8) NOT NULL DEFAULT 0 CHECK (fees >= 0 AND fees < 'NaN'),
-    external NUMERIC(38,8) NOT NULL DEFAULT 0 CHECK (external < 'NaN'),
+    fees total_units NOT NULL DEFAULT 0 CHECK (fees >= 0),
+    external total_units NOT NULL DEFAULT 0,
     PRIMARY KEY (asset, shard)
 ) WITH (fillfactor = 10);
 
@@ -29,10 +39,9 @@ CREATE TABLE reservations (
     asset VARCHAR(12) NOT NULL,
     receives VARCHAR(12),
     -- What was granted, and what of it is left. A refused reserve and a release before its reserve leave both at 0.
-    granted DECIMAL(20,8) NOT NULL CHECK (granted BETWEEN 0 AND 92233720368.54775807),
-    left_amount DECIMAL(20,8) NOT NULL CHECK (left_amount BETWEEN 0 AND granted),
-    -- held: it may be used; closed: it has ended; refused: the balance did not cover it; tombstone: released before it came.
-    status VARCHAR(12) NOT NULL CHECK (status IN ('held', 'closed', 'refused', 'tombstone')),
+    granted units NOT NULL,
+    left_amount units NOT NULL CHECK (left_amount <= granted),
+    status reservation_status NOT NULL,
     created_at TIMESTAMPTZ NOT NULL,
     CONSTRAINT chk_reservation CHECK (status = 'held' OR left_amount = 0)
 -- Fills change what is left: with room in their pages these updates touch no index.
@@ -58,17 +67,16 @@ CREATE TABLE ledger_entries (
     line INTEGER NOT NULL,
     -- A user's account; none: the house's.
     user_id UUID,
-    house VARCHAR(8) CHECK (house IN ('FEE', 'EXTERNAL')),
+    house house_account,
     asset VARCHAR(12) NOT NULL,
     -- The change of what is free to use, and of what is held for orders. `amount` is their sum.
-    available NUMERIC(38,8) NOT NULL CHECK (available < 'NaN'),
-    reserved NUMERIC(38,8) NOT NULL CHECK (reserved < 'NaN'),
+    available total_units NOT NULL,
+    reserved total_units NOT NULL,
     amount NUMERIC(38,8) GENERATED ALWAYS AS (available + reserved) STORED,
-    entry_type VARCHAR(12) NOT NULL CHECK (entry_type IN
-        ('RESERVE', 'RELEASE', 'TRADE_BUY', 'TRADE_SELL', 'FEE', 'DEPOSIT', 'WITHDRAWAL', 'ADJUSTMENT')),
+    entry_type ledger_entry_type NOT NULL,
     reference_id VARCHAR(140) NOT NULL,
     -- What the reference is: order, amendment, trade, transfer.
-    reference_kind VARCHAR(12) NOT NULL CHECK (reference_kind IN ('order', 'amendment', 'trade', 'transfer')),
+    reference_kind ledger_reference_kind NOT NULL,
     description TEXT NOT NULL DEFAULT '',
     created_at TIMESTAMPTZ NOT NULL,
     UNIQUE (transaction_number, line),

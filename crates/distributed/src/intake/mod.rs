@@ -73,7 +73,7 @@ use crate::register::Register;
 /// The most orders of one statement, and the most instructions of one call to the wallet.
 const TOGETHER: usize = 500;
 /// The least time between the beginnings of two groups of a lane.
-const PACE: Duration = Duration::from_millis(5);
+const PACE: Duration = Duration::from_millis(10);
 /// How long a caller is kept beyond its time before it is answered without the task that works for it.
 const GRACE: Duration = Duration::from_millis(500);
 

@@ -74,7 +74,7 @@ impl ShardOptions {
             lease: Duration::from_secs(3),
             look_every: Duration::from_millis(20),
             batch: 1_000,
-            pace: Duration::from_millis(5),
+            pace: Duration::from_millis(10),
             keep_log: Duration::from_secs(7 * 24 * 60 * 60),
             trim_every: Duration::from_secs(60),
             farewell: Duration::from_secs(5),

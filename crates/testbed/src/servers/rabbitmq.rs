@@ -132,6 +132,9 @@ fn write_configuration(place: &Place, options: &Options) -> Result<()> {
 
 fn environment(place: &Place, mapper: u16, distribution: u16) -> Vec<(&'static str, OsString)> {
     let loopback = OsString::from("-kernel inet_dist_use_interface {127,0,0,1}");
+    // Its schedulers spin for a while before they sleep: time that others need on this machine.
+    let mut server = loopback.clone();
+    server.push(" +sbwt none +sbwtdcpu none +sbwtdio none");
     let within = |name: &str| place.dir.join(name).into_os_string();
     vec![
         // The secret by which Erlang nodes know each other lies in the home folder.
@@ -140,7 +143,7 @@ fn environment(place: &Place, mapper: u16, distribution: u16) -> Vec<(&'static s
         ("ERL_EPMD_ADDRESS", "127.0.0.1".into()),
         ("RABBITMQ_NODENAME", NODE.into()),
         ("RABBITMQ_DIST_PORT", distribution.to_string().into()),
-        ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", loopback.clone()),
+        ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", server),
         ("RABBITMQ_CTL_ERL_ARGS", loopback),
         ("RABBITMQ_CONF_ENV_FILE", within("rabbitmq-env.conf")),
         ("RABBITMQ_CONFIG_FILE", within("rabbitmq.conf")),

@@ -19,7 +19,7 @@ pub async fn orders_by_id(
     markets: &MarketGrids,
 ) -> Result<Vec<StoredOrder>, PgError> {
     let ids: Vec<Uuid> = ids.iter().map(|id| Uuid::from_u128(id.as_u128())).collect();
-    let sql = format!("SELECT {COLUMNS} FROM orders o WHERE o.order_id = ANY($1) ORDER BY o.order_id");
+    let sql = format!("SELECT {COLUMNS} FROM order_rows($1) o ORDER BY o.order_id");
     let query = diesel::sql_query(sql).bind::<Array<SqlUuid>, _>(ids);
     let rows: Vec<OrderRow> = prepared(query).load(connection).await?;
     rows.into_iter().map(|row| row.stored(markets)).collect()

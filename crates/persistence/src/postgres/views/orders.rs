@@ -57,7 +57,7 @@ async fn by_id(
     user_id: UserId,
     order_id: OrderId,
 ) -> Result<Option<OrderRow>, PgError> {
-    let sql = format!("SELECT {COLUMNS} FROM orders o WHERE o.order_id = $1 AND o.user_id = $2");
+    let sql = format!("SELECT {COLUMNS} FROM order_rows(ARRAY[$1]) o WHERE o.user_id = $2");
     let query = sql_query(sql)
         .bind::<SqlUuid, _>(id(order_id.as_u128()))
         .bind::<SqlUuid, _>(id(user_id.as_u128()));
@@ -72,9 +72,8 @@ async fn by_kept_name(
     name: &ClientOrderId,
 ) -> Result<Option<OrderRow>, PgError> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM orders o WHERE o.order_id = \
-         (SELECT c.order_id FROM client_order_ids c WHERE c.user_id = $1 AND c.client_order_id = $2) \
-         AND o.user_id = $1"
+        "SELECT {COLUMNS} FROM order_rows(ARRAY(SELECT c.order_id FROM client_order_ids c \
+         WHERE c.user_id = $1 AND c.client_order_id = $2)) o WHERE o.user_id = $1"
     );
     let query = sql_query(sql)
         .bind::<SqlUuid, _>(id(user_id.as_u128()))

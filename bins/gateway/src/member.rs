@@ -59,6 +59,7 @@ impl Member {
         let carrier = Carrier::over(&link, ids.clone(), clock.clone()).context("rabbitmq")?;
         let wallet = HttpWallet::of(&settings.wallet).context("wallet")?;
         let redis = redis(&settings.redis)?;
+        let definitions = markets::definitions(settings)?;
         let options = Options {
             clock,
             ids,
@@ -66,10 +67,10 @@ impl Member {
             in_flight: settings.distributed.in_flight,
             redis: Some(redis.clone()),
             book_cache: settings.redis.book_cache,
+            wanted: definitions.iter().map(|wanted| wanted.symbol).collect(),
             ..Options::new(pool.clone(), Arc::new(wallet))
         };
         let exchange = Arc::new(Distributed::open(options, carrier).await?);
-        let definitions = markets::definitions(settings)?;
         let defining = tokio::spawn(define(Arc::clone(&exchange), definitions));
         tracing::info!(
             server = server.version,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use domain::Symbol;
 use messaging::{Consumer, Link};
 use persistence::postgres::Pool;
 use persistence::postgres::views::MarketSeq;
@@ -42,6 +43,8 @@ pub struct Options {
     pub book_cache: bool,
     /// A machine's clock that differs more than this from the database's is not ready.
     pub clock_difference: Duration,
+    /// The markets that there should be: its health tells which of them are not there yet.
+    pub wanted: Vec<Symbol>,
 }
 
 impl Options {
@@ -58,6 +61,7 @@ impl Options {
             redis: None,
             book_cache: true,
             clock_difference: Duration::from_secs(1),
+            wanted: Vec::new(),
         }
     }
 }

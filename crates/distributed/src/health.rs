@@ -7,7 +7,7 @@ use persistence::postgres::views::{self, ShardRow};
 use persistence::postgres::{PgError, clock_difference};
 use runtime::Clock;
 use tokio::time::Instant;
-use trading::Health;
+use trading::{Health, Queries as _};
 
 use crate::Distributed;
 
@@ -64,6 +64,7 @@ impl Distributed {
             tokio::join!(self.database_needs(), self.wallet_trouble(), self.redis_need());
         let mut needs = database;
         needs.push(Need::vital("follower", self.views.trouble()));
+        needs.push(self.markets_need());
         needs.push(Need::vital("wallet", wallet));
         needs.push(Need {
             name: "rabbitmq",
@@ -110,6 +111,21 @@ impl Distributed {
         })
     }
 
+    /// The other markets trade without one that no matcher has taken up yet.
+    fn markets_need(&self) -> Need {
+        let there = self.markets();
+        let wanted = self.options.wanted.iter();
+        let missing: Vec<String> = wanted
+            .filter(|symbol| there.by_symbol(**symbol).is_none())
+            .map(ToString::to_string)
+            .collect();
+        Need {
+            name: "markets",
+            trouble: (!missing.is_empty()).then(|| format!("not defined yet: {}", missing.join(", "))),
+            dispensable: true,
+        }
+    }
+
     /// Nothing is placed while the clock that ids come from has jumped ahead.
     fn clock_jump(&self) -> Option<String> {
         let by = self.intake.moments.ahead()?;
@@ -136,15 +152,13 @@ impl Distributed {
             Ok(found) => found,
             Err(trouble) => return vec![Need::vital("postgresql", Some(trouble))],
         };
+        let halted: Vec<u32> = halted.into_iter().map(|(shard, _)| shard).collect();
         let differs = difference.exceeds(self.options.clock_difference);
         let told = || format!("differs by {} ms from the database's", difference.micros / 1_000);
         vec![
             Need::vital("postgresql", None),
             Need::vital("clock", differs.then(told).or_else(|| self.clock_jump())),
-            shards_need(
-                &shards,
-                &halted.into_iter().map(|(shard, _)| shard).collect::<Vec<_>>(),
-            ),
+            shards_need(&shards, &halted),
         ]
     }
 }

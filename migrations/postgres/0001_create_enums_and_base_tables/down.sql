@@ -10,7 +10,7 @@ DROP FUNCTION v7_time(UUID);
 DROP FUNCTION v7_floor(TIMESTAMPTZ);
 DROP DOMAIN self_trade_prevention_word;
 DROP DOMAIN fee_rate;
-DROP DOMAIN price_units;
+DROP DOMAIN positive_units;
 DROP DOMAIN units;
 DROP TYPE time_in_force_enum;
 DROP TYPE order_status_enum;

@@ -9,7 +9,7 @@ CREATE TYPE time_in_force_enum AS ENUM ('GTC', 'IOC', 'FOK', 'DAY', 'GTD');
 -- Rules of single values are domains: a session reads and plans these once, those of tables at every statement anew.
 -- NaN passes every lower bound; and nothing is larger than what fits into 63 bits of units of 1e-8.
 CREATE DOMAIN units AS DECIMAL(20,8) CONSTRAINT chk_units CHECK (VALUE BETWEEN 0 AND 92233720368.54775807);
-CREATE DOMAIN price_units AS DECIMAL(20,8) CONSTRAINT chk_price_units CHECK (VALUE > 0 AND VALUE <= 92233720368.54775807);
+CREATE DOMAIN positive_units AS DECIMAL(20,8) CONSTRAINT chk_positive_units CHECK (VALUE > 0 AND VALUE <= 92233720368.54775807);
 CREATE DOMAIN fee_rate AS DECIMAL(9,8) CONSTRAINT chk_fee_rate CHECK (VALUE >= 0 AND VALUE < 1);
 CREATE DOMAIN self_trade_prevention_word AS VARCHAR(16) CONSTRAINT chk_self_trade_prevention
     CHECK (VALUE IN ('NONE', 'EXPIRE_TAKER', 'EXPIRE_MAKER', 'EXPIRE_BOTH', 'DECREMENT'));
@@ -53,8 +53,8 @@ CREATE TABLE orders (
     status order_status_enum NOT NULL DEFAULT 'PENDING',
     quantity units NOT NULL,
     filled_quantity units NOT NULL DEFAULT 0,
-    price price_units,
-    stop_price price_units,
+    price positive_units,
+    stop_price positive_units,
     time_in_force time_in_force_enum NOT NULL DEFAULT 'GTC',
     client_order_id VARCHAR(100),
     created_at TIMESTAMPTZ NOT NULL DEFAULT date_trunc('milliseconds', now()),
@@ -63,11 +63,11 @@ CREATE TABLE orders (
     -- When it ended in any other way: cancelled, expired, rejected.
     cancelled_at TIMESTAMPTZ,
     -- What the fold knows beside the above.
-    quote_quantity price_units,
-    display_quantity price_units,
+    quote_quantity positive_units,
+    display_quantity positive_units,
     post_only BOOLEAN NOT NULL DEFAULT false,
     self_trade_prevention self_trade_prevention_word NOT NULL DEFAULT 'EXPIRE_TAKER',
-    protection_price price_units,
+    protection_price positive_units,
     prevented_quantity units NOT NULL DEFAULT 0,
     filled_notional units NOT NULL DEFAULT 0,
     fee_paid units NOT NULL DEFAULT 0,
@@ -131,8 +131,8 @@ CREATE TABLE trades (
     seller_order_id UUID NOT NULL REFERENCES orders(order_id),
     buyer_user_id UUID NOT NULL,
     seller_user_id UUID NOT NULL,
-    price price_units NOT NULL,
-    quantity price_units NOT NULL,
+    price positive_units NOT NULL,
+    quantity positive_units NOT NULL,
     buyer_fee units NOT NULL DEFAULT 0,
     seller_fee units NOT NULL DEFAULT 0,
     is_buyer_maker BOOLEAN NOT NULL,

@@ -49,16 +49,11 @@ const GOOD: &str = "
 
 const ORDERS: &[(&str, &str)] = &[
     ("chk_quantity_positive", "UPDATE orders SET quantity = 0"),
-    ("chk_quantity_positive", "UPDATE orders SET quantity = 'NaN'"),
-    (
-        "chk_quantity_positive",
-        "UPDATE orders SET quantity = 92233720368.54775808",
-    ),
+    ("chk_units", "UPDATE orders SET quantity = 'NaN'"),
+    ("chk_units", "UPDATE orders SET quantity = 92233720368.54775808"),
     ("chk_filled_lte_quantity", "UPDATE orders SET filled_quantity = 3"),
-    (
-        "chk_filled_lte_quantity",
-        "UPDATE orders SET filled_quantity = -1",
-    ),
+    ("chk_units", "UPDATE orders SET filled_quantity = -1"),
+    ("chk_units", "UPDATE orders SET prevented_quantity = -1"),
     (
         "chk_filled_lte_quantity",
         "UPDATE orders SET filled_quantity = 1, prevented_quantity = 2",
@@ -72,19 +67,22 @@ const ORDERS: &[(&str, &str)] = &[
     ),
     ("chk_stop_limit", "UPDATE orders SET order_type = 'STOP_LIMIT'"),
     ("chk_stop_price", "UPDATE orders SET stop_price = 1"),
-    ("chk_prices_positive", "UPDATE orders SET price = 0"),
-    ("chk_prices_positive", "UPDATE orders SET display_quantity = 0"),
-    ("chk_prices_positive", "UPDATE orders SET protection_price = -1"),
-    ("chk_prices_fit", "UPDATE orders SET price = 92233720368.54775808"),
-    ("chk_prices_fit", "UPDATE orders SET protection_price = 'NaN'"),
-    ("chk_amounts", "UPDATE orders SET fee_paid = -1"),
-    ("chk_amounts", "UPDATE orders SET filled_notional = 'NaN'"),
-    ("chk_amounts", "UPDATE orders SET reserve_left = -1"),
-    ("chk_amounts", "UPDATE orders SET reserved = -1"),
-    ("chk_amounts", "UPDATE orders SET displayed_remaining = 3"),
-    ("chk_amounts", "UPDATE orders SET release_number = -1"),
-    ("chk_fees", "UPDATE orders SET maker_fee = 1"),
-    ("chk_fees", "UPDATE orders SET taker_fee = -0.1"),
+    ("chk_positive_units", "UPDATE orders SET price = 0"),
+    ("chk_positive_units", "UPDATE orders SET display_quantity = 0"),
+    ("chk_positive_units", "UPDATE orders SET protection_price = -1"),
+    (
+        "chk_positive_units",
+        "UPDATE orders SET price = 92233720368.54775808",
+    ),
+    ("chk_positive_units", "UPDATE orders SET protection_price = 'NaN'"),
+    ("chk_units", "UPDATE orders SET fee_paid = -1"),
+    ("chk_units", "UPDATE orders SET filled_notional = 'NaN'"),
+    ("chk_units", "UPDATE orders SET reserve_left = -1"),
+    ("chk_units", "UPDATE orders SET reserved = -1"),
+    ("chk_shown", "UPDATE orders SET displayed_remaining = 3"),
+    ("chk_release_number", "UPDATE orders SET release_number = -1"),
+    ("chk_fee_rate", "UPDATE orders SET maker_fee = 1"),
+    ("chk_fee_rate", "UPDATE orders SET taker_fee = -0.1"),
     (
         "chk_budget",
         "UPDATE orders SET quote_quantity = 1 WHERE side = 'SELL'",
@@ -120,7 +118,7 @@ const ORDERS: &[(&str, &str)] = &[
         "UPDATE orders SET created_at = created_at + interval '1 millisecond'",
     ),
     (
-        "orders_self_trade_prevention_check",
+        "chk_self_trade_prevention",
         "UPDATE orders SET self_trade_prevention = 'MAYBE'",
     ),
     ("orders_pkey", "INSERT INTO orders SELECT * FROM orders"),
@@ -136,25 +134,19 @@ const TRADES: &[(&str, &str)] = &[
         "trades_seller_order_id_fkey",
         "UPDATE trades SET seller_order_id = gen_random_uuid()",
     ),
-    ("trades_price_check", "UPDATE trades SET price = 0"),
-    ("trades_price_check", "UPDATE trades SET price = 'NaN'"),
-    ("trades_quantity_check", "UPDATE trades SET quantity = 0"),
+    ("chk_positive_units", "UPDATE trades SET price = 0"),
+    ("chk_positive_units", "UPDATE trades SET price = 'NaN'"),
+    ("chk_positive_units", "UPDATE trades SET quantity = 0"),
     ("trades_number_check", "UPDATE trades SET number = 0"),
-    (
-        "trades_buyer_remaining_check",
-        "UPDATE trades SET buyer_remaining = -1",
-    ),
-    (
-        "trades_seller_remaining_check",
-        "UPDATE trades SET seller_remaining = 'NaN'",
-    ),
+    ("chk_units", "UPDATE trades SET buyer_remaining = -1"),
+    ("chk_units", "UPDATE trades SET seller_remaining = 'NaN'"),
     (
         "chk_trade_sides",
         "UPDATE trades SET seller_order_id = buyer_order_id",
     ),
     ("chk_trade_fees", "UPDATE trades SET buyer_fee = 1.00000001"),
     ("chk_trade_fees", "UPDATE trades SET seller_fee = 100.00000001"),
-    ("chk_trade_fees", "UPDATE trades SET buyer_fee = -1"),
+    ("chk_units", "UPDATE trades SET buyer_fee = -1"),
     (
         "chk_trade_id_time",
         "UPDATE trades SET executed_at = executed_at - interval '1 millisecond'",
@@ -239,7 +231,7 @@ const SHARDS: &[(&str, &str)] = &[
         "chk_commands_place",
         "UPDATE commands SET order_id = gen_random_uuid() WHERE kind = 'place'",
     ),
-    ("commands_kind_check", "UPDATE commands SET kind = 'other'"),
+    ("chk_command_kind", "UPDATE commands SET kind = 'other'"),
     ("commands_shard_check", "UPDATE commands SET shard = -1"),
     ("commands_attempts_check", "UPDATE commands SET attempts = -1"),
     ("commands_progress_check", "UPDATE commands SET progress = -1"),
@@ -271,23 +263,23 @@ const WALLET: &[(&str, &str)] = &[
         "INSERT INTO wallets SELECT user_id, asset FROM wallets",
     ),
     (
-        "wallets_available_balance_check",
+        "chk_units",
         "UPDATE wallets SET available_balance = -0.00000001",
     ),
     (
-        "wallets_available_balance_check",
+        "chk_units",
         "UPDATE wallets SET available_balance = 'NaN'",
     ),
     (
-        "wallets_available_balance_check",
+        "chk_units",
         "UPDATE wallets SET available_balance = 92233720368.54775808",
     ),
     (
-        "wallets_reserved_balance_check",
+        "chk_units",
         "UPDATE wallets SET reserved_balance = -0.00000001",
     ),
     (
-        "wallets_reserved_balance_check",
+        "chk_units",
         "UPDATE wallets SET reserved_balance = 'NaN'",
     ),
     ("wallets_version_check", "UPDATE wallets SET version = -1"),
@@ -304,11 +296,11 @@ const WALLET: &[(&str, &str)] = &[
         "UPDATE house_accounts SET fees = -0.00000001",
     ),
     (
-        "house_accounts_fees_check",
+        "chk_total_units",
         "UPDATE house_accounts SET fees = 'NaN'",
     ),
     (
-        "house_accounts_external_check",
+        "chk_total_units",
         "UPDATE house_accounts SET external = 'NaN'",
     ),
     (
@@ -316,13 +308,13 @@ const WALLET: &[(&str, &str)] = &[
         "INSERT INTO reservations SELECT * FROM reservations",
     ),
     (
-        "reservations_granted_check",
+        "chk_units",
         "UPDATE reservations SET granted = 'NaN'",
     ),
     ("reservations_check", "UPDATE reservations SET left_amount = 3"),
-    ("reservations_check", "UPDATE reservations SET left_amount = -1"),
+    ("chk_units", "UPDATE reservations SET left_amount = -1"),
     (
-        "reservations_status_check",
+        "chk_reservation_status",
         "UPDATE reservations SET status = 'open', left_amount = 0",
     ),
     (
@@ -353,23 +345,23 @@ const ENTRIES: &[(&str, &str)] = &[
         "UPDATE ledger_entries SET line = 0",
     ),
     (
-        "ledger_entries_available_check",
+        "chk_total_units",
         "UPDATE ledger_entries SET available = 'NaN'",
     ),
     (
-        "ledger_entries_reserved_check",
+        "chk_total_units",
         "UPDATE ledger_entries SET reserved = 'NaN' WHERE line = 0",
     ),
     (
-        "ledger_entries_entry_type_check",
+        "chk_entry_type",
         "UPDATE ledger_entries SET entry_type = 'GIFT'",
     ),
     (
-        "ledger_entries_house_check",
+        "chk_house_account",
         "UPDATE ledger_entries SET house = 'OTHER' WHERE line = 1",
     ),
     (
-        "ledger_entries_reference_kind_check",
+        "chk_reference_kind",
         "UPDATE ledger_entries SET reference_kind = 'other'",
     ),
     (
@@ -463,7 +455,7 @@ const CASES: [&[(&str, &str)]; 7] = [ORDERS, TRADES, SHARDS, WALLET, ENTRIES, AC
 /// What the schema has that could refuse a row.
 const EXPECTED: &str = "
     SELECT conname::text FROM pg_constraint
-     WHERE connamespace = 'public'::regnamespace AND conrelid <> 0 AND conparentid = 0 AND coninhcount = 0
+     WHERE connamespace = 'public'::regnamespace AND conparentid = 0 AND coninhcount = 0
        AND contype IN ('c', 'f', 'p', 'u', 'x')
     UNION SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
      WHERE i.indisunique AND c.relnamespace = 'public'::regnamespace AND NOT c.relispartition

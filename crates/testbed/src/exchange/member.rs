@@ -17,6 +17,8 @@ use crate::process::Process;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Between two looks at a program that is not ready yet.
 const LOOK: Duration = Duration::from_millis(20);
+/// What a gateway that has its markets says among other things.
+const MARKETS: &str = "\"markets\":\"ok\"";
 /// Variables of whoever starts the exchange that would change its settings.
 const PLAIN_NAMES: [&str; 9] = [
     "DATABASE_URL",
@@ -258,13 +260,34 @@ impl Member {
         Ok(())
     }
 
+    /// Waits until a gateway has all markets of its settings: they come with the first matcher that takes them up.
+    ///
+    /// # Errors
+    /// It has ended, or it takes too long: with the end of what it said.
+    pub(super) async fn until_it_has_its_markets(&mut self) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.readiness().await.is_some_and(|body| body.contains(MARKETS)) {
+            self.running()?.still_running(deadline)?;
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
     /// Whether it says now that it is ready.
     pub async fn is_ready(&self) -> bool {
+        self.readiness().await.is_some()
+    }
+
+    /// What it says of what it needs, if it is ready.
+    async fn readiness(&self) -> Option<String> {
         let port = match self.role {
             Role::Gateway | Role::Wallet => self.http.number(),
             Role::Matcher => self.metrics.number(),
         };
-        matches!(health::get(port, "/health/ready").await, Ok((200, _)))
+        match health::get(port, "/health/ready").await {
+            Ok((200, body)) => Some(body),
+            _ => None,
+        }
     }
 
     /// Asks it to stop (SIGTERM) and waits for its end.

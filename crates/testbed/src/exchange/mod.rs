@@ -42,7 +42,8 @@ struct Urls {
 }
 
 impl Exchange {
-    /// Starts the servers, migrates the database, starts wallet, matchers and gateways, and waits until each is ready.
+    /// Starts the servers, migrates the database, starts wallet, matchers and gateways, and waits until each is ready and
+    /// the gateways have their markets.
     ///
     /// # Errors
     /// A server's programs are not installed, a program is missing, or something does not become ready.
@@ -52,8 +53,8 @@ impl Exchange {
         Ok(exchange)
     }
 
-    /// Migrates the database, starts wallet, matchers and gateways, and waits until each is ready: what is left to do after
-    /// [`Exchange::prepare`].
+    /// Migrates the database, starts wallet, matchers and gateways, and waits for them as [`Exchange::start`] does: what is
+    /// left to do after [`Exchange::prepare`].
     ///
     /// # Errors
     /// A program is missing, or something does not become ready.
@@ -66,6 +67,13 @@ impl Exchange {
             for member in self.members.iter_mut().filter(|member| member.role() == role) {
                 member.until_ready().await?;
             }
+        }
+        for gateway in self
+            .members
+            .iter_mut()
+            .filter(|member| member.role() == Role::Gateway)
+        {
+            gateway.until_it_has_its_markets().await?;
         }
         Ok(())
     }

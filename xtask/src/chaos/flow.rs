@@ -216,7 +216,11 @@ fn vary(body: &mut Value, pair: &Pair, (buys, lots, stop): (bool, u64, u64), dic
             body["expires_at"] = wall::text_after(dice.millis(1_000, 8_000)).into();
         }
         7..10 => body["post_only"] = true.into(),
-        10..12 => body["display_quantity"] = pair.quantity(lots / 4).into(),
+        // Shown enough for whatever quantity an amendment makes of it.
+        10..12 => {
+            let shown = (lots / 4).max(pair.lots.1.div_ceil(100));
+            body["display_quantity"] = pair.quantity(shown).into();
+        }
         12..16 => market(body, "MARKET"),
         16 if buys => {
             market(body, "MARKET");

@@ -1,6 +1,6 @@
 //! One fault under load, from the first order to the last check.
 
-use std::process::{Command, Output};
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
@@ -25,8 +25,6 @@ const AFTER: Duration = Duration::from_secs(2);
 const LAG: Duration = Duration::from_secs(10);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(50);
-/// How often the audit may be made until nothing is on its way.
-const AUDITS: u32 = 5;
 /// How many differences are told.
 const TOLD: usize = 20;
 
@@ -162,6 +160,9 @@ impl Session {
             let quiet = self::quiet(tables, Instant::now() + HEALED).await;
             told(quiet, outcome);
         }
+        // What ends by itself in the middle of a check would look as if gateways differed.
+        let ended = until_nothing_ends(tables).await;
+        told(ended, outcome);
         let deadline = Instant::now() + LAG;
         let found = loop {
             let found = check(&traffic.shared).await;
@@ -177,18 +178,17 @@ impl Session {
         told(audited, outcome);
     }
 
-    /// The invariants of all tables, and the proofs of equality over every shard's log. An order that ends by itself at that
-    /// very moment is on its way for a while: then the audit is made again.
+    /// The invariants of all tables, and the proofs of equality over every shard's log.
     async fn audit(&self, outcome: &mut Outcome) -> Result<()> {
-        let mut tries = 1..AUDITS;
-        let (output, report) = loop {
-            let (output, report) = self.audited().await?;
-            let whole = report["broken"].as_array().is_some_and(Vec::is_empty);
-            if !whole || report["is_quiet"] == true || tries.next().is_none() {
-                break (output, report);
-            }
-            tokio::time::sleep(LOOK * 10).await;
-        };
+        let exchange = &self.arena.exchange;
+        let matcher = exchange.of(Role::Matcher).next().context("there is no matcher")?;
+        let mut command: Command =
+            matcher.command(&["audit", "--replay", "--database", exchange.postgres_url()]);
+        let output = tokio::task::spawn_blocking(move || command.output()).await?;
+        let output = output.context("the audit cannot be started")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        let report: Value = serde_json::from_slice(&output.stdout)
+            .with_context(|| format!("the audit says nothing ({}): {}", output.status, said.trim_end()))?;
         for broken in report["broken"].as_array().into_iter().flatten().take(TOLD) {
             let text = |field: &str| broken[field].as_str().unwrap_or_default();
             outcome
@@ -202,7 +202,6 @@ impl Session {
             );
         }
         if !output.status.success() && outcome.differences.is_empty() {
-            let said = String::from_utf8_lossy(&output.stderr);
             bail!("the audit failed ({}): {}", output.status, said.trim_end());
         }
         outcome.replayed = format!(
@@ -210,20 +209,6 @@ impl Session {
             report["replayed"]["commands"], report["replayed"]["batches"]
         );
         Ok(())
-    }
-
-    /// What `matcher audit --replay` says of the database.
-    async fn audited(&self) -> Result<(Output, Value)> {
-        let exchange = &self.arena.exchange;
-        let matcher = exchange.of(Role::Matcher).next().context("there is no matcher")?;
-        let mut command: Command =
-            matcher.command(&["audit", "--replay", "--database", exchange.postgres_url()]);
-        let output = tokio::task::spawn_blocking(move || command.output()).await?;
-        let output = output.context("the audit cannot be started")?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        let report: Value = serde_json::from_slice(&output.stdout)
-            .with_context(|| format!("the audit says nothing ({}): {}", output.status, said.trim_end()))?;
-        Ok((output, report))
     }
 }
 
@@ -265,4 +250,16 @@ async fn quiet(tables: &mut Tables, deadline: Instant) -> Result<()> {
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+/// Waits until no order is left that ends by itself within seconds, and until that has settled.
+async fn until_nothing_ends(tables: &mut Tables) -> Result<()> {
+    let deadline = Instant::now() + HEALED;
+    while tables.ending().await? > 0 {
+        if Instant::now() >= deadline {
+            bail!("orders do not expire in time");
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    quiet(tables, deadline).await
 }

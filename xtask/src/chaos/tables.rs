@@ -16,6 +16,8 @@ const WAITING: &str = "SELECT (SELECT count(*) FROM commands),
     (SELECT count(*) FROM amendments),
     (SELECT coalesce(sum(last_seq - published_seq), 0)::bigint FROM shards),
     (SELECT coalesce(sum(last_seq - settled_seq), 0)::bigint FROM shards)";
+const ENDING: &str =
+    "SELECT count(*) FROM orders WHERE status IN ('OPEN', 'PARTIALLY_FILLED') AND time_in_force = 'GTD'";
 const OLD: &str = "SELECT count(*) FROM orders WHERE status = 'PENDING' AND created_at < $1";
 
 /// How far the shards are, all together.
@@ -135,6 +137,15 @@ impl Tables {
         Ok(rows.first().context("no row")?.try_get(0)?)
     }
 
+    /// How many live orders end by themselves within seconds.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn ending(&mut self) -> Result<i64> {
+        let rows = self.ask(ENDING, &[]).await?;
+        Ok(rows.first().context("no row")?.try_get(0)?)
+    }
+
     async fn ask(
         &mut self,
         question: &str,
@@ -169,6 +180,7 @@ mod tests {
         let waiting = tables.waiting().await.unwrap();
         assert!(waiting.is_quiet(), "{waiting}");
         assert_eq!(tables.owner().await.unwrap(), None);
+        assert_eq!(tables.ending().await.unwrap(), 0);
         assert_eq!(tables.pending_before(crate::chaos::wall::now()).await.unwrap(), 0);
     }
 

@@ -11,9 +11,10 @@ use crate::session;
 use crate::shell;
 use crate::steps::Steps;
 
-/// Finds or starts the servers that tests need, runs unit and integration tests with cargo-nextest when it is installed, else with cargo's own runner, then the
-/// examples in the documentation, the same session with both shapes of the exchange, the distributed exchange broken in the cheap ways under load, and
-/// the API against its own description where Python is at hand.
+/// Finds or starts the servers that tests need, runs unit and integration tests with cargo-nextest when it is installed,
+/// else with cargo's own runner, then the examples in the documentation, the same session with both shapes of the exchange,
+/// the distributed exchange broken in the cheap ways under load, and the API against its own description where Python is
+/// at hand.
 pub fn run() -> Result<()> {
     let mut steps = Steps::default();
     let mut servers = Servers::default();

@@ -93,6 +93,32 @@ async fn lane<G: Gathered>(
     }
 }
 
+/// A group of which one item cannot be done with the others: it is tried in halves, in the order of its items, so that the
+/// one is found in a few tries and fails nobody else.
+pub(crate) struct Halves<T> {
+    /// The parts that are still to be tried, the first of them last.
+    left: Vec<Vec<T>>,
+}
+
+impl<T> Halves<T> {
+    /// All of them together, to begin with.
+    pub fn of(items: Vec<T>) -> Self {
+        Self { left: vec![items] }
+    }
+
+    /// What is to be tried next.
+    pub fn next(&mut self) -> Option<Vec<T>> {
+        self.left.pop()
+    }
+
+    /// This part, of more than one item, is tried again as two.
+    pub fn split(&mut self, mut part: Vec<T>) {
+        let rest = part.split_off(part.len() / 2);
+        self.left.push(rest);
+        self.left.push(part);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex as Lock;
@@ -155,5 +181,22 @@ mod tests {
         assert!(groups.lock().unwrap().len() <= 4, "they were gathered");
         assert_eq!(gatherer.ask(0).await, None);
         assert_eq!(gatherer.ask(3).await, Some(6), "the lane goes on");
+    }
+    #[test]
+    fn one_that_cannot_be_done_is_found_in_a_few_tries_and_the_order_stays() {
+        for bad in [0, 1, 250, 499] {
+            let mut halves = Halves::of((0..500).collect());
+            let (mut tries, mut done) = (0, Vec::new());
+            while let Some(part) = halves.next() {
+                tries += 1;
+                if part.len() > 1 && part.contains(&bad) {
+                    halves.split(part);
+                } else {
+                    done.extend(part);
+                }
+            }
+            assert_eq!(done, Vec::from_iter(0..500));
+            assert!(tries <= 19, "{bad}: {tries} tries");
+        }
     }
 }

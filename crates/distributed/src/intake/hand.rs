@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use persistence::postgres::intake::{CommandKind, CommandRow, insert_commands};
 use persistence::postgres::{PgError, Pool};
 
-use super::gather::Gathered;
+use super::gather::{Gathered, Halves};
 use super::outcomes::Notices;
 use super::patience::{Failure, patient};
 
@@ -32,37 +32,39 @@ impl Gathered for Handing {
     type Answer = Result<(), Failure>;
 
     async fn run(&self, rows: Vec<CommandRow>) -> Vec<Self::Answer> {
-        match patient("hand", self.write(&rows)).await {
-            Ok(()) => rows.iter().map(|_| Ok(())).collect(),
-            // One that the database does not take must not fail the others.
-            Err(Failure::Refused(_)) if rows.len() > 1 => {
-                let mut answers = Vec::with_capacity(rows.len());
-                for row in rows {
-                    answers.push(patient("hand", self.write(&[row])).await);
-                }
-                answers
+        let mut answers = Vec::with_capacity(rows.len());
+        let mut halves = Halves::of(rows);
+        while let Some(part) = halves.next() {
+            match patient("hand", self.write(&part)).await {
+                Ok(()) => answers.extend(part.iter().map(|_| Ok(()))),
+                // One that the database does not take must not fail the others.
+                Err(Failure::Refused(_)) if part.len() > 1 => halves.split(part),
+                Err(Failure::Unknown(why)) => answers.extend(self.again(&part, &why).await),
+                Err(failure) => answers.extend(part.iter().map(|_| Err(failure.clone()))),
             }
-            Err(Failure::Unknown(why)) => {
-                let again: Vec<CommandRow> = (rows.iter())
-                    .filter(|row| may_repeat(row.kind))
-                    .cloned()
-                    .collect();
-                let written = patient("hand again", self.write(&again)).await.is_ok();
-                let answer = |row: &CommandRow| {
-                    if written && may_repeat(row.kind) {
-                        Ok(())
-                    } else {
-                        Err(Failure::Unknown(why.clone()))
-                    }
-                };
-                rows.iter().map(answer).collect()
-            }
-            Err(failure) => rows.iter().map(|_| Err(failure.clone())).collect(),
         }
+        answers
     }
 }
 
 impl Handing {
+    /// Writes once more what may be written twice, where it is not known whether it was.
+    async fn again(&self, rows: &[CommandRow], why: &str) -> Vec<Result<(), Failure>> {
+        let again: Vec<CommandRow> = (rows.iter())
+            .filter(|row| may_repeat(row.kind))
+            .cloned()
+            .collect();
+        let written = patient("hand again", self.write(&again)).await.is_ok();
+        let answer = |row: &CommandRow| {
+            if written && may_repeat(row.kind) {
+                Ok(())
+            } else {
+                Err(Failure::Unknown(why.to_owned()))
+            }
+        };
+        rows.iter().map(answer).collect()
+    }
+
     async fn write(&self, rows: &[CommandRow]) -> Result<(), PgError> {
         let mut connection = self.pool.get().await?;
         insert_commands(&mut connection, rows).await?;

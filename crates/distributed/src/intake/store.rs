@@ -11,7 +11,7 @@ use persistence::postgres::orders::StoredOrder;
 use persistence::postgres::{Connection, PgError, Pool};
 
 use super::fresh::Fresh;
-use super::gather::Gathered;
+use super::gather::{Gathered, Halves};
 use super::grids::Grids;
 use super::patience::{Failure, patient};
 
@@ -44,26 +44,18 @@ impl Gathered for Storing {
     type Answer = Result<Stored, Failure>;
 
     async fn run(&self, orders: Vec<Fresh>) -> Vec<Self::Answer> {
-        match self.store(orders.clone()).await {
-            // One that the database does not take must not fail the others.
-            Err(Failure::Refused(_)) if orders.len() > 1 => {
-                let mut answers = Vec::with_capacity(orders.len());
-                for order in orders {
-                    answers.push(match self.store(vec![order]).await {
-                        Ok(mut answer) => answer.pop().unwrap_or_else(|| Err(none())),
-                        Err(failure) => Err(failure),
-                    });
-                }
-                answers
+        let mut answers = Vec::with_capacity(orders.len());
+        let mut halves = Halves::of(orders);
+        while let Some(part) = halves.next() {
+            match self.store(part.clone()).await {
+                Ok(stored) => answers.extend(stored),
+                // One that the database does not take must not fail the others.
+                Err(Failure::Refused(_)) if part.len() > 1 => halves.split(part),
+                Err(failure) => answers.extend(part.iter().map(|_| Err(failure.clone()))),
             }
-            Ok(answers) => answers,
-            Err(failure) => orders.iter().map(|_| Err(failure.clone())).collect(),
         }
+        answers
     }
-}
-
-fn none() -> Failure {
-    Failure::Unknown("there is no answer".to_owned())
 }
 
 impl Storing {

@@ -17,8 +17,8 @@ use crate::process::Process;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Between two looks at a program that is not ready yet.
 const LOOK: Duration = Duration::from_millis(20);
-/// What a gateway that has its markets says among other things.
-const MARKETS: &str = "\"markets\":\"ok\"";
+/// What a gateway says, among other things, of markets that it has not got yet.
+const MISSING: &str = "not defined yet";
 /// Variables of whoever starts the exchange that would change its settings.
 const PLAIN_NAMES: [&str; 9] = [
     "DATABASE_URL",
@@ -266,7 +266,7 @@ impl Member {
     /// It has ended, or it takes too long: with the end of what it said.
     pub(super) async fn until_it_has_its_markets(&mut self) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
-        while !self.readiness().await.is_some_and(|body| body.contains(MARKETS)) {
+        while self.readiness().await.is_none_or(|body| body.contains(MISSING)) {
             self.running()?.still_running(deadline)?;
             tokio::time::sleep(LOOK).await;
         }

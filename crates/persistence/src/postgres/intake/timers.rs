@@ -77,8 +77,8 @@ async fn write(
     Ok(mass)
 }
 
-/// Disarms up to so many switches that have run out by this time and by the database's, and writes the mass cancels of their users, in one transaction. What
-/// was written.
+/// Disarms up to so many switches that have run out by this time and by the database's, and writes the mass cancels of
+/// their users, in one transaction. What was written.
 ///
 /// # Errors
 /// See [`PgError`].

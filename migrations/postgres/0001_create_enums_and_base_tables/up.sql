@@ -6,7 +6,8 @@ CREATE TYPE order_type_enum AS ENUM ('MARKET', 'LIMIT', 'STOP', 'STOP_LIMIT');
 CREATE TYPE order_status_enum AS ENUM ('PENDING', 'OPEN', 'PARTIALLY_FILLED', 'FILLED', 'CANCELLED', 'REJECTED', 'EXPIRED');
 CREATE TYPE time_in_force_enum AS ENUM ('GTC', 'IOC', 'FOK', 'DAY', 'GTD');
 
--- Rules of single values are domains: a session reads and plans these once, those of tables at every statement anew.
+-- Rules of single values in tables that are written all the time are domains: a session reads and plans these once, those of
+-- tables at every statement anew.
 -- NaN passes every lower bound; and nothing is larger than what fits into 63 bits of units of 1e-8.
 CREATE DOMAIN units AS DECIMAL(20,8) CONSTRAINT chk_units CHECK (VALUE BETWEEN 0 AND 92233720368.54775807);
 CREATE DOMAIN positive_units AS DECIMAL(20,8) CONSTRAINT chk_positive_units CHECK (VALUE > 0 AND VALUE <= 92233720368.54775807);

@@ -255,11 +255,12 @@ async fn quiet(tables: &mut Tables, deadline: Instant) -> Result<()> {
 /// Waits until no order is left that ends by itself within seconds, and until that has settled.
 async fn until_nothing_ends(tables: &mut Tables) -> Result<()> {
     let deadline = Instant::now() + HEALED;
-    while tables.ending().await? > 0 {
-        if Instant::now() >= deadline {
-            bail!("orders do not expire in time");
+    loop {
+        match tables.ending().await {
+            Ok(0) => return quiet(tables, deadline).await,
+            Err(error) if Instant::now() >= deadline => return Err(error),
+            Ok(left) if Instant::now() >= deadline => bail!("{left} orders do not expire in time"),
+            Ok(_) | Err(_) => tokio::time::sleep(LOOK).await,
         }
-        tokio::time::sleep(LOOK).await;
     }
-    quiet(tables, deadline).await
 }

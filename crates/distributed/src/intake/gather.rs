@@ -182,6 +182,7 @@ mod tests {
         assert_eq!(gatherer.ask(0).await, None);
         assert_eq!(gatherer.ask(3).await, Some(6), "the lane goes on");
     }
+
     #[test]
     fn one_that_cannot_be_done_is_found_in_a_few_tries_and_the_order_stays() {
         for bad in [0, 1, 250, 499] {

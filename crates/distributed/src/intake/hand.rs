@@ -38,7 +38,7 @@ impl Gathered for Handing {
             match patient("hand", self.write(&part)).await {
                 Ok(()) => answers.extend(part.iter().map(|_| Ok(()))),
                 // One that the database does not take must not fail the others.
-                Err(Failure::Refused(_)) if part.len() > 1 => halves.split(part),
+                Err(Failure::Contents(_)) if part.len() > 1 => halves.split(part),
                 Err(Failure::Unknown(why)) => answers.extend(self.again(&part, &why).await),
                 Err(failure) => answers.extend(part.iter().map(|_| Err(failure.clone()))),
             }

@@ -9,7 +9,7 @@ use persistence::postgres::intake::claims_of;
 use persistence::postgres::orders::{StoredOrder, orders_by_id};
 use persistence::postgres::{PgError, Pool};
 
-use super::gather::Gathered;
+use super::gather::{Gathered, Halves};
 use super::grids::Grids;
 use super::patience::{Failure, patient};
 
@@ -29,18 +29,17 @@ impl Gathered for Looking {
     type Answer = Result<Option<StoredOrder>, Failure>;
 
     async fn run(&self, asked: Vec<Asked>) -> Vec<Self::Answer> {
-        match patient("look", self.look(&asked)).await {
-            Ok(found) => found.into_iter().map(Ok).collect(),
-            Err(Failure::Refused(_)) if asked.len() > 1 => {
-                let mut answers = Vec::with_capacity(asked.len());
-                for one in asked {
-                    let found = patient("look", self.look(&[one])).await;
-                    answers.push(found.map(|mut found| found.pop().flatten()));
-                }
-                answers
+        let mut answers = Vec::with_capacity(asked.len());
+        let mut halves = Halves::of(asked);
+        while let Some(part) = halves.next() {
+            match patient("look", self.look(&part)).await {
+                Ok(found) => answers.extend(found.into_iter().map(Ok)),
+                // A row that cannot be read must not keep the others from theirs.
+                Err(Failure::Contents(_)) if part.len() > 1 => halves.split(part),
+                Err(failure) => answers.extend(part.iter().map(|_| Err(failure.clone()))),
             }
-            Err(failure) => asked.iter().map(|_| Err(failure.clone())).collect(),
         }
+        answers
     }
 }
 

@@ -250,7 +250,7 @@ impl Intake {
             Some(Ok(found)) => Ok(found),
             Some(Err(failure)) => {
                 // Perhaps it is an order of a market that is not known here yet.
-                if matches!(failure, Failure::Refused(_)) {
+                if failure.is_refusal() {
                     self.grids.table().reload_soon();
                 }
                 Err(unavailable("the order cannot be looked up"))

@@ -20,17 +20,29 @@ pub(crate) enum Failure {
     /// It was refused; nothing was done.
     #[error("{0}")]
     Refused(String),
+    /// It was refused for what it holds, as it will be again; nothing was done.
+    #[error("{0}")]
+    Contents(String),
     /// It may have been done.
     #[error("{0}")]
     Unknown(String),
 }
 
+impl Failure {
+    /// Whether the database was asked and did nothing.
+    pub(crate) const fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::Contents(_))
+    }
+}
+
 impl From<PgError> for Failure {
     fn from(error: PgError) -> Self {
-        let text = error.to_string();
+        let (text, by_contents) = (error.to_string(), error.breaks_a_rule());
         match error {
             PgError::NoConnection(_) => Self::NoConnection(text),
-            PgError::Refused(_) | PgError::BadRow { .. } => Self::Refused(text),
+            PgError::BadRow { .. } => Self::Contents(text),
+            PgError::Refused(_) if by_contents => Self::Contents(text),
+            PgError::Refused(_) => Self::Refused(text),
             PgError::Unknown(_) => Self::Unknown(text),
         }
     }
@@ -39,7 +51,9 @@ impl From<PgError> for Failure {
 impl From<Failure> for EntryError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::NoConnection(_) | Failure::Refused(_) => unavailable("the database does not take it"),
+            Failure::NoConnection(_) | Failure::Refused(_) | Failure::Contents(_) => {
+                unavailable("the database does not take it")
+            }
             Failure::Unknown(_) => Self::OutcomeUnknown,
         }
     }

@@ -9,7 +9,7 @@ use trading::{Caller, EntryError, NewOrder, Placed};
 
 use super::fresh::place_command;
 use super::store::Stored;
-use super::{Expected, Failure, Fresh, Intake, Outcome, Weight, odd, unavailable};
+use super::{Expected, Fresh, Intake, Outcome, Weight, odd, unavailable};
 use crate::{Told, ToldRefusal};
 
 impl Intake {
@@ -83,7 +83,7 @@ impl Intake {
         match self.storing.ask(fresh).await {
             Some(Ok(stored)) => Ok(stored),
             Some(Err(failure)) => {
-                if matches!(failure, Failure::Refused(_)) {
+                if failure.is_refusal() {
                     self.grids.table().reload_soon();
                 }
                 Err(failure.into())

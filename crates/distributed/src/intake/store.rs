@@ -50,7 +50,7 @@ impl Gathered for Storing {
             match self.store(part.clone()).await {
                 Ok(stored) => answers.extend(stored),
                 // One that the database does not take must not fail the others.
-                Err(Failure::Refused(_)) if part.len() > 1 => halves.split(part),
+                Err(Failure::Contents(_)) if part.len() > 1 => halves.split(part),
                 Err(failure) => answers.extend(part.iter().map(|_| Err(failure.clone()))),
             }
         }

@@ -55,6 +55,23 @@ impl PgError {
         }
     }
 
+    /// Whether what was to be written broke a rule of the tables, so that writing it again will break it again. A missing
+    /// partition is none of its contents' fault.
+    pub fn breaks_a_rule(&self) -> bool {
+        use DatabaseErrorKind::{CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation};
+        let Self::Refused(Error::DatabaseError(kind, information)) = self else {
+            return false;
+        };
+        let words = information.message();
+        let broken = matches!(
+            kind,
+            CheckViolation | ForeignKeyViolation | NotNullViolation | UniqueViolation
+        );
+        (broken && !words.starts_with("no partition of relation"))
+            || words.contains("overflow")
+            || words.contains("out of range")
+    }
+
     /// A row that makes no sense.
     pub fn bad_row(table: &'static str, why: impl std::fmt::Display) -> Self {
         Self::BadRow {

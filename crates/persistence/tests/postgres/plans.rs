@@ -99,6 +99,37 @@ async fn a_prepared_look_up_goes_to_one_partition_too() {
 }
 
 #[tokio::test]
+async fn orders_are_found_by_id_in_partitions_that_came_after_the_plan() {
+    let (_database, client) = database().await;
+    client
+        .batch_execute("SELECT make_partitions('2026-01-15', '2026-01-15', '{orders}')")
+        .await
+        .unwrap();
+    let found = |ids: &'static str| {
+        let sql = format!("SELECT count(*) FROM order_rows({ids})");
+        let client = &client;
+        async move { client.query_one(&sql, &[]).await.unwrap().get::<_, i64>(0) }
+    };
+    let both = "ARRAY[v7_floor('2026-01-20'), v7_floor('2026-03-10'), NULL, v7_floor('2027-01-01')]";
+    for _ in 0..8 {
+        assert_eq!(found(both).await, 0);
+    }
+    client
+        .batch_execute(
+            "SELECT make_partitions('2026-02-15', '2026-06-15', '{orders}');
+             INSERT INTO orders (order_id, user_id, symbol, side, order_type, status, quantity, price, created_at)
+                 SELECT v7_floor(at), gen_random_uuid(), 'BTC/USDT', 'BUY', 'LIMIT', 'OPEN', 2, 100, at
+                   FROM unnest('{2026-01-20,2026-03-10}'::timestamptz[]) AS at",
+        )
+        .await
+        .unwrap();
+    assert_eq!(found(both).await, 2);
+    for none in ["NULL", "'{}'"] {
+        assert_eq!(found(none).await, 0);
+    }
+}
+
+#[tokio::test]
 async fn ids_and_times_say_the_same_moment() {
     let (_database, client) = database().await;
     let wrong = "SELECT count(*) FROM generate_series('1970-01-01'::timestamptz, '2250-01-01', '37 days 03:07:11.123') AS at

@@ -509,6 +509,18 @@ async fn every_constraint_key_trigger_and_enum_refuses_what_it_must() {
 }
 
 #[tokio::test]
+async fn no_amount_is_without_its_rule() {
+    let (_database, client) = database().await;
+    // The sum of two others is checked with them.
+    let plain = "SELECT a.attrelid::regclass || '.' || a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+         WHERE a.atttypid = 'numeric'::regtype AND a.attnum > 0 AND a.attgenerated = '' AND NOT c.relispartition
+           AND c.relname IN ('orders', 'trades', 'wallets', 'house_accounts', 'reservations', 'ledger_entries')";
+    let rows = client.query(plain, &[]).await.unwrap();
+    let plain: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    assert_eq!(plain, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn every_column_that_must_have_a_value_refuses_to_be_without() {
     let (_database, client) = database().await;
     client.batch_execute(GOOD).await.unwrap();

@@ -53,6 +53,48 @@ async fn an_order_is_stored_funded_applied_and_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_that_the_tables_do_not_take_fails_none_that_comes_with_it() {
+    let house = House::open().await;
+    let alice = house.user(1, 10_000, 0).await;
+    for (table, rule) in [
+        ("orders", "client_order_id <> 'order-7'"),
+        // Of the commands it is one of those whose bodies end with this byte.
+        ("commands", "get_byte(uuid_send(id), 15) % 8 <> 3"),
+    ] {
+        let change = format!("ALTER TABLE {table} ADD CONSTRAINT a_test CHECK ({rule})");
+        house.sql.batch_execute(&change).await.unwrap();
+    }
+    let places = (0..40).map(|n| {
+        let order = named(&format!("order-{n}"), limit(Side::Buy, 1, 100));
+        house.intake.place(alice, order)
+    });
+    let answers = join_all(places).await;
+    let mut pending = 0;
+    for (n, answer) in answers.into_iter().enumerate() {
+        match answer {
+            Ok(Placed::New(order)) => assert_eq!(
+                order.client_order_id.as_ref().map(|name| name.as_str()),
+                Some(&*format!("order-{n}"))
+            ),
+            Ok(Placed::Pending(order)) => {
+                pending += 1;
+                assert_eq!(order.order_id.as_u128() % 8, 3, "its command is not taken: {n}");
+            }
+            other => assert!(
+                n == 7 && matches!(other, Err(EntryError::Unavailable { .. })),
+                "{n}: {other:?}"
+            ),
+        }
+    }
+    let stored = house.count("SELECT count(*) FROM orders").await;
+    assert_eq!(stored, 39, "all but the one");
+    let waiting = house
+        .count("SELECT count(*) FROM orders WHERE status = 'PENDING'")
+        .await;
+    assert_eq!(waiting, pending);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn duplicates_in_parallel_give_one_order_over_all_gateways() {
     let house = House::open().await;
     let alice = house.user(1, 10_000, 0).await;

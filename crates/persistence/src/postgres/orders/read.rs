@@ -18,7 +18,9 @@ pub async fn orders_by_id(
     ids: &[OrderId],
     markets: &MarketGrids,
 ) -> Result<Vec<StoredOrder>, PgError> {
-    let ids: Vec<Uuid> = ids.iter().map(|id| Uuid::from_u128(id.as_u128())).collect();
+    let mut ids: Vec<Uuid> = ids.iter().map(|id| Uuid::from_u128(id.as_u128())).collect();
+    ids.sort_unstable();
+    ids.dedup();
     let sql = format!("SELECT {COLUMNS} FROM order_rows($1) o ORDER BY o.order_id");
     let query = diesel::sql_query(sql).bind::<Array<SqlUuid>, _>(ids);
     let rows: Vec<OrderRow> = prepared(query).load(connection).await?;

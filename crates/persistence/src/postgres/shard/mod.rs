@@ -22,8 +22,6 @@ pub use todo::{
     Todo, count_attempt, drop_repeated, forward_strays, forward_to_market, open_commands, set_aside,
 };
 
-use diesel::result::{DatabaseErrorKind, Error};
-
 use super::PgError;
 
 /// Why the owner of a shard could not do something.
@@ -44,23 +42,12 @@ impl From<diesel::result::Error> for ShardError {
 }
 
 impl ShardError {
-    /// Whether what was to be written broke a rule of the tables, so that writing it again will break it again. A missing
-    /// partition is none of its contents' fault.
+    /// Whether what was to be written is to blame, so that writing it again will fail again.
     pub fn blames_contents(&self) -> bool {
-        use DatabaseErrorKind::{CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation};
         match self {
             Self::Database(PgError::BadRow { table, .. }) => *table == "orders",
-            Self::Database(PgError::Refused(Error::DatabaseError(kind, information))) => {
-                let words = information.message();
-                let broken = matches!(
-                    kind,
-                    CheckViolation | ForeignKeyViolation | NotNullViolation | UniqueViolation
-                );
-                (broken && !words.starts_with("no partition of relation"))
-                    || words.contains("overflow")
-                    || words.contains("out of range")
-            }
-            Self::Fenced | Self::Database(_) => false,
+            Self::Database(error) => error.breaks_a_rule(),
+            Self::Fenced => false,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Redis that is more than one server: a cluster, and a master that sentinels replace. The servers are started here.
+//! Redis as operators run it: a cluster, a master that sentinels replace, a server with TLS. All of them are started here.
 #![cfg(feature = "redis")]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -14,12 +14,16 @@ use tokio::time::{Instant, sleep};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn redis(addresses: Addresses) -> Redis {
+    trusting(addresses, None)
+}
+
+fn trusting(addresses: Addresses, root: Option<&Path>) -> Redis {
     let options = RedisOptions {
         addresses,
         pool_size: 8,
         patience: Duration::from_secs(2),
         max_retries: 1,
-        root_certificates: None,
+        root_certificates: root.map(|root| std::fs::read(root).unwrap()),
         prefix: "test:".to_owned(),
     };
     Redis::new(&options).unwrap()
@@ -157,4 +161,27 @@ async fn the_master_that_sentinels_name_is_asked_and_the_next_one_when_it_is_los
     }
     all_of_it_works(&redis, "after").await;
     assert!(cli(replica.port(), &["role"]).starts_with("master"));
+}
+
+#[tokio::test]
+async fn an_encrypted_server_is_used_and_a_false_one_is_refused() {
+    let names = |names: &'static [&str]| Server::start(Options::new().tls_names(names));
+    let (right, elsewhere) = tokio::try_join!(names(&["127.0.0.1"]), names(&["elsewhere.test"])).unwrap();
+    let (authority, stranger) = {
+        let known = right.certificates().unwrap();
+        (known.authority(), known.stranger())
+    };
+    let one = |server: &Server| Addresses::One(server.url().into());
+    assert!(right.url().starts_with("rediss://"));
+    all_of_it_works(&trusting(one(&right), Some(&authority)), "tls").await;
+    let plainly = Addresses::One(right.url().replace("rediss://", "redis://").into());
+    let other = elsewhere.certificates().unwrap().authority();
+    for (refused, why) in [
+        (trusting(one(&right), Some(&stranger)), "another authority's"),
+        (trusting(one(&right), None), "none of the web's"),
+        (trusting(one(&elsewhere), Some(&other)), "for another name"),
+        (redis(plainly), "not in TLS"),
+    ] {
+        assert!(refused.ping().await.is_err(), "{why}");
+    }
 }

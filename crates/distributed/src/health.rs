@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use domain::Symbol;
 use persistence::postgres::views::{self, ShardRow};
 use persistence::postgres::{PgError, clock_difference};
 use runtime::Clock;
@@ -64,7 +65,10 @@ impl Distributed {
             tokio::join!(self.database_needs(), self.wallet_trouble(), self.redis_need());
         let mut needs = database;
         needs.push(Need::vital("follower", self.views.trouble()));
-        needs.push(self.markets_need());
+        let there = self.markets();
+        needs.push(markets_need(&self.options.wanted, |symbol| {
+            there.by_symbol(symbol).is_some()
+        }));
         needs.push(Need::vital("wallet", wallet));
         needs.push(Need {
             name: "rabbitmq",
@@ -111,21 +115,6 @@ impl Distributed {
         })
     }
 
-    /// The other markets trade without one that no matcher has taken up yet.
-    fn markets_need(&self) -> Need {
-        let there = self.markets();
-        let wanted = self.options.wanted.iter();
-        let missing: Vec<String> = wanted
-            .filter(|symbol| there.by_symbol(**symbol).is_none())
-            .map(ToString::to_string)
-            .collect();
-        Need {
-            name: "markets",
-            trouble: (!missing.is_empty()).then(|| format!("not defined yet: {}", missing.join(", "))),
-            dispensable: true,
-        }
-    }
-
     /// Nothing is placed while the clock that ids come from has jumped ahead.
     fn clock_jump(&self) -> Option<String> {
         let by = self.intake.moments.ahead()?;
@@ -163,6 +152,17 @@ impl Distributed {
     }
 }
 
+/// The other markets trade without one that no matcher has taken up yet.
+fn markets_need(wanted: &[Symbol], is_there: impl Fn(Symbol) -> bool) -> Need {
+    let missing = wanted.iter().filter(|symbol| !is_there(**symbol));
+    let missing: Vec<String> = missing.map(ToString::to_string).collect();
+    Need {
+        name: "markets",
+        trouble: (!missing.is_empty()).then(|| format!("not defined yet: {}", missing.join(", "))),
+        dispensable: true,
+    }
+}
+
 /// Where no shard works nothing trades; where some do not, the others do.
 fn shards_need(found: &[ShardRow], halted: &[u32]) -> Need {
     let works = |row: &&ShardRow| row.is_owned && !halted.contains(&row.shard);
@@ -192,6 +192,18 @@ fn shards_need(found: &[ShardRow], halted: &[u32]) -> Need {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_market_that_is_wanted_and_not_there_is_told_and_others_trade_without_it() {
+        let wanted: Vec<Symbol> = ["BTC/USDT", "ETH/USDT"]
+            .map(|symbol| symbol.parse().unwrap())
+            .into();
+        let missing = markets_need(&wanted, |symbol| symbol == wanted[0]);
+        // Whoever starts an exchange looks for the first of these words (testbed).
+        assert_eq!(missing.trouble.as_deref(), Some("not defined yet: ETH/USDT"));
+        assert!(missing.dispensable);
+        assert_eq!(markets_need(&wanted, |_| true).trouble, None);
+    }
 
     #[test]
     fn shards_that_do_not_work_are_told_and_without_any_that_does_nothing_is_ready() {

@@ -155,8 +155,8 @@ CREATE INDEX idx_trades_symbol_number ON trades(symbol, number);
 CREATE INDEX idx_trades_buyer_order ON trades(buyer_order_id);
 CREATE INDEX idx_trades_seller_order ON trades(seller_order_id);
 
--- Orders by their ids, each of which is given once. To plan a look-up in a partitioned table takes ten times as long as the look-up: here each session
--- plans it once, and without sequential scans, since a partition that is empty then does not stay so.
+-- Orders by their ids, each of which is given once. To plan a look-up in a partitioned table takes longer than the look-up:
+-- here each session plans it once, and without sequential scans, since a partition that is empty then does not stay so.
 CREATE FUNCTION order_rows(ids UUID[]) RETURNS SETOF orders
     LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
     SET plan_cache_mode = force_generic_plan SET enable_seqscan = off

@@ -20,9 +20,10 @@ END $$;
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO trade_gateway, trade_matcher, trade_wallet, trade_auditor;
 
+GRANT EXECUTE ON FUNCTION order_rows(UUID[]) TO trade_gateway, trade_matcher, trade_auditor;
+
 -- Partitions are made by those whose rows need them; only the tables' owner takes them out.
 REVOKE EXECUTE ON FUNCTION make_partitions(TIMESTAMPTZ, TIMESTAMPTZ, TEXT[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION order_rows(UUID[]) TO trade_gateway, trade_matcher, trade_auditor;
 GRANT EXECUTE ON FUNCTION make_partitions(TIMESTAMPTZ, TIMESTAMPTZ, TEXT[]) TO trade_gateway, trade_matcher;
 
 -- The gateway stores orders and asks; what becomes of them is the matcher's to write.

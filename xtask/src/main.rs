@@ -6,6 +6,7 @@ mod chore;
 mod coverage;
 mod crash;
 mod database;
+mod http;
 mod layers;
 mod lint;
 mod load;

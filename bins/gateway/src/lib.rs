@@ -15,6 +15,7 @@ mod markets;
 mod member;
 mod migrate;
 mod open;
+mod populate;
 mod reload;
 mod server;
 mod shape;

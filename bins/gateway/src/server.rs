@@ -13,10 +13,10 @@ use runtime::settings::Environment;
 use runtime::{Clock, Ids, Settings, Shutdown};
 
 use crate::edge::{Guards, jwt, secret_box};
-use crate::member::until_done;
+use crate::populate::populate;
 use crate::reload::{Reloader, Source};
 use crate::shape::Shape;
-use crate::{demo, development, gauges, markets, reload};
+use crate::{development, gauges, reload};
 
 /// How long a client may take to send its headers.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(5);
@@ -46,48 +46,11 @@ pub struct Gateway {
 /// The exchange cannot be opened, or an address is taken.
 pub async fn run(settings: Settings, source: Option<Source>, shutdown: Shutdown) -> anyhow::Result<()> {
     let gateway = start(&settings, source).await?;
-    let exchange = gateway.shape.exchange();
-    let is_development = settings.environment == Environment::Development;
-    if is_development {
+    populate(&settings, &gateway.shape, &shutdown).await?;
+    if settings.environment == Environment::Development {
         development::greet(&settings, gateway.public, gateway.admin)?;
     }
-    match &gateway.shape {
-        Shape::Embedded(_) => {
-            populate(&settings, &*exchange).await?;
-            demonstrate(&settings, exchange, shutdown.clone());
-        }
-        // Matchers and the wallet service may start later than this.
-        Shape::Distributed(_) => {
-            let (settings, shutdown) = (settings.clone(), shutdown.clone());
-            tokio::spawn(async move {
-                let work = || async {
-                    markets::all_there(&settings, &exchange.markets())?;
-                    populate(&settings, &*exchange).await
-                };
-                until_done("the users of development", work).await;
-                demonstrate(&settings, exchange, shutdown);
-            });
-        }
-    }
     gateway.run(shutdown).await
-}
-
-/// Funds the users of development and of the demonstration, where the settings want them.
-async fn populate(settings: &Settings, exchange: &dyn api::Exchange) -> anyhow::Result<()> {
-    if settings.environment == Environment::Development {
-        development::fund(exchange).await?;
-    }
-    if settings.demo.enabled {
-        demo::prepare(exchange, &settings.demo).await?;
-    }
-    Ok(())
-}
-
-/// Lets the users of the demonstration trade, where the settings want it.
-fn demonstrate(settings: &Settings, exchange: Arc<dyn api::Exchange>, shutdown: Shutdown) {
-    if settings.demo.enabled {
-        tokio::spawn(demo::run(exchange, settings.demo.clone(), shutdown));
-    }
 }
 
 /// Where the listeners are.

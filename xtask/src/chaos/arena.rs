@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use testbed::{Direction, Exchange, ExchangeOptions, Proxy, Role};
+use testbed::{Direction, Exchange, ExchangeOptions, Member, Proxy, Role};
 use tokio::time::Instant;
 
 use super::plan::{Cut, Hit, Server, Victim, Way};
@@ -111,14 +111,8 @@ impl Arena {
     }
 
     /// The ports of the gateways' APIs.
-    ///
-    /// # Errors
-    /// A gateway's address has none.
-    pub fn ports(&self) -> Result<Vec<u16>> {
-        self.exchange
-            .of(Role::Gateway)
-            .map(|gateway| port_of(&gateway.url()))
-            .collect()
+    pub fn ports(&self) -> Vec<u16> {
+        self.exchange.of(Role::Gateway).map(Member::port).collect()
     }
 
     /// The names of the gateways.

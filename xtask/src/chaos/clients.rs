@@ -9,7 +9,7 @@ use testbed::Role;
 use super::arena::Arena;
 use super::decimal;
 use super::flow::PAIRS;
-use super::http::{Answer, Asked, Question, ask};
+use crate::http::{Answer, Asked, Question, ask};
 use crate::shell;
 
 /// What each user gets.
@@ -54,7 +54,7 @@ impl Clients {
             .collect();
         let tokens = users.iter().map(|user| token(user)).collect::<Result<_>>()?;
         let clients = Self {
-            ports: arena.ports()?,
+            ports: arena.ports(),
             users,
             tokens,
         };

@@ -6,7 +6,6 @@ mod clients;
 pub mod decimal;
 mod dice;
 mod flow;
-mod http;
 mod plan;
 mod promise;
 mod pulse;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::decimal;
-use super::http::{Answer, Asked};
+use crate::http::{Answer, Asked};
 
 /// The words for orders that are over.
 const FINAL: [&str; 4] = ["FILLED", "CANCELLED", "REJECTED", "EXPIRED"];

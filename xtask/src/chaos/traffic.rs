@@ -11,8 +11,8 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::clients::Clients;
 use super::dice::Dice;
 use super::flow::{Action, Flow, Live, PAIRS};
-use super::http::Asked;
 use super::promise::{Placing, Promise, is_final};
+use crate::http::Asked;
 
 /// Requests at the same time; what is due beyond them is left out.
 const IN_FLIGHT: usize = 200;

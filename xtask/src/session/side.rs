@@ -8,6 +8,7 @@ use testbed::{Exchange, ExchangeOptions, Member, Role};
 
 use super::Outcome;
 use super::transcript::Transcript;
+use crate::http::{Asked, Question, ask};
 use crate::shell;
 
 /// Settings that keep limits of callers and of the machine out of the way: the session tries bad tokens, and a slow machine
@@ -39,6 +40,7 @@ pub async fn distributed(programs: &Path, dir: &Path) -> Result<Outcome> {
         options = options.setting(name, value);
     }
     let mut exchange = Exchange::start(options).await?;
+    greeted_with_money(&exchange).await?;
     let gateways: Vec<&Member> = exchange.of(Role::Gateway).collect();
     let [first, second] = gateways[..] else {
         bail!("there are not two gateways");
@@ -52,6 +54,34 @@ pub async fn distributed(programs: &Path, dir: &Path) -> Result<Outcome> {
     }
     exchange.stop().await?;
     outcome
+}
+
+/// Whoever is greeted can trade at once: each gateway shows the funds of development's users as soon as it is ready.
+async fn greeted_with_money(exchange: &Exchange) -> Result<()> {
+    for gateway in exchange.of(Role::Gateway) {
+        for user in ["alice", "bob"] {
+            let token = shell::output(&mut gateway.command(&["token", user]))?;
+            let asked = ask(Question {
+                port: gateway.port(),
+                method: "GET",
+                path: "/api/v1/balances",
+                token: token.trim(),
+                body: "",
+            });
+            let Asked::Answer(answer) = asked.await else {
+                bail!("{} does not tell the balances of {user}", gateway.name());
+            };
+            let funds = answer.body["balances"].as_array().map_or(0, Vec::len);
+            ensure!(
+                answer.status == 200 && funds == 4,
+                "{user} is greeted by {} without money: {} {}",
+                gateway.name(),
+                answer.status,
+                answer.body
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Everything that must hold does: money, logs that give the same again, tables that hold the state of the logs.

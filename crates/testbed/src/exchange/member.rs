@@ -151,7 +151,12 @@ impl Member {
 
     /// Where it answers HTTP.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.http.number())
+        format!("http://127.0.0.1:{}", self.port())
+    }
+
+    /// The port of 127.0.0.1 at which it answers HTTP.
+    pub fn port(&self) -> u16 {
+        self.http.number()
     }
 
     /// Where the gateway answers WebSockets.

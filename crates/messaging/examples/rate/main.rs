@@ -1,12 +1,14 @@
-//! How many messages a second a broker confirms, at several windows, and how many a consumer gets and acknowledges.
+//! How many messages a second a broker confirms, at several windows, and how many a consumer gets and acknowledges; beside
+//! what it does without confirms and acknowledgements.
 //! `cargo run --release -p messaging --example rate [AMQP URL]`. It declares names of its own and deletes them at its end.
 #![allow(clippy::print_stdout, reason = "a program that prints")]
+
+mod raw;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use amqprs::channel::{ExchangeDeleteArguments, QueueDeleteArguments};
-use amqprs::connection::{Connection, OpenConnectionArguments};
+use amqprs::channel::{ExchangeDeleteArguments, QueueDeleteArguments, QueuePurgeArguments};
 use anyhow::{Context, Result, bail};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -21,6 +23,9 @@ use secrecy::SecretString;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
+const ROUTING_KEY: &str = "trade.executed.BTC-USDT";
+/// How many messages the broker takes and gives without promises.
+const RAW: u32 = 40_000;
 const BODY_BYTES: usize = 200;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Messages sent without waiting for the confirmation of the one before, and how many are measured.
@@ -77,7 +82,9 @@ async fn main() -> Result<()> {
         link.close(PATIENCE).await;
     }
     consume(&url, &prefix, published).await?;
-    delete(&link(&url, &prefix, 1).await?, &url).await
+    let link = link(&url, &prefix, 1).await?;
+    without_promises(&link, &url).await?;
+    delete(&link, &url).await
 }
 
 async fn link(url: &str, prefix: &str, window: u32) -> Result<Link> {
@@ -100,7 +107,7 @@ fn message(number: u32) -> Result<Message> {
     let envelope = Envelope::new(id, "trade.executed", JSON, at, body)?;
     Ok(Message {
         exchange: Exchange::TradeEvents,
-        key: "trade.executed.BTC-USDT".to_owned(),
+        key: ROUTING_KEY.to_owned(),
         envelope: envelope.of_market("BTC/USDT".parse()?, u64::from(number) + 1),
     })
 }
@@ -122,17 +129,27 @@ async fn consume(url: &str, prefix: &str, count: u32) -> Result<()> {
     Ok(())
 }
 
+/// The raw limits: a client of the same broker that neither waits for confirms nor acknowledges.
+async fn without_promises(link: &Link, url: &str) -> Result<()> {
+    let topology = link.topology();
+    let [own, other] = [Queue::WalletTrades, Queue::NotificationTrades].map(|queue| topology.queue(&queue));
+    let connection = raw::connect(url).await?;
+    let channel = connection.open_channel(None).await?;
+    for queue in [&own, &other] {
+        channel.queue_purge(QueuePurgeArguments::new(queue)).await?;
+    }
+    let exchange = topology.exchange(Exchange::TradeEvents);
+    let rate = raw::publish(url, exchange, &[own.clone(), other], RAW).await?;
+    println!("into the same queues without confirms: {rate:.0} messages/s");
+    let rate = raw::consume(url, &own, RAW).await?;
+    println!("consumed without acknowledgements: {rate:.0} messages/s");
+    channel.close().await?;
+    Ok(connection.close().await?)
+}
+
 /// Deletes what was declared.
 async fn delete(link: &Link, url: &str) -> Result<()> {
-    let place = url.rsplit('@').next().unwrap_or_default();
-    let (host, port) = place.trim_end_matches('/').split_once(':').context("host:port")?;
-    let connection = Connection::open(&OpenConnectionArguments::new(
-        host,
-        port.parse()?,
-        "guest",
-        "guest",
-    ))
-    .await?;
+    let connection = raw::connect(url).await?;
     let channel = connection.open_channel(None).await?;
     for queue in link.topology().queues() {
         channel

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use distributed::{Carrier, Distributed, Options};
+use distributed::{Carrier, Distributed, KeepUndecodable, Options};
 use domain::MarketDefinition;
 use messaging::{Link, Topology};
 use persistence::postgres::{Pool, check_server};
@@ -56,7 +56,8 @@ impl Member {
         let link = Link::start(&settings.rabbitmq, topology, PROGRAM).context("rabbitmq")?;
         let link = Arc::new(link);
         let (clock, ids) = (Clock::System, Ids::new(Clock::System));
-        let carrier = Carrier::over(&link, ids.clone(), clock.clone()).context("rabbitmq")?;
+        let keeper = Arc::new(KeepUndecodable::new(pool.clone(), ids.clone()));
+        let carrier = Carrier::over(&link, ids.clone(), clock.clone(), keeper).context("rabbitmq")?;
         let wallet = HttpWallet::of(&settings.wallet).context("wallet")?;
         let redis = redis(&settings.redis)?;
         let definitions = markets::definitions(settings)?;

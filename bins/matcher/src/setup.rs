@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
+use distributed::KeepUndecodable;
 use distributed::shard::{Broker, Connect, ShardOptions};
-use messaging::{Link, Topology};
+use messaging::{Link, Topology, Undecodable};
 use persistence::postgres::shard::ensure_shards;
-use persistence::postgres::{check_server, connect_directly};
-use runtime::settings::{Mode, Variables, find_file};
+use persistence::postgres::{Pool, check_server, connect_directly};
+use runtime::settings::{DatabaseSettings, Mode, Variables, find_file};
 use runtime::{Clock, Ids, Settings};
 use wallet_client::HttpWallet;
 
@@ -36,6 +37,19 @@ pub(crate) fn settings(config: Option<PathBuf>) -> anyhow::Result<Settings> {
 pub(crate) fn link(settings: &Settings) -> anyhow::Result<Link> {
     let topology = Topology::new(&settings.rabbitmq, settings.distributed.shards, "").context("rabbitmq")?;
     Link::start(&settings.rabbitmq, topology, PROGRAM).context("rabbitmq")
+}
+
+/// Keeps messages that cannot be read; it connects when there is one.
+///
+/// # Errors
+/// The settings of the database make no sense.
+pub(crate) fn keeper(settings: &Settings) -> anyhow::Result<Arc<dyn Undecodable>> {
+    let database = DatabaseSettings {
+        max_open_conns: 1,
+        ..settings.database.clone()
+    };
+    let pool = Pool::of(&database, PROGRAM).context("database")?;
+    Ok(Arc::new(KeepUndecodable::new(pool, Ids::new(Clock::System))))
 }
 
 /// How this process owns shards.

@@ -1,14 +1,13 @@
 //! What a gateway sends and hears over the broker: hints for the shards' owners, news for all gateways. Nothing depends on
 //! any of it arriving.
 
-use std::error::Error;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::Stamp;
 use messaging::{
     BINARY, Consumer, Delivery, Envelope, Exchange, Handler, Link, LinkError, Publisher, Queue, Subscription,
-    Unreadable, Verdict, hint_key,
+    Undecodable, Verdict, hint_key,
 };
 use runtime::{Clock, Ids};
 use tokio::sync::mpsc;
@@ -35,14 +34,19 @@ pub struct Carrier {
 }
 
 impl Carrier {
-    /// Over this link to the broker, from now on and whenever it comes back.
+    /// Over this link to the broker, from now on and whenever it comes back. News that cannot be read go to `keeper`.
     ///
     /// # Errors
     /// The link leads nowhere.
-    pub fn over(link: &Arc<Link>, ids: Ids, clock: Clock) -> Result<Self, LinkError> {
+    pub fn over(
+        link: &Arc<Link>,
+        ids: Ids,
+        clock: Clock,
+        keeper: Arc<dyn Undecodable>,
+    ) -> Result<Self, LinkError> {
         let (sender, news) = mpsc::channel(NEWS_WAITING);
         let subscription = Subscription::to(Queue::GatewayNews).prefetch(PREFETCH);
-        let consumer = link.consume(subscription, Ear { sender }, Arc::new(PassedOver))?;
+        let consumer = link.consume(subscription, Ear { sender }, keeper)?;
         let notices = Arc::new(Sender {
             publisher: link.publisher().clone(),
             ids,
@@ -120,16 +124,5 @@ impl Handler for Ear {
             metrics::counter!("gateway_news_dropped_total").increment(1);
         }
         Verdict::Done
-    }
-}
-
-/// News that nobody can read are in the log as well: they need not be kept.
-struct PassedOver;
-
-#[async_trait]
-impl messaging::Undecodable for PassedOver {
-    async fn keep(&self, message: &Unreadable) -> Result<(), Box<dyn Error + Send + Sync>> {
-        tracing::warn!(error = %message.error, bytes = message.body.len(), "news that cannot be read");
-        Ok(())
     }
 }

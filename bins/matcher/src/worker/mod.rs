@@ -81,10 +81,12 @@ async fn work(settings: &Settings, wanted: &[u32], shutdown: Shutdown) -> anyhow
     let link = Arc::new(setup::link(settings)?);
     let options = setup::options(settings, &link)?;
     let (mut tasks, mut statuses, mut ears) = (JoinSet::new(), Vec::new(), JoinSet::new());
+    let keeper = setup::keeper(settings)?;
     for shard in shards {
         let (status, hint) = (Status::new(shard), Arc::new(Notify::new()));
         let (link, owning, heard) = (Arc::clone(&link), status.owning(), Arc::clone(&hint));
-        ears.spawn(async move { hear_while_owning(&link, shard, heard, owning).await });
+        let keeper = Arc::clone(&keeper);
+        ears.spawn(async move { hear_while_owning(&link, shard, heard, owning, keeper).await });
         statuses.push((shard, status.clone()));
         tasks.spawn(run_shard(options.clone(), shard, hint, status, shutdown.clone()));
     }

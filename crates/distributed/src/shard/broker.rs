@@ -1,14 +1,13 @@
 //! An owner's side of the broker: news and messages go out, hints come in.
 
 use std::collections::HashMap;
-use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use messaging::{
     Consumer, Delivery, Exchange, Handler, Link, LinkError, Message, PublishError, Publisher, Queue,
-    Subscription, Unreadable, Verdict, news_of,
+    Subscription, Undecodable, Verdict, news_of,
 };
 use persistence::postgres::orders::MarketGrids;
 use runtime::{Clock, Ids};
@@ -114,7 +113,7 @@ impl Outlet for Broker {
 }
 
 /// Hears that a shard has work, while it is owned here: a stand-by would take the hints away from the owner. It ends
-/// when nobody tells any more whether it is owned.
+/// when nobody tells any more whether it is owned. What cannot be read goes to `keeper`.
 ///
 /// # Errors
 /// The topology has no such queue.
@@ -123,13 +122,14 @@ pub async fn hear_while_owning(
     shard: u32,
     hint: Arc<Notify>,
     mut owning: watch::Receiver<bool>,
+    keeper: Arc<dyn Undecodable>,
 ) -> Result<(), LinkError> {
     loop {
         // Gone, it stays as it is for ever.
         if owning.wait_for(|owns| *owns).await.is_err() {
             return Ok(());
         }
-        let consumer = hear_hints(link, shard, Arc::clone(&hint))?;
+        let consumer = hear_hints(link, shard, Arc::clone(&hint), Arc::clone(&keeper))?;
         let lost = owning.wait_for(|owns| !*owns).await.is_err();
         consumer.stop().await;
         if lost {
@@ -138,9 +138,14 @@ pub async fn hear_while_owning(
     }
 }
 
-fn hear_hints(link: &Link, shard: u32, hint: Arc<Notify>) -> Result<Consumer, LinkError> {
+fn hear_hints(
+    link: &Link,
+    shard: u32,
+    hint: Arc<Notify>,
+    keeper: Arc<dyn Undecodable>,
+) -> Result<Consumer, LinkError> {
     let subscription = Subscription::to(Queue::ShardHints(shard)).prefetch(1);
-    link.consume(subscription, Ear { hint }, Arc::new(PassedOver))
+    link.consume(subscription, Ear { hint }, keeper)
 }
 
 /// Hears hints.
@@ -153,16 +158,6 @@ impl Handler for Ear {
     async fn handle(&mut self, _: &Delivery) -> Verdict {
         self.hint.notify_one();
         Verdict::Done
-    }
-}
-
-/// A hint says nothing but that it came.
-struct PassedOver;
-
-#[async_trait]
-impl messaging::Undecodable for PassedOver {
-    async fn keep(&self, _: &Unreadable) -> Result<(), Box<dyn Error + Send + Sync>> {
-        Ok(())
     }
 }
 

@@ -3,18 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use amqprs::BasicProperties;
 use amqprs::channel::{
-    BasicGetArguments, Channel, ExchangeDeleteArguments, QueueBindArguments, QueueDeclareArguments,
-    QueueDeleteArguments,
+    BasicGetArguments, BasicPublishArguments, Channel, ExchangeDeleteArguments, QueueBindArguments,
+    QueueDeclareArguments, QueueDeleteArguments,
 };
 use amqprs::connection::{Connection, OpenConnectionArguments};
 use async_trait::async_trait;
+use distributed::KeepUndecodable;
 use distributed::shard::{Broker, ShardOptions, hear_while_owning};
 use domain::{Side, Stamp, Status};
 use messaging::{
     BINARY, Delivery, Envelope, Exchange, Handler, Link, Queue, Subscription, Topology, Unreadable, Verdict,
     hint_key,
 };
+use persistence::postgres::{Pool, PoolOptions};
 use runtime::settings::RabbitmqSettings;
 use runtime::{Clock, Ids};
 use tokio::sync::{Notify, mpsc, watch};
@@ -96,7 +99,7 @@ async fn hints_wake_owners_and_trades_orders_and_news_go_out() {
             Arc::clone(&running.hint),
             running.status.owning(),
         );
-        async move { hear_while_owning(&link, 0, hint, owning).await }
+        async move { hear_while_owning(&link, 0, hint, owning, Arc::new(Nobody)).await }
     });
     let sell = bed.place(0, Side::Sell, 100, 10).await;
     let buy = bed.place(1, Side::Buy, 100, 10).await;
@@ -149,7 +152,7 @@ async fn a_stand_by_takes_no_hints_away_from_the_owner() {
     let hints = owning.each_ref().map(|owning| {
         let (link, hint, owning) = (Arc::clone(&link), Arc::new(Notify::new()), owning.subscribe());
         let heard = Arc::clone(&hint);
-        tasks.spawn(async move { hear_while_owning(&link, 0, heard, owning).await });
+        tasks.spawn(async move { hear_while_owning(&link, 0, heard, owning, Arc::new(Nobody)).await });
         hint
     });
     let ids = Ids::new(Clock::System);
@@ -240,6 +243,55 @@ async fn queues_that_somebody_deleted_are_declared_again_and_only_what_they_miss
     );
     assert!(count >= 4);
     link.close(Duration::from_secs(5)).await;
+    let _ = connection.close().await;
+    clean(&topology).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_can_read_is_kept_in_the_database_and_those_behind_it_are_heard() {
+    let bed = Bed::new().await;
+    let settings = RabbitmqSettings {
+        url: Some(format!("amqp://guest:guest@127.0.0.1:{}/", port()).into()),
+        ..RabbitmqSettings::default()
+    };
+    let topology = Topology::new(&settings, 1, &format!("rubbish{}.", std::process::id())).unwrap();
+    let link = Arc::new(Link::start(&settings, topology.clone(), "rubbish-test").unwrap());
+    link.until_up().await;
+    let arguments = OpenConnectionArguments::new("127.0.0.1", port(), "guest", "guest");
+    let connection = Connection::open(&arguments).await.unwrap();
+    let channel = connection.open_channel(None).await.unwrap();
+    let pool = Pool::new(&PoolOptions {
+        url: bed.database.url().into(),
+        max_size: 1,
+        wait: Duration::from_secs(10),
+    });
+    let ids = Ids::new(Clock::System);
+    let keeper = Arc::new(KeepUndecodable::new(pool.unwrap(), ids.clone()));
+    let (hint, owning) = (Arc::new(Notify::new()), watch::Sender::new(true));
+    let hearing = tokio::spawn({
+        let (link, hint, owning) = (Arc::clone(&link), Arc::clone(&hint), owning.subscribe());
+        async move { hear_while_owning(&link, 0, hint, owning, keeper).await }
+    });
+    let rubbish = BasicPublishArguments::new(topology.exchange(Exchange::ShardHints), &hint_key(0));
+    channel
+        .basic_publish(BasicProperties::default(), b"no hint".to_vec(), rubbish)
+        .await
+        .unwrap();
+    let kept = "SELECT count(*) FROM undecodable WHERE convert_from(body, 'UTF8') = 'no hint' AND error <> ''
+        AND source LIKE 'queue %shard.0.hints, exchange %shard.hints, key shard.0'";
+    bed.until_number(kept, 1).await;
+    let at = Stamp::from_micros(Clock::System.wall_us());
+    let good = Envelope::new(ids.uuid_v7(), "shard.hint", BINARY, at, Vec::new().into()).unwrap();
+    link.publisher()
+        .publish(Exchange::ShardHints, &hint_key(0), good)
+        .await
+        .unwrap();
+    tokio::time::timeout(Duration::from_secs(60), hint.notified())
+        .await
+        .unwrap();
+    drop(owning);
+    let _ = hearing.await.unwrap();
+    Arc::into_inner(link).unwrap().close(Duration::from_secs(5)).await;
     let _ = connection.close().await;
     clean(&topology).await;
 }

@@ -24,6 +24,24 @@ pub enum PgError {
     },
 }
 
+/// What a server says, or PgBouncer in its stead, when it ends a session: perhaps after the commit. Diesel does not hand on
+/// how severe an error is. The words are PostgreSQL's (an operator, a shutdown, a crash beside it; a PANIC while the log is
+/// written) and PgBouncer's (the server is gone, or took too long).
+const LAST_WORDS: [&str; 8] = [
+    "terminating connection",
+    "could not fsync",
+    "could not fdatasync",
+    "could not write to",
+    "could not open file \"pg_wal",
+    "server conn crashed",
+    "query_timeout",
+    "query timeout",
+];
+
+fn ends_the_session(words: &str) -> bool {
+    LAST_WORDS.iter().any(|last| words.contains(last))
+}
+
 impl From<Error> for PgError {
     fn from(error: Error) -> Self {
         match &error {
@@ -33,10 +51,7 @@ impl From<Error> for PgError {
             )
             | Error::BrokenTransactionManager
             | Error::RollbackErrorOnCommit { .. } => Self::Unknown(error),
-            // The server ends the session (an operator, a shutdown, a crash beside it): perhaps after the commit.
-            Error::DatabaseError(_, information)
-                if information.message().starts_with("terminating connection") =>
-            {
+            Error::DatabaseError(_, information) if ends_the_session(information.message()) => {
                 Self::Unknown(error)
             }
             _ => Self::Refused(error),
@@ -77,6 +92,57 @@ impl PgError {
         Self::BadRow {
             table,
             why: why.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sorted(kind: DatabaseErrorKind, words: &str) -> PgError {
+        Error::DatabaseError(kind, Box::new(words.to_owned())).into()
+    }
+
+    #[test]
+    fn where_the_session_ended_nobody_is_told_that_nothing_was_done() {
+        for words in [
+            "terminating connection due to administrator command",
+            "could not fdatasync file \"000000010000000000000001\": No space left on device",
+            "could not write to log file 000000010000000000000001 at offset 0, length 8192: Input/output error",
+            "server conn crashed?",
+            "query_timeout",
+        ] {
+            let error = sorted(DatabaseErrorKind::Unknown, words);
+            assert!(matches!(error, PgError::Unknown(_)), "{words}: {error:?}");
+        }
+        let lost = sorted(DatabaseErrorKind::ClosedConnection, "connection closed");
+        assert!(matches!(lost, PgError::Unknown(_)));
+    }
+
+    #[test]
+    fn what_a_statement_alone_was_refused_for_has_changed_nothing() {
+        for (kind, words) in [
+            (
+                DatabaseErrorKind::Unknown,
+                "canceling statement due to lock timeout",
+            ),
+            (
+                DatabaseErrorKind::Unknown,
+                "canceling statement due to statement timeout",
+            ),
+            (DatabaseErrorKind::Unknown, "deadlock detected"),
+            (
+                DatabaseErrorKind::UniqueViolation,
+                "duplicate key value violates unique constraint",
+            ),
+            (
+                DatabaseErrorKind::SerializationFailure,
+                "could not serialize access due to concurrent update",
+            ),
+        ] {
+            let error = sorted(kind, words);
+            assert!(matches!(error, PgError::Refused(_)), "{words}: {error:?}");
         }
     }
 }

@@ -1,13 +1,12 @@
 //! Moving a market to another shard: its shard is seized, what it has committed is settled, and then it moves.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::MarketNumber;
 use persistence::postgres::shard::{
-    self, Cursors, Lease, MovedMarket, ShardError, bound_session, give_up, keep, market_home, seize,
-    shard_numbers, wide_commands,
+    self, Cursors, Lease, MovedMarket, ShardError, Waiting, bound_session, give_up, keep, market_home, seize,
+    shard_numbers,
 };
 use persistence::postgres::{Connection, PgError};
 use runtime::Ids;
@@ -167,25 +166,24 @@ async fn hand_over(
     to: u32,
     ids: &Ids,
 ) -> Result<(), MoveError> {
-    let (mut commands, mut copies): (Vec<Uuid>, BTreeMap<Uuid, Uuid>) = Default::default();
-    for (id, body) in wide_commands(connection, from.shard).await? {
-        match decode::<ShardCommand>(&body) {
-            Ok(ShardCommand::DefineMarket(define)) if define.definition.number == number => commands.push(id),
-            Ok(ShardCommand::SetMarketState(set)) if set.market == number => commands.push(id),
-            Ok(ShardCommand::CancelAll { selection, .. })
-                if selection.market.is_none_or(|market| market == number) =>
-            {
-                copies.insert(id, ids.uuid_v7());
+    let sort = |wide: Vec<(Uuid, Vec<u8>)>| {
+        let mut waiting = Waiting::default();
+        for (id, body) in wide {
+            match decode::<ShardCommand>(&body) {
+                Ok(ShardCommand::DefineMarket(define)) if define.definition.number == number => {
+                    waiting.commands.push(id);
+                }
+                Ok(ShardCommand::SetMarketState(set)) if set.market == number => waiting.commands.push(id),
+                Ok(ShardCommand::CancelAll { selection, .. })
+                    if selection.market.is_none_or(|market| market == number) =>
+                {
+                    waiting.copies.push((id, ids.uuid_v7()));
+                }
+                _ => {}
             }
-            _ => {}
         }
-    }
-    let copies: Vec<(Uuid, Uuid)> = copies.into_iter().collect();
-    let moved = MovedMarket {
-        symbol,
-        to,
-        commands: &commands,
-        copies: &copies,
+        waiting
     };
-    Ok(shard::move_market(connection, from, &moved).await?)
+    let moved = MovedMarket { symbol, to };
+    Ok(shard::move_market(connection, from, &moved, sort).await?)
 }

@@ -122,6 +122,37 @@ async fn a_mover_that_dies_leaves_the_market_where_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_mass_cancel_that_comes_while_a_market_moves_meets_its_orders() {
+    let bed = Bed::new().await;
+    let owner = bed.start(bed.options(), 0);
+    let sell = bed.place(0, Side::Sell, 100, 10).await;
+    bed.until_quiet().await;
+    // The commit of the other shard's owner, for which the mover waits: it applies its own row of the mass cancel.
+    let (mut client, connection) = tokio_postgres::connect(&bed.database.url(), tokio_postgres::NoTls)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let commit = client.transaction().await.unwrap();
+    let lock = "UPDATE shards SET last_seq = last_seq WHERE shard = 1";
+    commit.execute(lock, &[]).await.unwrap();
+    let options = bed.options();
+    let moving = tokio::spawn(async move { move_market(&options, "ABC/USD", 1, PATIENCE).await });
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()
+        AND query LIKE '%moved_after%'";
+    bed.until_number(waits, 1).await;
+    bed.cancel_all(Some(0)).await;
+    commit.commit().await.unwrap();
+    moving.await.unwrap().unwrap();
+    let other = bed.start(bed.options(), 1);
+    bed.until(sell, |order| order.state.status() == Status::Cancelled)
+        .await;
+    bed.until_quiet().await;
+    owner.stop().await;
+    other.stop().await;
+    bed.purse.ledger.check().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_market_does_not_move_while_the_wallet_refuses_what_its_shard_has_committed() {
     let bed = Bed::new().await;
     let owner = bed.start(bed.options(), 0);

@@ -16,7 +16,7 @@ pub use lease::{
     Cursors, Lease, Taken, bound_session, end_blocker, give_up, keep, seize, set_halted, shard_numbers,
     take_over, trim_log,
 };
-pub use moves::{MovedMarket, market_home, move_market, wide_commands};
+pub use moves::{MovedMarket, Waiting, market_home, move_market};
 pub use state::{StoredMarket, markets_of_shard};
 pub use todo::{
     Todo, count_attempt, drop_repeated, forward_strays, forward_to_market, keep_undecodable, open_commands,

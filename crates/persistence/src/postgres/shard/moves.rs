@@ -17,10 +17,15 @@ pub struct MovedMarket<'a> {
     pub symbol: &'a str,
     /// Its new shard.
     pub to: u32,
-    /// Commands of its old shard that are about the market and name no order: they go along.
-    pub commands: &'a [Uuid],
-    /// Mass cancels that wait in its old shard, and the ids of their copies in the new one.
-    pub copies: &'a [(Uuid, Uuid)],
+}
+
+/// What waits in the market's old shard and names no order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Commands about the market: they go along.
+    pub commands: Vec<Uuid>,
+    /// Mass cancels, and the ids of their copies in the new shard.
+    pub copies: Vec<(Uuid, Uuid)>,
 }
 
 /// Moves a market with its orders, its commands and the mass cancels that they may still meet, out of a shard that the
@@ -30,6 +35,9 @@ pub struct MovedMarket<'a> {
 /// Both shards get a new epoch and no owner: whoever had them finds out at the next commit, and both are loaded anew. The
 /// market keeps its numbers; the ranks of its orders may be those of others in the new shard, which orders no two of them.
 ///
+/// `sort` says which of the commands that wait in the old shard and name no order concern the market. They are read once no
+/// owner can commit any more: a mass cancel that the new shard has applied before lies in the old one by then.
+///
 /// # Errors
 /// [`ShardError::Fenced`]: the shard is somebody else's by now, a batch is not settled, or the market has moved. Nothing
 /// was changed.
@@ -37,11 +45,14 @@ pub async fn move_market(
     connection: &mut Connection,
     from: &Lease,
     moved: &MovedMarket<'_>,
+    sort: impl Fn(Vec<(Uuid, Vec<u8>)>) -> Waiting + Send + Sync,
 ) -> Result<(), ShardError> {
+    let sort = &sort;
     connection
         .transaction(async |connection: &mut Connection| {
             end_epochs(connection, from, moved.to.cast_signed()).await?;
-            hand_over(connection, moved, from.shard.cast_signed()).await
+            let waiting = sort(wide_commands(connection, from.shard).await?);
+            hand_over(connection, moved, &waiting, from.shard.cast_signed()).await
         })
         .await
 }
@@ -79,6 +90,7 @@ async fn end_epochs(connection: &mut Connection, from: &Lease, to: i32) -> Resul
 async fn hand_over(
     connection: &mut Connection,
     moved: &MovedMarket<'_>,
+    waiting: &Waiting,
     from: i32,
 ) -> Result<(), ShardError> {
     let to = moved.to.cast_signed();
@@ -102,11 +114,11 @@ async fn hand_over(
     .execute(connection)
     .await?;
     sql_query("UPDATE commands SET shard = $2 WHERE id = ANY($1)")
-        .bind::<Array<SqlUuid>, _>(moved.commands)
+        .bind::<Array<SqlUuid>, _>(&waiting.commands)
         .bind::<Integer, _>(to)
         .execute(connection)
         .await?;
-    let (old, new): (Vec<Uuid>, Vec<Uuid>) = moved.copies.iter().copied().unzip();
+    let (old, new): (Vec<Uuid>, Vec<Uuid>) = waiting.copies.iter().copied().unzip();
     sql_query(
         "INSERT INTO commands (id, shard, kind, order_id, body, created_at) \
          SELECT n.new, $3, c.kind, c.order_id, c.body, c.created_at \
@@ -177,7 +189,7 @@ struct WideRow {
 ///
 /// # Errors
 /// See [`PgError`].
-pub async fn wide_commands(connection: &mut Connection, shard: u32) -> Result<Vec<(Uuid, Vec<u8>)>, PgError> {
+async fn wide_commands(connection: &mut Connection, shard: u32) -> Result<Vec<(Uuid, Vec<u8>)>, PgError> {
     let rows: Vec<WideRow> =
         sql_query("SELECT id, body FROM commands WHERE shard = $1 AND order_id IS NULL ORDER BY id")
             .bind::<Integer, _>(shard.cast_signed())

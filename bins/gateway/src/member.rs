@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use distributed::{Carrier, Distributed, KeepUndecodable, Options};
+use distributed::{Carrier, Distributed, KeepUndecodable, Options, measure_broker, measure_redis};
 use domain::MarketDefinition;
 use messaging::{Link, Topology};
 use persistence::postgres::{Pool, check_server};
@@ -30,6 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Member {
     pub(crate) exchange: Arc<Distributed>,
     pub(crate) pool: Pool,
+    link: Arc<Link>,
     pub(crate) redis: Redis,
     /// What all who ask Redis know of it.
     pub(crate) trust: Arc<Trust>,
@@ -82,6 +83,7 @@ impl Member {
         Ok(Self {
             exchange,
             pool,
+            link,
             redis,
             trust: Arc::new(Trust::new(Clock::System)),
             defining,
@@ -105,6 +107,8 @@ impl Member {
         metrics::gauge!("database_connections_idle").set(figures.idle as f64);
         metrics::gauge!("database_connections_waiting").set(figures.waiting as f64);
         metrics::gauge!("intake_requests_in_flight").set(self.exchange.in_flight() as f64);
+        measure_broker(&self.link);
+        measure_redis(&self.redis);
     }
 }
 

@@ -298,6 +298,11 @@ fn broken_rules(d: &MarketDefinition) -> Vec<FieldError> {
             "symbol",
             "must name two different assets",
         ),
+        (
+            d.symbol.base.as_str().len() + d.symbol.quote.as_str().len() < 20,
+            "symbol",
+            "must have at most 20 characters",
+        ),
         (!d.tick.is_zero(), "tick", "must be greater than 0"),
         (!d.lot.is_zero(), "lot", "must be greater than 0"),
         (

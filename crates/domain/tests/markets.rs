@@ -18,12 +18,15 @@ fn the_plans_markets_are_valid() {
 #[test]
 fn each_rule_is_checked_by_itself() {
     type Change = fn(&mut MarketDefinition);
-    let cases: [(&str, &str, Change); 19] = [
+    let cases: [(&str, &str, Change); 20] = [
         ("number", "must be below 1048576", |d| {
             d.number = MarketNumber(1 << 20)
         }),
         ("symbol", "must name two different assets", |d| {
             d.symbol.base = d.symbol.quote
+        }),
+        ("symbol", "must have at most 20 characters", |d| {
+            d.symbol = "ABCDEFGHIJ/KLMNOPQRST".parse().unwrap()
         }),
         ("lot", "must be greater than 0", |d| d.lot = Amount::ZERO),
         (

@@ -133,7 +133,7 @@ async fn a_hundred_connections_carry_thousands_of_calls() {
         assert!(call.await.unwrap().unwrap().paid);
     }
     let (open, _) = redis.connections();
-    assert!((1..=100).contains(&open), "{open} connections");
+    assert!((50..=100).contains(&open), "{open} connections");
 }
 
 #[tokio::test]

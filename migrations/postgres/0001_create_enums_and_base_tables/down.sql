@@ -1,3 +1,15 @@
+-- Partitions that were taken out and not dropped yet keep their foreign keys and domains.
+DO $$
+DECLARE
+    gone TEXT;
+BEGIN
+    FOR gone IN SELECT d.name FROM detached_partitions d
+        WHERE NOT EXISTS (SELECT 1 FROM pg_inherits i WHERE i.inhrelid = to_regclass(format('public.%I', d.name)))
+    LOOP
+        EXECUTE format('DROP TABLE IF EXISTS public.%I CASCADE', gone);
+    END LOOP;
+END $$;
+
 DROP FUNCTION make_partitions(TIMESTAMPTZ, TIMESTAMPTZ, TEXT[]);
 DROP TABLE detached_partitions;
 DROP TABLE candles;

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use distributed::measure_broker;
 use distributed::shard::{Status, hear_while_owning, run as run_shard};
+use messaging::Link;
 use persistence::postgres::partitions;
 use runtime::{Clock, Settings, Shutdown, telemetry};
 use tokio::sync::Notify;
@@ -18,6 +20,9 @@ use crate::setup::{self, PROGRAM};
 
 /// How long the broker may take to say goodbye.
 pub(crate) const FAREWELL: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// How often figures are looked up for `/metrics`.
+const MEASURE_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Which shards to serve.
 #[derive(Debug, Args)]
@@ -100,6 +105,7 @@ async fn work(settings: &Settings, wanted: &[u32], shutdown: Shutdown) -> anyhow
         let (database, shutdown, clock) = (settings.database.clone(), shutdown.clone(), clock.clone());
         async move { partitions::keep(&database, PROGRAM, &clock, &shutdown, tell_partitions).await }
     });
+    let measuring = tokio::spawn(measure(Arc::clone(&link), shutdown.clone()));
     tracing::info!(shards = tasks.len(), "working");
     let mut fault = None;
     while let Some(ended) = tasks.join_next().await {
@@ -116,11 +122,24 @@ async fn work(settings: &Settings, wanted: &[u32], shutdown: Shutdown) -> anyhow
     if let Some(serving) = serving {
         serving.abort();
     }
+    measuring.abort();
+    let _ = measuring.await;
     if let Some(link) = Arc::into_inner(link) {
         link.close(FAREWELL).await;
     }
     tracing::info!("stopped");
     fault.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// Sets the broker's figures until the program stops.
+async fn measure(link: Arc<Link>, shutdown: Shutdown) {
+    loop {
+        measure_broker(&link);
+        tokio::select! {
+            () = shutdown.wait() => return,
+            () = tokio::time::sleep(MEASURE_EVERY) => {}
+        }
+    }
 }
 
 #[allow(

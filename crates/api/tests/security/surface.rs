@@ -24,6 +24,11 @@ async fn security_25_operators_routes_and_metrics_are_not_on_the_public_port() {
             ("GET", "/metrics".to_owned()),
             ("GET", "/admin".to_owned()),
             ("GET", "/debug".to_owned()),
+            // The wallet's are its service's alone.
+            ("POST", "/api/v1/wallets/reserve".to_owned()),
+            ("POST", "/api/v1/wallets/release".to_owned()),
+            ("POST", "/api/v1/wallets/settle-trade".to_owned()),
+            ("POST", "/api/v1/wallets/deposits".to_owned()),
         ])
         .collect();
     assert!(operators.len() > 15);

@@ -32,6 +32,39 @@ fn dump(server: &Postgres) -> String {
 }
 
 #[tokio::test]
+async fn a_schema_goes_back_with_partitions_that_are_out_and_not_dropped_yet() {
+    let (server, mut connection) = server().await;
+    up(&mut connection).await.unwrap();
+    let made = "SELECT make_partitions(now(), now() + interval '40 days')";
+    let out = "DO $$
+        DECLARE part RECORD;
+        BEGIN
+            FOR part IN SELECT i.inhparent::regclass AS parent, min(c.relname) AS name FROM pg_inherits i
+                JOIN pg_class c ON c.oid = i.inhrelid WHERE c.relkind = 'r'
+                AND i.inhparent IN ('orders'::regclass, 'trades'::regclass) GROUP BY 1
+            LOOP
+                EXECUTE format('ALTER TABLE %s DETACH PARTITION %I', part.parent, part.name);
+                INSERT INTO detached_partitions
+                    VALUES (part.name, part.parent::text, '2020-01-01', '2020-01-02', now(), now());
+            END LOOP;
+        END $$";
+    let client = client(&server.url()).await;
+    client.batch_execute(made).await.unwrap();
+    client.batch_execute(out).await.unwrap();
+    let kept = client
+        .query_one("SELECT count(*) FROM detached_partitions", &[])
+        .await
+        .unwrap();
+    assert_eq!(kept.get::<_, i64>(0), 2, "one of each table");
+    assert_eq!(down(&mut connection, 99).await.unwrap().len(), MIGRATIONS.len());
+    let left =
+        "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
+        AND relname <> '__diesel_schema_migrations'";
+    let left = client.query_one(left, &[]).await.unwrap();
+    assert_eq!(left.get::<_, i64>(0), 0, "no table stays");
+}
+
+#[tokio::test]
 async fn every_migration_goes_up_down_and_up_to_the_same_schema() {
     let (server, mut connection) = server().await;
     let mut schemas = vec![dump(&server)];

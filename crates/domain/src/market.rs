@@ -283,15 +283,12 @@ impl Market {
     }
 }
 
+/// Whether a rule holds, the field that it is about, and what it says.
+type Rule = (bool, &'static str, &'static str);
+
 /// Every field of a definition that breaks a rule, with the rule.
 fn broken_rules(d: &MarketDefinition) -> Vec<FieldError> {
-    let tick_lot = u128::from(d.tick.0) * u128::from(d.lot.0);
-    let highest = u128::from(d.max_price.ticks()) * u128::from(d.max_quantity.0);
-    let value = (tick_lot / u128::from(ONE)).checked_mul(highest);
-    let price = u128::from(d.tick.0) * u128::from(d.max_price.ticks());
-    let base = u128::from(d.lot.0) * u128::from(d.max_quantity.0);
-    let fits = |units: u128| units < 1 << 63;
-    let rules = [
+    let rules: [Rule; 12] = [
         (d.number.0 < MARKET_NUMBERS, "number", "must be below 1048576"),
         (
             d.symbol.base != d.symbol.quote,
@@ -310,6 +307,43 @@ fn broken_rules(d: &MarketDefinition) -> Vec<FieldError> {
             "lot",
             "must have, together with the tick, at most 8 decimals",
         ),
+        (
+            d.initial_price.is_none_or(|p| p <= d.max_price),
+            "initial_price",
+            "must not be above max_price",
+        ),
+        (
+            d.market_band.is_none_or(|b| b.0 > 0),
+            "market_band",
+            "must be greater than 0",
+        ),
+        (
+            d.limit_band.is_none_or(|b| b.0 > 0),
+            "limit_band",
+            "must be greater than 0",
+        ),
+        (d.maker_fee.is_below_one(), "maker_fee", "must be below 1"),
+        (d.taker_fee.is_below_one(), "taker_fee", "must be below 1"),
+        (d.max_open_orders > 0, "max_open_orders", "must be greater than 0"),
+    ];
+    let broken = rules
+        .into_iter()
+        .chain(size_rules(d))
+        .filter(|(holds, ..)| !holds);
+    broken
+        .map(|(_, field, rule)| FieldError::new(field, rule))
+        .collect()
+}
+
+/// The rules of quantities and of the highest value.
+fn size_rules(d: &MarketDefinition) -> [Rule; 5] {
+    let tick_lot = u128::from(d.tick.0) * u128::from(d.lot.0);
+    let highest = u128::from(d.max_price.ticks()) * u128::from(d.max_quantity.0);
+    let value = (tick_lot / u128::from(ONE)).checked_mul(highest);
+    let price = u128::from(d.tick.0) * u128::from(d.max_price.ticks());
+    let base = u128::from(d.lot.0) * u128::from(d.max_quantity.0);
+    let fits = |units: u128| units < 1 << 63;
+    [
         (
             !d.min_quantity.is_zero(),
             "min_quantity",
@@ -335,29 +369,7 @@ fn broken_rules(d: &MarketDefinition) -> Vec<FieldError> {
             "max_quantity",
             "must be below 92233720368.54775808 of the base asset",
         ),
-        (
-            d.initial_price.is_none_or(|p| p <= d.max_price),
-            "initial_price",
-            "must not be above max_price",
-        ),
-        (
-            d.market_band.is_none_or(|b| b.0 > 0),
-            "market_band",
-            "must be greater than 0",
-        ),
-        (
-            d.limit_band.is_none_or(|b| b.0 > 0),
-            "limit_band",
-            "must be greater than 0",
-        ),
-        (d.maker_fee.is_below_one(), "maker_fee", "must be below 1"),
-        (d.taker_fee.is_below_one(), "taker_fee", "must be below 1"),
-        (d.max_open_orders > 0, "max_open_orders", "must be greater than 0"),
-    ];
-    let broken = rules.into_iter().filter(|(holds, ..)| !holds);
-    broken
-        .map(|(_, field, rule)| FieldError::new(field, rule))
-        .collect()
+    ]
 }
 
 /// How many decimals an amount has when written.

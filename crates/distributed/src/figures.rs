@@ -14,7 +14,6 @@ pub fn measure_broker(link: &Link) {
         dropped,
     } = link.publisher().counts();
     for (outcome, count) in [
-        ("sent", sent),
         ("confirmed", confirmed),
         ("returned", returned),
         ("nacked", nacked),
@@ -23,6 +22,7 @@ pub fn measure_broker(link: &Link) {
     ] {
         metrics::counter!("broker_messages_total", "outcome" => outcome).absolute(count);
     }
+    metrics::counter!("broker_messages_sent_total").absolute(sent);
     let is_up = link.trouble().is_none();
     metrics::gauge!("broker_up").set(f64::from(u8::from(is_up)));
 }

@@ -11,10 +11,10 @@ use persistence::postgres::{PgError, Pool};
 use runtime::Ids;
 use tokio::time::Instant;
 
-/// Whoever sends rubbish without end must not fill the database: of the messages of one interval the first is kept.
+/// Whoever sends rubbish without end must not fill the database soon: of the messages of one interval the first is kept.
 const ONE_IN: Duration = Duration::from_secs(1);
 /// Of a message's body, this much is kept.
-const BODY_BYTES: usize = 64 * 1024;
+const BODY_BYTES: usize = 4 * 1024;
 /// As long as the column of a message's source.
 const SOURCE_CHARS: usize = 200;
 
@@ -60,14 +60,15 @@ impl KeepUndecodable {
             body,
         } = message;
         let source = format!("queue {queue}, exchange {exchange}, key {key}");
-        let source: String = source.chars().take(SOURCE_CHARS).collect();
+        // PostgreSQL takes every character but this one.
+        let source: String = source.replace('\0', "?").chars().take(SOURCE_CHARS).collect();
         let body = body.get(..BODY_BYTES).unwrap_or(body);
         let mut connection = self.pool.get().await?;
         keep_undecodable(
             &mut connection,
             self.ids.uuid_v7(),
             &source,
-            &error.to_string(),
+            &error.to_string().replace('\0', "?"),
             body,
         )
         .await
@@ -77,15 +78,28 @@ impl KeepUndecodable {
 #[async_trait]
 impl Undecodable for KeepUndecodable {
     async fn keep(&self, message: &Unreadable) -> Result<(), Box<dyn Error + Send + Sync>> {
-        metrics::counter!("undecodable_messages_total").increment(1);
-        let (error, bytes) = (&message.error, message.body.len());
-        if !self.pace.is_turn(Instant::now()) {
-            tracing::warn!(%error, bytes, queue = message.queue, "a message cannot be read; one of this second is kept already");
-            return Ok(());
+        let (error, bytes, queue) = (&message.error, message.body.len(), &message.queue);
+        let is_turn = self.pace.is_turn(Instant::now());
+        let stored = if is_turn {
+            self.store(message).await
+        } else {
+            Ok(())
+        };
+        match stored {
+            Ok(()) if is_turn => {
+                self.pace.taken(Instant::now());
+                tracing::warn!(%error, bytes, queue, "a message cannot be read: it is kept");
+            }
+            Ok(()) => {
+                tracing::warn!(%error, bytes, queue, "a message cannot be read; one of this second is kept already");
+            }
+            // Tried again it would be refused again, and those behind it would wait for ever.
+            Err(PgError::Refused(why)) => {
+                tracing::error!(%error, bytes, queue, %why, "a message can neither be read nor kept");
+            }
+            Err(error) => return Err(error.into()),
         }
-        tracing::warn!(%error, bytes, queue = message.queue, "a message cannot be read: it is kept");
-        self.store(message).await?;
-        self.pace.taken(Instant::now());
+        metrics::counter!("undecodable_messages_total").increment(1);
         Ok(())
     }
 }

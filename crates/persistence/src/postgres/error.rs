@@ -31,7 +31,7 @@ const LAST_WORDS: [&str; 8] = [
     "terminating connection",
     "could not fsync",
     "could not fdatasync",
-    "could not write to",
+    "could not write to log file",
     "could not open file \"pg_wal",
     "server conn crashed",
     "query_timeout",

@@ -53,6 +53,15 @@ impl Role {
         }
     }
 
+    /// The role of the database that has the rights its members need.
+    pub(super) fn rights(self) -> &'static str {
+        match self {
+            Self::Gateway => "trade_gateway",
+            Self::Matcher => "trade_matcher",
+            Self::Wallet => "trade_wallet",
+        }
+    }
+
     /// What its members are called, with a number behind it.
     pub(super) fn word(self) -> &'static str {
         match self {
@@ -218,6 +227,20 @@ impl Member {
         command.env("TRADE_ENGINE_DATA_DIR", self.dir.join(&self.name));
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         command
+    }
+
+    /// Has it log in with no more rights than it needs, where it would log in as the owner of everything.
+    pub(super) fn log_in_as(&mut self, login: &str) {
+        let urls = self.settings.iter().rev();
+        let url = urls
+            .filter(|(name, _)| name == "TRADE_ENGINE_DATABASE__URL")
+            .find_map(|(_, url)| url.strip_prefix("postgres://postgres@").map(str::to_owned));
+        if let Some(place) = url {
+            self.set(
+                "TRADE_ENGINE_DATABASE__URL",
+                format!("postgres://{login}@{place}"),
+            );
+        }
     }
 
     /// Sets an environment variable for its next start.

@@ -60,6 +60,7 @@ impl Exchange {
     /// A program is missing, or something does not become ready.
     pub async fn start_programs(&mut self) -> Result<()> {
         self.migrate()?;
+        self.log_in().await?;
         for role in [Role::Wallet, Role::Matcher, Role::Gateway] {
             for member in self.members.iter_mut().filter(|member| member.role() == role) {
                 member.spawn()?;
@@ -76,6 +77,27 @@ impl Exchange {
             gateway.until_it_has_its_markets().await?;
         }
         Ok(())
+    }
+
+    /// On a database of its own every program logs in as a member of its role: nothing runs with rights that operators are
+    /// told not to give.
+    async fn log_in(&mut self) -> Result<()> {
+        if self.postgres.is_none() {
+            return Ok(());
+        }
+        let (client, connection) = tokio_postgres::connect(&self.urls.postgres, NoTls).await?;
+        let driver = tokio::spawn(connection);
+        for member in &mut self.members {
+            let (role, login) = (member.role().rights(), format!("{}_login", member.role().word()));
+            let known = "SELECT 1 FROM pg_roles WHERE rolname = $1";
+            if client.query_opt(known, &[&login]).await?.is_none() {
+                let create = format!("CREATE ROLE {login} LOGIN IN ROLE {role}");
+                client.batch_execute(&create).await?;
+            }
+            member.log_in_as(&login);
+        }
+        drop(client);
+        Ok(driver.await??)
     }
 
     /// As [`Exchange::start`], with the servers running and nothing else: no tables, no program.

@@ -61,6 +61,7 @@ fn a_hangup_reads_the_settings_again_and_a_broken_file_changes_nothing() {
     assert_eq!(limit(&served, &user), before, "a file alone changes nothing");
     served.signal("HUP");
     until("the new limit holds", || limit(&served, &user) == "77");
+    until("it is told", || served.log().contains("read the settings again"));
     let told = served.log();
     let line = told.lines().find(|line| line.contains("read the settings again"));
     let line = line.unwrap_or_else(|| panic!("{told}"));

@@ -141,20 +141,3 @@ async fn define(exchange: Arc<Distributed>, definitions: Vec<MarketDefinition>) 
         }
     }
 }
-
-/// Does something again and again until it is done; what goes wrong is told once.
-pub(crate) async fn until_done<F>(what: &str, work: impl Fn() -> F)
-where
-    F: Future<Output = anyhow::Result<()>>,
-{
-    let mut told = false;
-    while let Err(error) = work().await {
-        if !std::mem::replace(&mut told, true) {
-            tracing::warn!(
-                error = format!("{error:#}"),
-                "{what}: tried again until it is done"
-            );
-        }
-        tokio::time::sleep(RETRY).await;
-    }
-}

@@ -8,12 +8,14 @@ use runtime::settings::Environment;
 use runtime::{Settings, Shutdown};
 use tokio::sync::oneshot;
 
-use crate::member::until_done;
 use crate::shape::Shape;
 use crate::{demo, development, markets};
 
 /// The longest wait for the funds of development's users before callers are let in.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The pause before what could not be done is tried again.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Funds the users of development, then those of the demonstration, and lets these trade, where the settings want it. A
 /// distributed gateway goes on with it in the background if the wallet service or the matchers are not there yet; where
@@ -67,4 +69,21 @@ async fn demonstrate(
         tokio::spawn(demo::run(exchange, settings.demo.clone(), shutdown.clone()));
     }
     Ok(())
+}
+
+/// Does something again and again until it is done; what goes wrong is told once.
+async fn until_done<F>(what: &str, work: impl Fn() -> F)
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let mut told = false;
+    while let Err(error) = work().await {
+        if !std::mem::replace(&mut told, true) {
+            tracing::warn!(
+                error = format!("{error:#}"),
+                "{what}: tried again until it is done"
+            );
+        }
+        tokio::time::sleep(RETRY).await;
+    }
 }

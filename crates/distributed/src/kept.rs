@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use messaging::{Undecodable, Unreadable};
-use persistence::postgres::shard::keep_undecodable;
-use persistence::postgres::{PgError, Pool};
+use persistence::postgres::{PgError, Pool, keep_undecodable};
 use runtime::Ids;
 use tokio::time::Instant;
 
@@ -78,26 +77,15 @@ impl KeepUndecodable {
 #[async_trait]
 impl Undecodable for KeepUndecodable {
     async fn keep(&self, message: &Unreadable) -> Result<(), Box<dyn Error + Send + Sync>> {
-        let (error, bytes, queue) = (&message.error, message.body.len(), &message.queue);
-        let is_turn = self.pace.is_turn(Instant::now());
-        let stored = if is_turn {
-            self.store(message).await
-        } else {
-            Ok(())
-        };
-        match stored {
-            Ok(()) if is_turn => {
-                self.pace.taken(Instant::now());
-                tracing::warn!(%error, bytes, queue, "a message cannot be read: it is kept");
+        if self.pace.is_turn(Instant::now()) {
+            match self.store(message).await {
+                Ok(()) => self.pace.taken(Instant::now()),
+                // Tried again it would be refused again, and those behind it would wait for ever.
+                Err(PgError::Refused(why)) => {
+                    tracing::error!(queue = message.queue, %why, "a message that cannot be read is not kept either");
+                }
+                Err(error) => return Err(error.into()),
             }
-            Ok(()) => {
-                tracing::warn!(%error, bytes, queue, "a message cannot be read; one of this second is kept already");
-            }
-            // Tried again it would be refused again, and those behind it would wait for ever.
-            Err(PgError::Refused(why)) => {
-                tracing::error!(%error, bytes, queue, %why, "a message can neither be read nor kept");
-            }
-            Err(error) => return Err(error.into()),
         }
         metrics::counter!("undecodable_messages_total").increment(1);
         Ok(())

@@ -210,7 +210,7 @@ impl Consuming {
             let (queue, error) = (&message.queue, &message.error);
             match self.undecodable.keep(message).await {
                 Ok(()) => {
-                    tracing::error!(queue, %error, "a message that cannot be read is dealt with");
+                    tracing::error!(queue, %error, "a message cannot be read");
                     return Ok(true);
                 }
                 Err(failure) => {

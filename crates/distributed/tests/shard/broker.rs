@@ -30,6 +30,17 @@ fn port() -> u16 {
     port.parse().unwrap()
 }
 
+/// Names of the test's own on the broker, and a link to it that uses them.
+fn linked(test: &str) -> (Topology, Link) {
+    let settings = RabbitmqSettings {
+        url: Some(format!("amqp://guest:guest@127.0.0.1:{}/", port()).into()),
+        ..RabbitmqSettings::default()
+    };
+    let topology = Topology::new(&settings, 1, &format!("{test}{}.", std::process::id())).unwrap();
+    let link = Link::start(&settings, topology.clone(), test).unwrap();
+    (topology, link)
+}
+
 /// Tells what it hears.
 struct Ear(mpsc::UnboundedSender<(String, Vec<u8>)>);
 
@@ -69,12 +80,7 @@ async fn clean(topology: &Topology) {
 #[tokio::test(flavor = "multi_thread")]
 async fn hints_wake_owners_and_trades_orders_and_news_go_out() {
     let bed = Bed::new().await;
-    let settings = RabbitmqSettings {
-        url: Some(format!("amqp://guest:guest@127.0.0.1:{}/", port()).into()),
-        ..RabbitmqSettings::default()
-    };
-    let topology = Topology::new(&settings, 1, &format!("shard{}.", std::process::id())).unwrap();
-    let link = Link::start(&settings, topology.clone(), "shard-test").unwrap();
+    let (topology, link) = linked("shard");
     link.until_up().await;
     let (sender, mut heard) = mpsc::unbounded_channel();
     let hear = |queue| {
@@ -141,12 +147,8 @@ async fn hints_wake_owners_and_trades_orders_and_news_go_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stand_by_takes_no_hints_away_from_the_owner() {
-    let settings = RabbitmqSettings {
-        url: Some(format!("amqp://guest:guest@127.0.0.1:{}/", port()).into()),
-        ..RabbitmqSettings::default()
-    };
-    let topology = Topology::new(&settings, 1, &format!("hints{}.", std::process::id())).unwrap();
-    let link = Arc::new(Link::start(&settings, topology.clone(), "hints-test").unwrap());
+    let (topology, link) = linked("hints");
+    let link = Arc::new(link);
     let owning = [watch::Sender::new(true), watch::Sender::new(false)];
     let mut tasks = JoinSet::new();
     let hints = owning.each_ref().map(|owning| {
@@ -196,12 +198,7 @@ async fn ids(channel: &Channel, queue: &str) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn queues_that_somebody_deleted_are_declared_again_and_only_what_they_missed_is_repeated() {
     let bed = Bed::new().await;
-    let settings = RabbitmqSettings {
-        url: Some(format!("amqp://guest:guest@127.0.0.1:{}/", port()).into()),
-        ..RabbitmqSettings::default()
-    };
-    let topology = Topology::new(&settings, 1, &format!("gone{}.", std::process::id())).unwrap();
-    let link = Link::start(&settings, topology.clone(), "gone-test").unwrap();
+    let (topology, link) = linked("gone");
     link.until_up().await;
     let arguments = OpenConnectionArguments::new("127.0.0.1", port(), "guest", "guest");
     let connection = Connection::open(&arguments).await.unwrap();
@@ -250,12 +247,8 @@ async fn queues_that_somebody_deleted_are_declared_again_and_only_what_they_miss
 #[tokio::test(flavor = "multi_thread")]
 async fn what_nobody_can_read_is_kept_in_the_database_and_those_behind_it_are_heard() {
     let bed = Bed::new().await;
-    let settings = RabbitmqSettings {
-        url: Some(format!("amqp://guest:guest@127.0.0.1:{}/", port()).into()),
-        ..RabbitmqSettings::default()
-    };
-    let topology = Topology::new(&settings, 1, &format!("rubbish{}.", std::process::id())).unwrap();
-    let link = Arc::new(Link::start(&settings, topology.clone(), "rubbish-test").unwrap());
+    let (topology, link) = linked("rubbish");
+    let link = Arc::new(link);
     link.until_up().await;
     let arguments = OpenConnectionArguments::new("127.0.0.1", port(), "guest", "guest");
     let connection = Connection::open(&arguments).await.unwrap();

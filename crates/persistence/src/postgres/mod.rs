@@ -14,6 +14,7 @@ mod prepared;
 pub mod shard;
 mod target;
 mod tls;
+mod undecodable;
 pub mod views;
 pub mod wallet;
 
@@ -22,3 +23,4 @@ pub use connect::{Connection, Pool, PoolFigures, PoolOptions, connect, connect_d
 pub use error::PgError;
 pub use health::{ClockDifference, clock_difference};
 pub use prepared::{Prepared, prepared};
+pub use undecodable::keep_undecodable;

@@ -19,8 +19,7 @@ pub use lease::{
 pub use moves::{MovedMarket, Waiting, market_home, move_market};
 pub use state::{StoredMarket, markets_of_shard};
 pub use todo::{
-    Todo, count_attempt, drop_repeated, forward_strays, forward_to_market, keep_undecodable, open_commands,
-    set_aside,
+    Todo, count_attempt, drop_repeated, forward_strays, forward_to_market, open_commands, set_aside,
 };
 
 use super::PgError;

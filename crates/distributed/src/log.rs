@@ -28,6 +28,9 @@ pub enum Funding {
     },
     /// The balance did not cover it.
     Refused,
+    /// Nothing was asked for, because the gateway expects the shard to refuse the order before its funds matter. Where the
+    /// shard does not, it says [`ToldRefusal::Unfunded`].
+    NotAsked,
 }
 
 /// Place an order.
@@ -134,6 +137,8 @@ pub enum ToldRefusal {
     Quarantined,
     /// The same command was applied before.
     Repeated,
+    /// The order is not refused, and nobody has asked for its funds: it waits, and is to come again with them.
+    Unfunded,
 }
 
 /// What a command came to.

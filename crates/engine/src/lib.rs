@@ -7,6 +7,7 @@ mod amend;
 mod cancel;
 mod check;
 mod close;
+mod doorstep;
 mod due;
 mod engine;
 mod enter;
@@ -28,6 +29,7 @@ mod turn;
 mod users;
 
 pub use check::EngineFault;
+pub use doorstep::Doorstep;
 pub use engine::{Answer, DepthLevel, Engine};
 pub use fees::OwnFees;
 pub use funds::{Funds, FundsSlot};

@@ -3,29 +3,18 @@
 use std::sync::Arc;
 
 use domain::{
-    Asset, Event, ExpireReason, MarketState, Order, OrderState, Place, Price, Refusal, RejectReason, Reserve,
-    Side, Size, Step, Symbol, Terms, TimeInForce,
+    Asset, Event, ExpireReason, Order, OrderState, Place, Price, Refusal, RejectReason, Reserve, Side, Size,
+    Stamp, Step, Symbol, Terms, TimeInForce,
 };
 
-use crate::engine::Answer;
+use crate::doorstep::{Doorstep, expires_at};
+use crate::engine::{Answer, Engine};
 use crate::enter::taker;
 use crate::funds::{Funds, FundsSlot};
 use crate::market::MarketRow;
 use crate::orders::{Entering, Key};
 use crate::turn::Turn;
 use crate::users::{Claim, awaits_trigger, fingerprint};
-
-/// Why a placement never comes to life.
-enum Stillborn {
-    Rejected(RejectReason),
-    Expired(ExpireReason),
-}
-
-impl From<RejectReason> for Stillborn {
-    fn from(reason: RejectReason) -> Self {
-        Self::Rejected(reason)
-    }
-}
 
 impl MarketRow {
     /// The protection price of an order without a limit; none where the market has no reference price yet.
@@ -44,37 +33,30 @@ impl MarketRow {
         })
     }
 
-    /// Checks a placement against all that needs no money: time, state, limits, band, trigger.
-    fn check(&self, place: &Place, order: &Order, live: u32) -> Result<(), Stillborn> {
-        if order.deadline < order.created_at {
-            return Err(Stillborn::Expired(ExpireReason::TooLate));
-        }
-        if order.expires_at.is_some_and(|end| end <= order.created_at) {
-            return Err(Stillborn::Expired(ExpireReason::TimeInForce));
-        }
-        let rests = matches!(place.terms, Terms::Limit { .. })
-            && !matches!(place.time_in_force, TimeInForce::Ioc | TimeInForce::Fok);
-        let taken = match self.state {
-            MarketState::Open => true,
-            MarketState::PostOnly => rests && !self.book.would_take(place.side, place.terms.price()),
-            MarketState::CancelOnly | MarketState::Halted => false,
+    /// What a placement meets before its funds are asked for, where its user has so many live orders.
+    fn check(&self, place: &Place, at: Stamp, live: u32) -> Result<(), Step> {
+        let doorstep = Doorstep {
+            market: &self.market,
+            state: self.state,
+            reference: self.reference(),
+            live,
         };
-        if !taken {
-            return Err(RejectReason::MarketState.into());
-        }
-        if live >= self.market.definition().max_open_orders {
-            return Err(RejectReason::TooManyOrders.into());
-        }
-        self.market.check_limits(&place.terms, self.reference())?;
-        match (place.terms.stop_price(), self.reference(), place.side) {
-            (Some(stop), Some(last), Side::Buy) if last >= stop => {
-                Err(RejectReason::StopAlreadyTriggered.into())
-            }
-            (Some(stop), Some(last), Side::Sell) if last <= stop => {
-                Err(RejectReason::StopAlreadyTriggered.into())
-            }
-            _ => Ok(()),
-        }
+        doorstep.check(place, at, || {
+            self.book.would_take(place.side, place.terms.price())
+        })
+    }
+}
+
+impl Engine {
+    /// Whether a placement is sure to end before its funds are asked for, if it comes at this moment. False too where nobody
+    /// can tell: its market is not here, or something that is due comes first. It changes nothing.
+    pub fn turns_away(&self, at: Stamp, place: &Place) -> bool {
+        let Some(row) = self.row(place.market).filter(|_| !self.is_due(at)) else {
+            return false;
+        };
+        let user = self.users.find(place.user_id);
+        let live = user.map_or(0, |user| self.users.get(user).list.count);
+        row.check(place, at, live).is_err()
     }
 }
 
@@ -113,7 +95,7 @@ impl<F: Funds> Turn<'_, F> {
         }
         let order = self.new_order(market, place);
         let live = self.engine.users.get(owner).list.count;
-        let checked = self.row(market).check(place, &order, live);
+        let checked = self.row(market).check(place, self.at, live);
         let reserved = checked.and_then(|()| self.reserve(market, &order));
         match reserved {
             Ok((funds, amount)) => {
@@ -140,11 +122,6 @@ impl<F: Funds> Turn<'_, F> {
     fn new_order(&self, market: usize, place: &Place) -> Order {
         let row = self.row(market);
         let (maker_fee, taker_fee) = self.fees.rates(row.market.definition());
-        let expires_at = match place.time_in_force {
-            TimeInForce::Day => Some(self.at.next_midnight()),
-            TimeInForce::Gtd(end) => Some(end),
-            TimeInForce::Gtc | TimeInForce::Ioc | TimeInForce::Fok => None,
-        };
         Order {
             order_id: place.order_id,
             user_id: place.user_id,
@@ -163,7 +140,7 @@ impl<F: Funds> Turn<'_, F> {
             maker_fee,
             taker_fee,
             deadline: place.deadline(),
-            expires_at,
+            expires_at: expires_at(place.time_in_force, self.at),
             created_at: self.at,
             updated_at: self.at,
             triggered_at: None,
@@ -171,9 +148,11 @@ impl<F: Funds> Turn<'_, F> {
         }
     }
 
-    fn reserve(&mut self, market: usize, order: &Order) -> Result<(FundsSlot, domain::Amount), Stillborn> {
+    fn reserve(&mut self, market: usize, order: &Order) -> Result<(FundsSlot, domain::Amount), Step> {
         let row = self.row(market);
-        let worst = order.worst_price().ok_or(RejectReason::NoReferencePrice)?;
+        let worst = order
+            .worst_price()
+            .ok_or(Step::Reject(RejectReason::NoReferencePrice))?;
         let amount = row.market.reservation(order.side, order.terms.size(), worst);
         let (asset, receives) = pays_and_receives(row.market.symbol(), order.side);
         let reserve = Reserve {
@@ -186,7 +165,7 @@ impl<F: Funds> Turn<'_, F> {
         };
         match self.funds.reserve(&reserve) {
             Some(slot) => Ok((slot, amount)),
-            None => Err(RejectReason::InsufficientBalance.into()),
+            None => Err(Step::Reject(RejectReason::InsufficientBalance)),
         }
     }
 
@@ -204,9 +183,9 @@ impl<F: Funds> Turn<'_, F> {
                 .can_fill(&taker(order, owner, Key(u64::MAX), &row.market));
         if would_take || killed {
             let stillborn = if would_take {
-                Stillborn::Rejected(RejectReason::PostOnlyWouldTake)
+                Step::Reject(RejectReason::PostOnlyWouldTake)
             } else {
-                Stillborn::Expired(ExpireReason::FillOrKill)
+                Step::Expire(ExpireReason::FillOrKill)
             };
             self.give_back(&entering);
             self.stillborn(market, owner, entering.order, stillborn);
@@ -256,15 +235,12 @@ impl<F: Funds> Turn<'_, F> {
         };
         let owner = self.engine.users.intern(place.user_id);
         let order = self.new_order(market, place);
-        self.stillborn(market, owner, order, Stillborn::Rejected(reason));
+        self.stillborn(market, owner, order, Step::Reject(reason));
         Answer::Placed(place.order_id)
     }
 
-    fn stillborn(&mut self, market: usize, owner: u32, mut order: Order, why: Stillborn) {
-        order.state = match why {
-            Stillborn::Rejected(reason) => step(order.state, Step::Reject(reason)),
-            Stillborn::Expired(reason) => step(order.state, Step::Expire(reason)),
-        };
+    fn stillborn(&mut self, market: usize, owner: u32, mut order: Order, why: Step) {
+        order.state = step(order.state, why);
         order.ended_at = Some(self.at);
         if self.engine.keeps_client_ids
             && let Some(id) = &order.client_order_id

@@ -2,7 +2,6 @@
 //! embedded one; both must answer alike.
 
 mod candles;
-mod lines;
 mod names;
 mod side;
 mod transcript;

@@ -6,6 +6,8 @@ use std::collections::{HashMap, HashSet};
 const FIELDS: [&str; 4] = ["key_id", "ticket", "entry_id", "next_cursor"];
 /// A field whose value may hold what separates words, and appears nowhere else.
 const PUBLIC_KEY: &str = "\"public_key\":\"";
+/// What stands before an example in a message; by chance it may be an id of this session.
+const EXAMPLE: &str = "such as ";
 /// The lengths of the parts of a UUID.
 const UUID: [usize; 5] = [8, 4, 4, 4, 12];
 
@@ -46,7 +48,8 @@ impl Names {
                 end
             };
             let (word, after) = rest.split_at(end);
-            if is_uuid(word) || self.known.contains(word) {
+            let is_id = is_uuid(word) || self.known.contains(word);
+            if is_id && !numbered.ends_with(EXAMPLE) {
                 numbered.push_str(&self.number(word));
             } else {
                 numbered.push_str(word);
@@ -101,6 +104,13 @@ mod tests {
         let first = come_to(says, &[ONE, "fTIPRLfxql_kVK7", "389-2"]);
         assert_eq!(first, come_to(says, &[TWO, "NXnyfx7fg-dx6cd", "405-0"]));
         assert!(first.contains("api-keys/#2 ledger?before=#3&limit=1"), "{first}");
+    }
+
+    #[test]
+    fn an_example_that_is_an_id_by_chance_stays_as_it_is() {
+        let says = |ids: &[&str]| format!("\"entry_id\":\"{}\" must be an id such as 412-0", ids[0]);
+        let [one, other] = ["412-0", "413-0"].map(|id| come_to(says, &[id]));
+        assert_eq!(one, other);
     }
 
     #[test]

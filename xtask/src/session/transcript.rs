@@ -5,8 +5,8 @@
 
 use std::fmt;
 
+use super::candles;
 use super::names::Names;
-use super::{candles, lines};
 
 /// The methods of requests, and the word for a frame that was waited for.
 const METHODS: [&str; 6] = ["GET", "POST", "PUT", "PATCH", "DELETE", "WS"];
@@ -24,18 +24,10 @@ enum Allowed {
     Metrics,
     /// Trades fall into the minutes in which they happen, and no two sessions happen in the same.
     Minutes,
-    /// Between processes money is reserved before the book is asked: the ledger tells of reservations for orders that the
-    /// book then refused, and of their releases. In one process a refused order never had any.
-    Reservations,
 }
 
 impl Allowed {
-    const ALL: [Self; 4] = [
-        Self::Dependencies,
-        Self::Metrics,
-        Self::Minutes,
-        Self::Reservations,
-    ];
+    const ALL: [Self; 3] = [Self::Dependencies, Self::Metrics, Self::Minutes];
 
     /// The answer without what may differ.
     fn leave_out(&self, request: &str, answer: String) -> String {
@@ -53,7 +45,6 @@ impl Allowed {
                 answer.split(' ').next().unwrap_or_default().to_owned()
             }
             Self::Minutes => candles::without_minutes(request, answer),
-            Self::Reservations => lines::without_idle_reservations(request, answer),
             Self::Dependencies | Self::Metrics => answer,
         }
     }

@@ -133,7 +133,7 @@ impl Twin {
             // A mass cancel that came before it has ended it: the embedded exchange has no such thing.
             Some(Told::Placed(order)) => matches!(order.state, OrderState::Cancelled(progress, reason)
                 if progress.filled.is_zero() && reason != domain::CancelReason::SelfTrade),
-            Some(Told::Refused(ToldRefusal::Repeated)) => return,
+            Some(Told::Refused(ToldRefusal::Repeated | ToldRefusal::Unfunded)) => return,
             Some(Told::Refused(_)) => true,
             _ => false,
         };

@@ -78,6 +78,9 @@ impl ShardFold {
         if self.engine.order(place.order_id).is_some() {
             return Told::Refused(ToldRefusal::Repeated);
         }
+        if *funding == Funding::NotAsked && !self.engine.turns_away(at, place) {
+            return Told::Refused(ToldRefusal::Unfunded);
+        }
         let (before, ends) = (out.events.len(), self.cutoffs.ends(place));
         let mut funds = RecordedFunds::new(*funding, &mut out.money);
         let events = &mut out.events;

@@ -25,7 +25,7 @@ impl<'a> RecordedFunds<'a> {
     pub fn new(funding: Funding, money: &'a mut Vec<MoneyInstruction>) -> Self {
         let unused = match funding {
             Funding::Granted { amount, .. } => Some(amount),
-            Funding::None | Funding::Refused => None,
+            Funding::None | Funding::Refused | Funding::NotAsked => None,
         };
         Self {
             funding,

@@ -4,17 +4,18 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use domain::{Amount, Event, Lots, Market, MarketEvent, MarketNumber, MarketState, Side};
-use market_data::{Depth, Level};
+use domain::{Event, Market, MarketEvent, MarketNumber, Place, Stamp};
+use market_data::Depth;
 use persistence::postgres::orders::MarketGrids;
-use persistence::postgres::views::{MarketRow, Outset};
+use persistence::postgres::views::Outset;
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
-use trading::{Audience, DepthView, LevelView, MarketView, Markets, Update};
+use trading::{Audience, DepthView, MarketView, Markets, Update};
 
 use super::BadOutset;
+use super::live::LiveCounts;
+use super::market::Followed;
 use crate::Batch;
-use crate::encoding::decode;
 
 /// Whether a batch follows what is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,15 +24,6 @@ pub(crate) enum Fit {
     Next,
     /// Events of this market are missing before it: another shard has them, from which the market has moved.
     Blocked(MarketNumber),
-}
-
-/// One market.
-#[derive(Debug)]
-struct Place {
-    market: Arc<Market>,
-    state: MarketState,
-    shard: u32,
-    depth: Depth,
 }
 
 /// The markets, for callers and for reading rows.
@@ -45,7 +37,9 @@ struct Shown {
 /// after it leave nothing out.
 #[derive(Debug)]
 pub(crate) struct Board {
-    places: Mutex<HashMap<MarketNumber, Place>>,
+    places: Mutex<HashMap<MarketNumber, Followed>>,
+    /// Locked with the places only.
+    live: Mutex<LiveCounts>,
     shown: RwLock<Shown>,
     updates: broadcast::Sender<Arc<Update>>,
     updates_kept: usize,
@@ -60,6 +54,7 @@ impl Board {
         let updates_kept = updates_kept.max(1).next_power_of_two();
         Self {
             places: Mutex::default(),
+            live: Mutex::default(),
             shown: RwLock::default(),
             updates: broadcast::channel(updates_kept).0,
             updates_kept,
@@ -75,7 +70,7 @@ impl Board {
         let mut found = HashMap::new();
         let mut numbers = HashMap::new();
         for row in &outset.markets {
-            let place = Place::from_row(row)?;
+            let place = Followed::from_row(row)?;
             numbers.insert(row.symbol.as_str(), row.number);
             found.insert(row.number, (place, Vec::new()));
         }
@@ -89,28 +84,38 @@ impl Board {
             };
             levels.push((level.side, place.level(level.price, level.quantity)?));
         }
+        let live = outset.live.iter().filter_map(|row| {
+            let number = numbers.get(row.symbol.as_str())?;
+            Some((row.user_id, *number, row.count))
+        });
+        let live = LiveCounts::begin(live);
         let places = found.into_iter().map(|(number, (mut place, levels))| {
             place.depth = Depth::from_levels(number, place.depth.last_seq(), levels);
             (number, place)
         });
         let mut held = self.hold();
         *held = places.collect();
+        *self.hold_live() = live;
         self.show_markets(&held);
         drop(held);
         self.changed();
         Ok(())
     }
 
-    fn hold(&self) -> MutexGuard<'_, HashMap<MarketNumber, Place>> {
+    fn hold(&self) -> MutexGuard<'_, HashMap<MarketNumber, Followed>> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hold_live(&self) -> MutexGuard<'_, LiveCounts> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn changed(&self) {
         self.progress.send_modify(|count| *count += 1);
     }
 
-    fn show_markets(&self, places: &HashMap<MarketNumber, Place>) {
-        let view = |place: &Place| MarketView {
+    fn show_markets(&self, places: &HashMap<MarketNumber, Followed>) {
+        let view = |place: &Followed| MarketView {
             market: Arc::clone(&place.market),
             state: place.state,
         };
@@ -144,6 +149,7 @@ impl Board {
     /// Takes a batch that fits, and tells everybody of it.
     pub fn take(&self, batch: &Batch) {
         let mut places = self.hold();
+        let mut live = self.hold_live();
         let mut markets_changed = false;
         let mut news: Vec<MarketEvent> = Vec::with_capacity(batch.events.len());
         for event in &batch.events {
@@ -151,7 +157,7 @@ impl Board {
                 (&event.event, places.contains_key(&event.market))
             {
                 match Market::new((**definition).clone()) {
-                    Ok(market) => places.insert(event.market, Place::defined(market, batch.shard)),
+                    Ok(market) => places.insert(event.market, Followed::defined(market, batch.shard)),
                     Err(errors) => {
                         tracing::error!(
                             market = event.market.0,
@@ -168,6 +174,7 @@ impl Board {
             match place.depth.apply(event) {
                 Ok(market_data::Applied::Next) => {
                     markets_changed |= place.take(event, batch.shard);
+                    live.take(event);
                     news.push(event.clone());
                 }
                 Ok(market_data::Applied::Repeat) => {}
@@ -188,6 +195,7 @@ impl Board {
                 balances: Vec::new(),
             }));
         }
+        drop(live);
         drop(places);
         self.changed();
     }
@@ -231,6 +239,22 @@ impl Board {
     /// The shard of a market.
     pub fn shard_of(&self, market: MarketNumber) -> Option<u32> {
         self.hold().get(&market).map(|place| place.shard)
+    }
+
+    /// Whether a new order's shard will turn it away before its funds matter, as far as this gateway has followed. A guess:
+    /// the shard may be ahead.
+    pub fn turns_away(&self, order: &Place, at: Stamp) -> bool {
+        let places = self.hold();
+        let Some(place) = places.get(&order.market) else {
+            return false;
+        };
+        let is_beside = |market| {
+            places
+                .get(&market)
+                .is_some_and(|other| other.shard == place.shard)
+        };
+        let live = self.hold_live().of(order.user_id, is_beside);
+        place.turns_away(order, at, live)
     }
 
     /// The markets live in these shards now.
@@ -285,91 +309,6 @@ impl Board {
             ) {
                 return self.has(wanted);
             }
-        }
-    }
-}
-
-impl Place {
-    fn defined(market: Market, shard: u32) -> Self {
-        Self {
-            depth: Depth::new(market.number()),
-            market: Arc::new(market),
-            state: MarketState::Open,
-            shard,
-        }
-    }
-
-    fn from_row(row: &MarketRow) -> Result<Self, BadOutset> {
-        let bad = |why: String| BadOutset(format!("market {}: {why}", row.symbol));
-        let definition = decode(&row.definition).map_err(|error| bad(error.to_string()))?;
-        let market = Market::new(definition).map_err(|errors| bad(format!("{errors:?}")))?;
-        if market.number() != row.number {
-            return Err(bad(format!("its definition is of market {}", market.number().0)));
-        }
-        Ok(Self {
-            depth: Depth::from_levels(row.number, row.event_seq, []),
-            market: Arc::new(market),
-            state: row.state,
-            shard: row.shard,
-        })
-    }
-
-    /// A level in units of 1e-8 in the market's own.
-    fn level(&self, price: u64, quantity: u128) -> Result<Level, BadOutset> {
-        let market = &self.market;
-        let bad = |why: String| BadOutset(format!("a book of {}: {why}", market.symbol()));
-        let lot = u128::from(market.definition().lot.0);
-        let lots = u64::try_from(quantity / lot).ok();
-        let lots = lots.filter(|lots| *lots > 0 && quantity.is_multiple_of(lot));
-        Ok(Level {
-            price: market
-                .price("price", Amount(price))
-                .map_err(|error| bad(error.to_string()))?,
-            quantity: lots
-                .map(Lots)
-                .ok_or_else(|| bad(format!("{quantity} units at a price")))?,
-        })
-    }
-
-    /// Takes an event that its book has taken. True: the market looks different now.
-    fn take(&mut self, event: &MarketEvent, shard: u32) -> bool {
-        self.shard = shard;
-        match &event.event {
-            Event::MarketDefined(definition) => match Market::new((**definition).clone()) {
-                Ok(market) => {
-                    self.market = Arc::new(market);
-                    true
-                }
-                Err(errors) => {
-                    tracing::error!(
-                        market = event.market.0,
-                        ?errors,
-                        "a market's definition in a log breaks a rule"
-                    );
-                    false
-                }
-            },
-            Event::MarketStateChanged(state) => {
-                self.state = *state;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    fn view(&self, levels: usize) -> DepthView {
-        let rows = |side: Side| -> Vec<LevelView> {
-            let view = |Level { price, quantity }: Level| LevelView { price, quantity };
-            match side {
-                Side::Buy => self.depth.bids().take(levels).map(view).collect(),
-                Side::Sell => self.depth.asks().take(levels).map(view).collect(),
-            }
-        };
-        DepthView {
-            market: self.market.number(),
-            seq: self.depth.last_seq(),
-            bids: rows(Side::Buy),
-            asks: rows(Side::Sell),
         }
     }
 }

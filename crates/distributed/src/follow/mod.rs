@@ -5,8 +5,11 @@ mod board;
 mod books;
 mod follower;
 mod lane;
+mod live;
+mod market;
 mod money;
 mod owed;
+
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -17,7 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use domain::MarketNumber;
+use domain::{MarketNumber, Place, Stamp};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -186,6 +189,10 @@ impl MarketTable for Known {
 
     fn shard_of(&self, market: MarketNumber) -> Option<u32> {
         self.0.board.shard_of(market)
+    }
+
+    fn turns_away(&self, order: &Place, at: Stamp) -> bool {
+        self.0.board.turns_away(order, at)
     }
 
     fn reload_soon(&self) {

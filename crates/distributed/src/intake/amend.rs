@@ -126,7 +126,7 @@ impl Intake {
                 let now = self.live(caller, OrderRef::Id(before.order_id)).await?;
                 Ok(Some(now.order))
             }
-            refusal @ ToldRefusal::Quarantined => Err(odd(&Told::Refused(refusal))),
+            refusal @ (ToldRefusal::Quarantined | ToldRefusal::Unfunded) => Err(odd(&Told::Refused(refusal))),
         }
     }
 }

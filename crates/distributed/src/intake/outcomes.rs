@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::MarketNumber;
+use domain::{MarketNumber, Place, Stamp};
 use tokio::sync::oneshot;
 use trading::Markets;
 use uuid::Uuid;
@@ -33,6 +33,8 @@ pub trait MarketTable: Send + Sync {
     fn markets(&self) -> Arc<Markets>;
     /// The shard of a market; a hint, for a market may have moved.
     fn shard_of(&self, market: MarketNumber) -> Option<u32>;
+    /// Whether a new order's shard will turn it away before its funds matter; a guess, for the shard may be ahead.
+    fn turns_away(&self, order: &Place, at: Stamp) -> bool;
     /// The table may be old: it is to be read again soon.
     fn reload_soon(&self);
 }

@@ -10,7 +10,16 @@ use trading::{Caller, EntryError, NewOrder, Placed};
 use super::fresh::place_command;
 use super::store::Stored;
 use super::{Expected, Fresh, Intake, Outcome, Weight, odd, unavailable};
-use crate::{Told, ToldRefusal};
+use crate::{Funding, Told, ToldRefusal};
+
+/// Whether an order waits for its funds, and will come to its shard again.
+const fn is_unfunded(outcome: &Outcome) -> bool {
+    matches!(
+        outcome,
+        Outcome::Settled(Told::Refused(ToldRefusal::Unfunded))
+            | Outcome::Applied(Told::Refused(ToldRefusal::Unfunded))
+    )
+}
 
 impl Intake {
     /// Places an order.
@@ -64,14 +73,47 @@ impl Intake {
             Stored::Standing { order, same: true } => self.standing(*order, until).await,
             Stored::New(order) => {
                 let user_id = order.place.user_id;
-                if let Err(why) = self.drive(&order, until).await {
-                    tracing::warn!(order_id = %order.id(), ?why, "an order stays PENDING for now");
-                    // Whoever is told that it is PENDING has waited, which mass cancels count on; and perhaps it goes on.
-                }
-                let outcome = expected.by(until).await;
+                let outcome = self.see_through(&order, expected, until).await;
                 self.placed(user_id, order.id(), outcome, || Arc::new(order.pending()))
                     .await
             }
+        }
+    }
+
+    /// Takes a stored order to its shard and waits for what it comes to. Where the shard seems sure to turn it away, the
+    /// wallet is not asked; if it does not after all, the order comes again with its funds.
+    async fn see_through(&self, order: &Fresh, mut expected: Expected, until: Instant) -> Outcome {
+        if self.grids.table().turns_away(&order.place, self.moments.now()) {
+            metrics::counter!("reserves_spared_total").increment(1);
+            let handed = self.drive_with(order, Funding::NotAsked).await;
+            if handed.is_ok() {
+                let outcome = expected.by(until).await;
+                if !is_unfunded(&outcome) {
+                    return outcome;
+                }
+                metrics::counter!("reserves_spared_in_vain_total").increment(1);
+                tracing::debug!(order_id = %order.id(), "an order was not turned away after all");
+            }
+            expected = Expected::new(&self.outcomes, order.command_id());
+        }
+        if let Err(why) = self.drive(order, until).await {
+            tracing::warn!(order_id = %order.id(), ?why, "an order stays PENDING for now");
+            // Whoever is told that it is PENDING has waited, which mass cancels count on; and perhaps it goes on.
+        }
+        self.funded(order.id(), expected, until).await
+    }
+
+    /// What a placement comes to once its funds were asked for.
+    async fn funded(&self, id: OrderId, mut expected: Expected, until: Instant) -> Outcome {
+        loop {
+            let outcome = expected.by(until).await;
+            if !is_unfunded(&outcome) {
+                return outcome;
+            }
+            if Instant::now() >= until {
+                return Outcome::NotKnown;
+            }
+            expected = Expected::new(&self.outcomes, place_command(id));
         }
     }
 
@@ -150,7 +192,7 @@ impl Intake {
             Some(StoredOrder { order, .. }) if order.state != OrderState::Pending => {
                 Ok(Placed::Existing(Arc::new(order)))
             }
-            Some(_) => match expected.by(until).await {
+            Some(_) => match self.funded(order.order_id, expected, until).await {
                 Outcome::Settled(Told::Placed(order)) => Ok(Placed::Existing(order)),
                 Outcome::Applied(Told::Placed(order)) => Ok(Placed::Pending(order)),
                 _ => Ok(Placed::Pending(Arc::new(order))),

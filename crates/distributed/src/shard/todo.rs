@@ -7,7 +7,7 @@ use persistence::postgres::shard::Todo;
 use uuid::Uuid;
 
 use crate::encoding::decode_command;
-use crate::{Quarantined, ShardCommand};
+use crate::{Funding, Quarantined, ShardCommand};
 
 /// A command that killed its owner so often is set aside.
 const DEATHS: u32 = 3;
@@ -66,7 +66,15 @@ pub(super) fn sort(todos: Vec<Todo>) -> Sorted {
             (false, _) => {}
         }
         match decode_command(&todo.body) {
-            Ok(command) => sorted.tasks.push(task(todo, command)),
+            Ok(command) => {
+                // Its funds may still have to be asked for: until it comes again, what follows it waits.
+                if let (ShardCommand::Place(place), Some(id)) = (&command, todo.order_id)
+                    && place.funding == Funding::NotAsked
+                {
+                    placed.remove(&id);
+                }
+                sorted.tasks.push(task(todo, command));
+            }
             Err(error) if error.is_of_the_future() => {
                 sorted.stop = Some(format!("command {} is of a later program: {error}", todo.id));
                 break;
@@ -102,7 +110,13 @@ fn task(todo: Todo, command: ShardCommand) -> Task {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
+    use domain::{
+        Amount, MarketNumber, Place, SelfTradePrevention, Side, Size, Stamp, Terms, TimeInForce, UserId,
+    };
+    use engine::OwnFees;
+
     use super::*;
+    use crate::PlaceOrder;
     use crate::encoding::encode;
 
     fn todo(id: u128, is_place: bool, order: Option<u128>, status: Option<Status>) -> Todo {
@@ -115,6 +129,29 @@ mod tests {
             attempts: 0,
             progress: 0,
             body: encode(&ShardCommand::Tick).unwrap(),
+        }
+    }
+
+    fn placed(funding: Funding) -> PlaceOrder {
+        PlaceOrder {
+            place: Place {
+                order_id: OrderId::from_u128(1),
+                user_id: UserId::from_u128(1),
+                institution_id: None,
+                market: MarketNumber(0),
+                side: Side::Buy,
+                terms: Terms::Market {
+                    size: Size::Budget(Amount(1)),
+                },
+                time_in_force: TimeInForce::Ioc,
+                self_trade_prevention: SelfTradePrevention::None,
+                client_order_id: None,
+                received_at: Stamp::FIRST,
+                deadline: None,
+                protection_price: None,
+            },
+            fees: OwnFees::default(),
+            funding,
         }
     }
 
@@ -134,6 +171,19 @@ mod tests {
         assert_eq!(ids(&both.tasks), [1, 2]);
         let ended = sort(vec![todo(2, false, Some(1), Some(Status::Filled))]);
         assert_eq!(ids(&ended.tasks), [2]);
+    }
+
+    #[test]
+    fn a_cancel_waits_too_behind_a_placement_whose_funds_may_still_be_asked_for() {
+        let pending = Some(Status::Pending);
+        for (funding, expected) in [(Funding::NotAsked, [1].as_slice()), (Funding::Refused, &[1, 2])] {
+            let place = Todo {
+                body: encode(&ShardCommand::Place(Box::new(placed(funding)))).unwrap(),
+                ..todo(1, true, Some(1), pending)
+            };
+            let sorted = sort(vec![place, todo(2, false, Some(1), pending)]);
+            assert_eq!(ids(&sorted.tasks), expected, "{funding:?}");
+        }
     }
 
     #[test]

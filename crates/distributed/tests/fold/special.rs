@@ -266,6 +266,45 @@ fn an_amendment_whose_grant_is_too_small_by_now_is_to_be_asked_again() {
 }
 
 #[test]
+fn an_order_for_which_nobody_asked_the_wallet_is_turned_away_or_is_to_come_again_with_its_funds() {
+    let mut fold = shard();
+    let not_asked = |number, price| PlaceOrder {
+        funding: Funding::NotAsked,
+        ..buy(number, price, 0)
+    };
+    let too_high = fold
+        .engine()
+        .market(MarketNumber(0))
+        .unwrap()
+        .definition()
+        .max_price
+        .ticks()
+        + 1;
+    let (told, out) = apply(&mut fold, &place(&not_asked(1, too_high)));
+    assert_eq!(state_of(&told), OrderState::Rejected(RejectReason::PriceTooHigh));
+    assert!(out.money.is_empty(), "{:?}", out.money);
+
+    let before = fold.digest();
+    let (told, out) = apply(&mut fold, &place(&not_asked(2, 90)));
+    assert_eq!(told, Told::Refused(ToldRefusal::Unfunded));
+    assert_eq!((out.events.len(), out.money.len(), fold.digest()), (0, 0, before));
+    let (told, out) = apply(&mut fold, &place(&buy(2, 90, 90_000)));
+    assert!(matches!(state_of(&told), OrderState::Open(_)), "{told:?}");
+    assert_eq!(out.unplaceable, []);
+
+    let elsewhere = PlaceOrder {
+        place: Place {
+            market: MarketNumber(9),
+            ..not_asked(3, 90).place
+        },
+        ..not_asked(3, 90)
+    };
+    let (told, out) = apply(&mut fold, &place(&elsewhere));
+    assert_eq!(told, Told::Refused(ToldRefusal::Unfunded), "nobody can tell");
+    assert_eq!(out.unplaceable, []);
+}
+
+#[test]
 fn the_same_amendment_twice_is_done_once() {
     let mut fold = shard();
     apply(&mut fold, &place(&buy(1, 90, 90_000)));

@@ -7,6 +7,8 @@
 mod made;
 mod support;
 
+use std::collections::BTreeMap;
+
 use diesel_async::SimpleAsyncConnection as _;
 use domain::{
     MarketNumber, Order, OrderId, OrderRef, OrderState, Side, Stamp, Status, Trade, TradeId, UserId,
@@ -280,6 +282,34 @@ async fn a_users_moment_has_the_orders_that_the_folds_hold() {
     assert_eq!(markets, [(1, 0, 5), (2, 1, 7)]);
     let shards: Vec<u32> = moment.shards.iter().map(|row| row.shard).collect();
     assert_eq!(shards, [0, 1]);
+}
+
+#[tokio::test]
+async fn an_outset_counts_the_live_orders_of_each_user_and_market() {
+    let (_database, mut connection) = database().await;
+    let orders = stored(&mut connection, 120).await;
+    let markets = markets();
+    let mut expected: BTreeMap<(UserId, String), u32> = BTreeMap::new();
+    for order in orders
+        .iter()
+        .filter(|order| matches!(order.state, OrderState::Open(_)))
+    {
+        let symbol = markets.numbered(order.market).unwrap().symbol().to_string();
+        *expected.entry((order.user_id, symbol)).or_default() += 1;
+    }
+    let live = views::outset(&mut connection).await.unwrap().live;
+    let found: BTreeMap<_, _> = live
+        .into_iter()
+        .map(
+            |views::LiveCount {
+                 user_id,
+                 symbol,
+                 count,
+             }| ((user_id, symbol), count),
+        )
+        .collect();
+    assert!(expected.len() > 1, "{expected:?}");
+    assert_eq!(found, expected);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 
 mod cached;
 mod trouble;
+mod turned;
 mod writer;
 
 use std::collections::BTreeMap;

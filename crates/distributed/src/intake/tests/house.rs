@@ -9,8 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{
     Amount, Asset, Band, FeeRate, LedgerEntry, Lots, Market, MarketDefinition, MarketNumber, Order, OrderId,
-    OrderRef, Price, Quantity, SelfTradePrevention, Side, Terms, TimeInForce, Transfer, TransferKind,
-    TransferReceipt, UserId,
+    OrderRef, Place, Price, Quantity, SelfTradePrevention, Side, Stamp, Terms, TimeInForce, Transfer,
+    TransferKind, TransferReceipt, UserId,
 };
 use persistence::postgres::{Pool, PoolOptions};
 use runtime::{Clock, Ids};
@@ -103,6 +103,8 @@ impl Wallet for Moody {
 pub(super) struct Table {
     pub markets: Mutex<(Arc<Markets>, HashMap<MarketNumber, u32>)>,
     pub reloads: Mutex<u32>,
+    /// What is guessed of every new order.
+    pub turning_away: AtomicBool,
 }
 
 impl MarketTable for Table {
@@ -112,6 +114,10 @@ impl MarketTable for Table {
 
     fn shard_of(&self, market: MarketNumber) -> Option<u32> {
         self.markets.lock().unwrap().1.get(&market).copied()
+    }
+
+    fn turns_away(&self, _: &Place, _: Stamp) -> bool {
+        self.turning_away.load(Ordering::SeqCst)
     }
 
     fn reload_soon(&self) {

@@ -186,6 +186,44 @@ async fn a_refused_reserve_rejects_the_order_through_the_log_and_uses_up_its_id(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_wallet_is_not_asked_for_an_order_that_its_shard_will_turn_away() {
+    let house = House::open().await;
+    let alice = house.user(1, 1_000, 0).await;
+    house.table.turning_away.store(true, Ordering::SeqCst);
+    house.wallet.deaf.store(true, Ordering::SeqCst);
+    let calls = house.wallet.calls.lock().unwrap().len();
+    let Err(EntryError::Rejected(rejected)) = house.intake.place(alice, limit(Side::Buy, 1, 151)).await
+    else {
+        panic!("it lies beyond the band");
+    };
+    assert_eq!(rejected.state, OrderState::Rejected(RejectReason::PriceOutOfBand));
+    assert_eq!(house.row(alice, rejected.order_id).await, *rejected);
+    assert_eq!(house.wallet.calls.lock().unwrap().len(), calls);
+    assert_eq!(house.has(alice, "USDT").await, (1_000, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_that_is_not_turned_away_after_all_comes_again_with_its_funds() {
+    let house = House::open().await;
+    let alice = house.user(1, 1_000, 0).await;
+    house.table.turning_away.store(true, Ordering::SeqCst);
+    let order = named("guessed", limit(Side::Buy, 2, 100));
+    let twins = join_all((0..3).map(|_| house.intake.place(alice, order.clone()))).await;
+    let first = id(twins[0].as_ref().unwrap());
+    for twin in &twins {
+        let placed = twin.as_ref().unwrap();
+        assert_eq!(id(placed), first);
+        assert!(!matches!(placed, Placed::Pending(_)), "{placed:?}");
+    }
+    let placed = house.owner.knobs.placed.lock().unwrap()[&first].clone();
+    assert!(
+        matches!(placed[..], [Funding::NotAsked, Funding::Granted { .. }]),
+        "{placed:?}"
+    );
+    assert_eq!(house.has(alice, "USDT").await, (800, 200));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn market_orders_are_protected_by_the_last_price() {
     let house = House::open().await;
     let (alice, bob) = (house.user(1, 100_000, 0).await, house.user(2, 0, 100).await);

@@ -147,15 +147,18 @@ impl Running {
             let status: Option<&str> = row.get(2);
             let pending = status == Some("PENDING");
             match &command {
-                ShardCommand::Place(_) if !pending => {}
+                ShardCommand::Place(_) if !pending => self.delete(id).await,
                 ShardCommand::Cancel { .. } | ShardCommand::Amend { .. } if pending => continue,
                 _ => self.apply(id, command).await,
             }
-            let delete = "DELETE FROM commands WHERE id = $1";
-            self.sql.execute(delete, &[&id]).await.unwrap();
             done += 1;
         }
         done
+    }
+
+    async fn delete(&self, id: Uuid) {
+        let delete = "DELETE FROM commands WHERE id = $1";
+        self.sql.execute(delete, &[&id]).await.unwrap();
     }
 
     async fn apply(&mut self, id: Uuid, command: ShardCommand) {
@@ -182,6 +185,8 @@ impl Running {
         // First the money, so that a test which sees a row sees its money too.
         self.settle(&out.money).await;
         self.write(&out).await;
+        // As the owner's commit does: whoever is told may hand it in again.
+        self.delete(id).await;
         self.knobs.applied.lock().unwrap().push(command);
         self.told.applied.lock().unwrap().insert(id, told.clone());
         if !self.knobs.unsettled.load(Ordering::SeqCst) {

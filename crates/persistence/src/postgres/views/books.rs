@@ -1,9 +1,10 @@
-//! What a gateway begins with: shards, markets and books of one and the same moment.
+//! What a gateway begins with: shards, markets, books and counts of live orders of one and the same moment.
 
 use diesel::QueryableByName;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{BigInt, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl as _;
-use domain::Side;
+use domain::{Side, UserId};
+use uuid::Uuid;
 
 use super::{MarketRow, ShardRow, markets, shards};
 use crate::postgres::{Connection, PgError};
@@ -30,6 +31,29 @@ pub struct Outset {
     pub markets: Vec<MarketRow>,
     /// The levels of all books.
     pub levels: Vec<Level>,
+    /// How many live orders users have.
+    pub live: Vec<LiveCount>,
+}
+
+/// How many live orders a user has in a market: those that rest, and stops that wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveCount {
+    /// The user.
+    pub user_id: UserId,
+    /// The market's symbol, such as `BTC/USDT`.
+    pub symbol: String,
+    /// How many.
+    pub count: u32,
+}
+
+#[derive(QueryableByName)]
+struct LiveRow {
+    #[diesel(sql_type = SqlUuid)]
+    user_id: Uuid,
+    #[diesel(sql_type = Text)]
+    symbol: String,
+    #[diesel(sql_type = BigInt)]
+    count: i64,
 }
 
 #[derive(QueryableByName)]
@@ -48,7 +72,10 @@ const LEVELS: &str = "SELECT symbol, side::text AS side, (price * 100000000)::bi
     trunc(sum(displayed_remaining) * 100000000)::text AS quantity FROM orders \
     WHERE status IN ('OPEN', 'PARTIALLY_FILLED') AND displayed_remaining > 0 GROUP BY symbol, side, price";
 
-/// Shards, markets and books of one and the same moment.
+const LIVE: &str = "SELECT user_id, symbol, count(*) AS count FROM orders \
+    WHERE status IN ('OPEN', 'PARTIALLY_FILLED') GROUP BY user_id, symbol";
+
+/// Shards, markets, books and counts of live orders of one and the same moment.
 ///
 /// # Errors
 /// See [`PgError`].
@@ -62,6 +89,7 @@ pub async fn outset(connection: &mut Connection) -> Result<Outset, PgError> {
                 shards: shards(connection).await?,
                 markets: markets(connection).await?,
                 levels: levels(connection).await?,
+                live: live(connection).await?,
             })
         })
         .await
@@ -70,6 +98,23 @@ pub async fn outset(connection: &mut Connection) -> Result<Outset, PgError> {
 async fn levels(connection: &mut Connection) -> Result<Vec<Level>, PgError> {
     let rows: Vec<LevelRow> = diesel::sql_query(LEVELS).load(connection).await?;
     rows.into_iter().map(Level::try_from).collect()
+}
+
+async fn live(connection: &mut Connection) -> Result<Vec<LiveCount>, PgError> {
+    let rows: Vec<LiveRow> = diesel::sql_query(LIVE).load(connection).await?;
+    let count = |row: LiveRow| {
+        let LiveRow {
+            user_id,
+            symbol,
+            count,
+        } = row;
+        LiveCount {
+            user_id: UserId::from_u128(user_id.as_u128()),
+            symbol,
+            count: u32::try_from(count).unwrap_or(u32::MAX),
+        }
+    };
+    Ok(rows.into_iter().map(count).collect())
 }
 
 impl TryFrom<LevelRow> for Level {

@@ -13,7 +13,7 @@ mod trades;
 use uuid::Uuid;
 
 pub use batches::{LoggedBatch, batches_after};
-pub use books::{Level, Outset, outset};
+pub use books::{Level, LiveCount, Outset, outset};
 pub use candles::candles;
 pub use markets::{MarketRow, MarketSeq, market_seqs, markets};
 pub use moment::{UserMoment, user_moment};

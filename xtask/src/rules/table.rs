@@ -35,7 +35,7 @@ const TOMBSTONE: Edit = Edit {
     instead: "let _ = tombstone;",
 };
 
-/// All of them, as docs/distributed.md lists them.
+/// All of them, in the order in which docs/distributed.md lists them.
 pub const RULES: [Rule; 11] = [
     Rule {
         name: "epoch",
@@ -92,6 +92,7 @@ pub const RULES: [Rule; 11] = [
         target: &["--test", "shard"],
         test: "commands::cancels_that_wait_take_no_place_in_a_batch",
     },
+    // The keys come sorted, so that without ORDER BY the order stays: another one takes its place.
     Rule {
         name: "account-locks",
         removal: &[Edit {

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Parser;
 
-use crate::{chaos, coverage, crash, database, layers, lint, load, session, test, tidy, up, verify};
+use crate::{chaos, coverage, crash, database, layers, lint, load, rules, session, test, tidy, up, verify};
 
 /// A chore.
 #[derive(Parser)]
@@ -25,6 +25,8 @@ pub enum Chore {
     Chaos(chaos::Options),
     /// Holds one session with the distributed exchange and with the embedded one; both must answer alike
     Session(session::Options),
+    /// Takes one safety rule at a time out of a copy, and sees the test fail that guards it
+    Rules(rules::Options),
     /// Puts load on a running gateway and checks what came of it: run, fanout, book, private (see bins/load/README.md)
     Load(load::Options),
     /// Starts the whole distributed exchange on this machine, on servers of its own or on given ones
@@ -53,6 +55,7 @@ impl Chore {
             Self::Crash(options) => crash::run(options),
             Self::Chaos(options) => chaos::run(options),
             Self::Session(options) => session::run(options),
+            Self::Rules(options) => rules::run(options),
             Self::Load(options) => load::run(options),
             Self::Up(options) => up::run(options),
             Self::Verify(options) => verify::run(options),

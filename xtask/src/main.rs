@@ -10,6 +10,7 @@ mod http;
 mod layers;
 mod lint;
 mod load;
+mod rules;
 mod servers;
 mod session;
 mod shell;

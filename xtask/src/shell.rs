@@ -19,6 +19,19 @@ pub fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
+/// The folder in which the cargo that runs us builds.
+///
+/// # Errors
+/// Cargo does not say.
+pub fn target() -> Result<PathBuf> {
+    let words = ["metadata", "--no-deps", "--format-version", "1"];
+    let metadata: serde_json::Value = serde_json::from_str(&output(&mut cargo(&words))?)?;
+    let target = metadata["target_directory"].as_str();
+    target
+        .map(PathBuf::from)
+        .context("cargo names no target directory")
+}
+
 /// Runs a command, its output going where ours goes.
 pub fn run(command: &mut Command) -> Result<()> {
     let text = text(command);

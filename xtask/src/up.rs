@@ -202,12 +202,7 @@ pub fn build_for_tests() -> Result<PathBuf> {
 
 /// Where cargo puts the programs of a profile.
 fn folder(profile: &str) -> Result<PathBuf> {
-    let words = ["metadata", "--no-deps", "--format-version", "1"];
-    let metadata: serde_json::Value = serde_json::from_str(&shell::output(&mut shell::cargo(&words))?)?;
-    let target = metadata["target_directory"]
-        .as_str()
-        .context("cargo names no target directory")?;
-    Ok(Path::new(target).join(profile))
+    Ok(shell::target()?.join(profile))
 }
 
 #[cfg(test)]

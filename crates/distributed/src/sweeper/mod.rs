@@ -2,6 +2,7 @@
 //! alive and its copy of the register fresh, and removes what is over. Several do no harm.
 
 mod clock;
+pub(crate) mod crowds;
 mod pending;
 pub(crate) mod tidy;
 mod timers;
@@ -15,6 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::intake::Intake;
+use crowds::Crowds;
 use tidy::Tidying;
 
 /// How often timers are looked at.
@@ -37,6 +39,7 @@ impl Drop for Background {
 /// Starts what runs beside the requests. `register` tells versions of the register that were heard of.
 pub(crate) fn start(intake: &Arc<Intake>, register: watch::Receiver<u64>) -> Background {
     let tidying = Arc::new(Tidying::anywhere(intake.moments.now(), intake.gateway));
+    let crowds = Arc::new(Crowds::default());
     let of = || Arc::clone(intake);
     Background(vec![
         every(TIMERS_EVERY, of(), Intake::fire_timers),
@@ -48,6 +51,10 @@ pub(crate) fn start(intake: &Arc<Intake>, register: watch::Receiver<u64>) -> Bac
         every(TIDY_EVERY, of(), move |intake| {
             let tidying = Arc::clone(&tidying);
             async move { intake.tidy(&tidying).await }
+        }),
+        every(TIDY_EVERY, of(), move |intake| {
+            let crowds = Arc::clone(&crowds);
+            async move { intake.thin_out(&crowds).await }
         }),
         tokio::spawn(follow_register(of(), register)),
     ])

@@ -12,6 +12,7 @@ use trading::{EntryError, Placed};
 
 use super::house::{House, PATIENCE, definition, limit, named, whole};
 use crate::News;
+use crate::sweeper::crowds::Crowds;
 use crate::sweeper::tidy::Tidying;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -311,4 +312,52 @@ async fn one_turn_removes_as_many_client_ids_as_there_is_time_for() {
     let tidying = Tidying::beginning(None, PATIENCE);
     Arc::clone(&house.intake).tidy(&tidying).await;
     assert_eq!(house.count("SELECT count(*) FROM client_order_ids").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_oldest_client_ids_of_a_user_who_has_too_many_are_forgotten_unless_their_orders_live() {
+    let house = House::open().await;
+    let (alice, bob) = (house.user(1, 1_000, 0).await, house.user(2, 1_000, 0).await);
+    let place = async |who, name: &str| {
+        let order = named(name, limit(Side::Buy, 1, 100));
+        let placed = house.intake.place(who, order).await;
+        assert!(matches!(placed, Ok(Placed::New(_))), "{placed:?}");
+    };
+    let cancel = async |who, name: &str| {
+        let order = OrderRef::Client(name.parse().unwrap());
+        house.intake.cancel(who, order).await.unwrap();
+    };
+    place(alice, "lives").await;
+    for name in ["a", "b", "c", "d"] {
+        place(alice, name).await;
+        cancel(alice, name).await;
+    }
+    for name in ["x", "y", "z"] {
+        place(bob, name).await;
+        cancel(bob, name).await;
+    }
+    let names = async || {
+        let rows = house
+            .sql
+            .query(
+                "SELECT client_order_id FROM client_order_ids ORDER BY order_id",
+                &[],
+            )
+            .await
+            .unwrap();
+        let names: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        names.concat()
+    };
+    for (keep, most, expected) in [
+        (2, 5, "livesabcdxyz"),
+        (2, 4, "livescdxyz"),
+        (2, 3, "livescdxyz"),
+        (1, 1, "livesdz"),
+    ] {
+        let walk = Crowds::keeping(keep, most, PATIENCE);
+        Arc::clone(&house.intake).thin_out(&walk).await;
+        assert_eq!(names().await, expected, "{keep} of more than {most}");
+    }
+    // What is forgotten may stand for another order.
+    place(alice, "a").await;
 }

@@ -155,6 +155,7 @@ impl Bench {
                         order_id: place.order_id,
                         body_hash: self.made,
                     }),
+                    command: None,
                 })
                 .collect();
             let told = store_orders(&mut self.ours, &orders, Stamp::FIRST, false, &self.markets).await?;

@@ -241,20 +241,18 @@ impl Board {
         self.hold().get(&market).map(|place| place.shard)
     }
 
-    /// Whether a new order's shard will turn it away before its funds matter, as far as this gateway has followed. A guess:
-    /// the shard may be ahead.
-    pub fn turns_away(&self, order: &Place, at: Stamp) -> bool {
+    /// The shard of a new order's market, if it will turn the order away before its funds matter, as far as this gateway has
+    /// followed. A guess: the shard may be ahead.
+    pub fn turns_away(&self, order: &Place, at: Stamp) -> Option<u32> {
         let places = self.hold();
-        let Some(place) = places.get(&order.market) else {
-            return false;
-        };
+        let place = places.get(&order.market)?;
         let is_beside = |market| {
             places
                 .get(&market)
                 .is_some_and(|other| other.shard == place.shard)
         };
         let live = self.hold_live().of(order.user_id, is_beside);
-        place.turns_away(order, at, live)
+        place.turns_away(order, at, live).then_some(place.shard)
     }
 
     /// The markets live in these shards now.

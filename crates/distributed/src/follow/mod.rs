@@ -38,6 +38,8 @@ pub(crate) use self::board::Board;
 
 /// Who has not looked at the database for so long does not know the markets.
 const BLIND: Duration = Duration::from_secs(10);
+/// Who has not looked for so long does not guess what a shard will do.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// What the database has at the beginning makes no sense.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -173,6 +175,10 @@ impl Outcomes for Known {
         self.0.waiters.expect(command)
     }
 
+    fn unfunded(&self, command: Uuid) -> oneshot::Receiver<()> {
+        self.0.waiters.unfunded(command)
+    }
+
     fn applied(&self, command: Uuid) -> Option<Told> {
         self.0.waiters.applied(command)
     }
@@ -191,7 +197,12 @@ impl MarketTable for Known {
         self.0.board.shard_of(market)
     }
 
-    fn turns_away(&self, order: &Place, at: Stamp) -> bool {
+    fn turns_away(&self, order: &Place, at: Stamp) -> Option<u32> {
+        // Who is behind guesses badly, and would not hear in time that it did.
+        let looked = *self.0.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.0.lost.load(Ordering::Acquire) || looked.elapsed() > FRESH {
+            return None;
+        }
         self.0.board.turns_away(order, at)
     }
 

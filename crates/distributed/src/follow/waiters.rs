@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::{Entry, OutcomeNews, Told};
+use crate::{Entry, OutcomeNews, Told, ToldRefusal};
 
 /// Those who wait, by command. Whoever expects one either hears of it or forgets it, so there are never more than callers.
 #[derive(Debug, Default)]
@@ -15,6 +15,8 @@ pub(super) struct Waiters(Mutex<HashMap<Uuid, Waiting>>);
 #[derive(Debug, Default)]
 struct Waiting {
     who: Vec<oneshot::Sender<OutcomeNews>>,
+    /// Those who would ask for its funds.
+    unfunded: Vec<oneshot::Sender<()>>,
     /// What it came to in a batch that is not settled.
     applied: Option<Told>,
 }
@@ -30,6 +32,12 @@ impl Waiters {
         news
     }
 
+    pub fn unfunded(&self, command: Uuid) -> oneshot::Receiver<()> {
+        let (who, news) = oneshot::channel();
+        self.hold().entry(command).or_default().unfunded.push(who);
+        news
+    }
+
     pub fn applied(&self, command: Uuid) -> Option<Told> {
         self.hold().get(&command)?.applied.clone()
     }
@@ -38,7 +46,8 @@ impl Waiters {
         let mut waiting = self.hold();
         if let Some(found) = waiting.get_mut(&command) {
             found.who.retain(|who| !who.is_closed());
-            if found.who.is_empty() {
+            found.unfunded.retain(|who| !who.is_closed());
+            if found.who.is_empty() && found.unfunded.is_empty() {
                 waiting.remove(&command);
             }
         }
@@ -51,7 +60,14 @@ impl Waiters {
             return;
         }
         for (id, told) in outcomes(entries) {
-            if let Some(found) = waiting.get_mut(&id) {
+            let Some(found) = waiting.get_mut(&id) else {
+                continue;
+            };
+            if *told == UNFUNDED {
+                for who in found.unfunded.drain(..) {
+                    let _ = who.send(());
+                }
+            } else {
                 found.applied = Some(told.clone());
             }
         }
@@ -63,7 +79,8 @@ impl Waiters {
         if waiting.is_empty() {
             return;
         }
-        for (id, told) in outcomes(entries) {
+        // A placement that waits for its funds comes again: who waits for it goes on waiting.
+        for (id, told) in outcomes(entries).filter(|(_, told)| **told != UNFUNDED) {
             for who in waiting.remove(&id).map(|found| found.who).unwrap_or_default() {
                 // Who does not listen any more was told otherwise.
                 let _ = who.send(OutcomeNews { told: told.clone() });
@@ -76,6 +93,9 @@ impl Waiters {
         self.hold().len()
     }
 }
+
+/// What a placement comes to that nobody has asked funds for.
+const UNFUNDED: Told = Told::Refused(ToldRefusal::Unfunded);
 
 /// The commands that came to something.
 fn outcomes(entries: &[Entry]) -> impl Iterator<Item = (Uuid, &Told)> {
@@ -127,6 +147,27 @@ mod tests {
         assert!(news.try_recv().is_err());
         waiters.settle(&[entry(1, Some(Told::CancelledAll(2_000)))]);
         assert_eq!(news.try_recv().unwrap().told, Told::CancelledAll(2_000));
+    }
+
+    #[test]
+    fn a_placement_that_waits_for_its_funds_is_told_to_who_asks_for_them_and_is_no_outcome() {
+        let waiters = Waiters::default();
+        let id = Uuid::from_u128(1);
+        let (mut outcome, mut unfunded) = (waiters.expect(id), waiters.unfunded(id));
+        let first = [entry(1, Some(UNFUNDED))];
+        waiters.apply(&first);
+        assert!(unfunded.try_recv().is_ok(), "as soon as it is applied");
+        assert_eq!(waiters.applied(id), None);
+        // On a gateway that lags, both batches are settled at once.
+        let second = [entry(1, Some(Told::Done))];
+        waiters.apply(&second);
+        waiters.settle(&first);
+        assert!(outcome.try_recv().is_err());
+        waiters.settle(&second);
+        assert_eq!(outcome.try_recv().unwrap().told, Told::Done);
+        drop(waiters.unfunded(id));
+        waiters.forget(id);
+        assert_eq!(waiters.len(), 0);
     }
 
     #[test]

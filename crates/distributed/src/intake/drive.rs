@@ -1,4 +1,5 @@
-//! Driving a stored order to its shard: its funds, then its command. The first try and every later one do the same.
+//! Driving a stored order that has no command to its shard: its funds, then its command. The first try and every later one do
+//! the same.
 
 use domain::Reserve;
 use tokio::time::{Duration, Instant, sleep_until, timeout_at};
@@ -31,14 +32,6 @@ impl Intake {
             Some(reserve) => self.fund(reserve, until).await.ok_or(NotDriven::Funds)?,
             None => Funding::None,
         };
-        self.drive_with(order, funding).await
-    }
-
-    /// Hands a stored order to its shard with this said of its funds.
-    ///
-    /// # Errors
-    /// It is not there, or that is not known. Doing it again is safe.
-    pub(super) async fn drive_with(&self, order: &Fresh, funding: Funding) -> Result<(), NotDriven> {
         let Ok(shard) = self.shard_of(order.place.market) else {
             self.grids.table().reload_soon();
             return Err(NotDriven::Market);

@@ -55,6 +55,38 @@ impl Expected {
     }
 }
 
+/// Waits for a placement to come back for its funds.
+pub(crate) struct Unfunded {
+    outcomes: Arc<dyn Outcomes>,
+    command: Uuid,
+    news: oneshot::Receiver<()>,
+}
+
+impl Unfunded {
+    /// Begins to wait, before the command can reach its shard.
+    pub fn new(outcomes: &Arc<dyn Outcomes>, command: Uuid) -> Self {
+        Self {
+            outcomes: Arc::clone(outcomes),
+            command,
+            news: outcomes.unfunded(command),
+        }
+    }
+
+    /// Until it has come back; for ever, where it never does.
+    pub async fn heard(&mut self) {
+        if (&mut self.news).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Drop for Unfunded {
+    fn drop(&mut self) {
+        self.news.close();
+        self.outcomes.forget(self.command);
+    }
+}
+
 impl Drop for Expected {
     fn drop(&mut self) {
         if self.news.take().is_some() {

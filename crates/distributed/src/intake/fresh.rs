@@ -1,5 +1,5 @@
-//! A new order on its way to its shard: what is stored of it, what is reserved for it, and the command that places it. All
-//! of it follows from its row, so that whoever drives it later asks for the very same.
+//! A new order on its way to its shard: what is stored of it, what is reserved for it, and the command that places it. What
+//! is reserved follows from its row, so that whoever drives it later asks for the very same.
 
 use std::sync::Arc;
 
@@ -22,6 +22,9 @@ pub(crate) struct Fresh {
     pub market: Arc<Market>,
     /// Its fees.
     pub fees: FeeRates,
+    /// The shard that will turn it away before its funds matter, by a guess: then its command goes with its row, and the wallet
+    /// is not asked.
+    pub turned_away_by: Option<u32>,
 }
 
 impl Fresh {
@@ -63,7 +66,12 @@ impl Fresh {
             protection_price: None,
         };
         place.deadline = Some(place.deadline());
-        Ok(Self { place, market, fees })
+        Ok(Self {
+            place,
+            market,
+            fees,
+            turned_away_by: None,
+        })
     }
 
     /// The order of a row that is PENDING.
@@ -75,6 +83,7 @@ impl Fresh {
                 maker: stored.order.maker_fee,
                 taker: stored.order.taker_fee,
             },
+            turned_away_by: None,
         }
     }
 

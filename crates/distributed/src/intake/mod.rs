@@ -43,7 +43,7 @@ pub(crate) use admission::Weight;
 pub(crate) use amend::invalid;
 pub(crate) use draft::Amending;
 pub(crate) use drive::NotDriven;
-pub(crate) use expected::{Expected, Outcome};
+pub(crate) use expected::{Expected, Outcome, Unfunded};
 pub(crate) use fresh::Fresh;
 pub(crate) use hand::hint;
 pub(crate) use mass::Mass;
@@ -163,6 +163,7 @@ impl Intake {
         let storing = Storing {
             pool: pool.clone(),
             grids: Arc::clone(&grids),
+            notices: Arc::clone(&notices),
         };
         let reserving = Reserving {
             wallet: Arc::clone(&wallet),

@@ -21,9 +21,12 @@ pub trait Outcomes: Send + Sync {
     /// Tells what a command came to when its batch is settled. It is called before the command can reach its shard, so
     /// that nothing is missed. Several may wait for one command; a placement's command has its order's id.
     fn expect(&self, command: Uuid) -> oneshot::Receiver<OutcomeNews>;
+    /// Tells once a placement has come to [`crate::ToldRefusal::Unfunded`], as soon as that is applied. To those who wait for
+    /// its outcome that is none: it comes again.
+    fn unfunded(&self, command: Uuid) -> oneshot::Receiver<()>;
     /// What an expected command came to, if its batch was applied, settled or not; none: it was not seen yet.
     fn applied(&self, command: Uuid) -> Option<Told>;
-    /// Somebody who waited for this command has dropped the receiver: such waiters are forgotten, others stay.
+    /// Somebody who waited for this command has dropped a receiver: such waiters are forgotten, others stay.
     fn forget(&self, command: Uuid);
 }
 
@@ -33,8 +36,9 @@ pub trait MarketTable: Send + Sync {
     fn markets(&self) -> Arc<Markets>;
     /// The shard of a market; a hint, for a market may have moved.
     fn shard_of(&self, market: MarketNumber) -> Option<u32>;
-    /// Whether a new order's shard will turn it away before its funds matter; a guess, for the shard may be ahead.
-    fn turns_away(&self, order: &Place, at: Stamp) -> bool;
+    /// The shard of a new order's market, if it will turn the order away before its funds matter; none: it will not, or
+    /// nobody can tell. A guess, for the shard may be ahead.
+    fn turns_away(&self, order: &Place, at: Stamp) -> Option<u32>;
     /// The table may be old: it is to be read again soon.
     fn reload_soon(&self);
 }

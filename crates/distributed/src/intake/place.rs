@@ -9,16 +9,14 @@ use trading::{Caller, EntryError, NewOrder, Placed};
 
 use super::fresh::place_command;
 use super::store::Stored;
-use super::{Expected, Fresh, Intake, Outcome, Weight, odd, unavailable};
-use crate::{Funding, Told, ToldRefusal};
+use super::{Expected, Fresh, Intake, Outcome, Unfunded, Weight, odd, unavailable};
+use crate::{Told, ToldRefusal};
 
-/// Whether an order waits for its funds, and will come to its shard again.
-const fn is_unfunded(outcome: &Outcome) -> bool {
-    matches!(
-        outcome,
-        Outcome::Settled(Told::Refused(ToldRefusal::Unfunded))
-            | Outcome::Applied(Told::Refused(ToldRefusal::Unfunded))
-    )
+/// What is waited for of a placement, from before its command can reach its shard.
+struct Wait {
+    outcome: Expected,
+    /// Where the wallet was not asked: that it has to be.
+    unfunded: Option<Unfunded>,
 }
 
 impl Intake {
@@ -63,58 +61,50 @@ impl Intake {
         }
     }
 
-    pub(super) async fn walk(&self, fresh: Fresh, until: Instant) -> Result<Placed, EntryError> {
+    pub(super) async fn walk(&self, mut fresh: Fresh, until: Instant) -> Result<Placed, EntryError> {
+        fresh.turned_away_by = self.grids.table().turns_away(&fresh.place, self.moments.now());
         // Before it is stored, since from then on somebody else may drive it too.
-        let expected = Expected::new(&self.outcomes, fresh.command_id());
+        let command = fresh.command_id();
+        let wait = Wait {
+            outcome: Expected::new(&self.outcomes, command),
+            unfunded: (fresh.turned_away_by).map(|_| Unfunded::new(&self.outcomes, command)),
+        };
         match self.store(fresh).await? {
             Stored::Standing { order, same: false } => {
                 Err(EntryError::ClientIdConflict(order.order.order_id))
             }
             Stored::Standing { order, same: true } => self.standing(*order, until).await,
             Stored::New(order) => {
+                if wait.unfunded.is_some() {
+                    metrics::counter!("reserves_spared_total").increment(1);
+                }
                 let user_id = order.place.user_id;
-                let outcome = self.see_through(&order, expected, until).await;
+                let outcome = self.see_through(&order, wait, until).await;
                 self.placed(user_id, order.id(), outcome, || Arc::new(order.pending()))
                     .await
             }
         }
     }
 
-    /// Takes a stored order to its shard and waits for what it comes to. Where the shard seems sure to turn it away, the
-    /// wallet is not asked; if it does not after all, the order comes again with its funds.
-    async fn see_through(&self, order: &Fresh, mut expected: Expected, until: Instant) -> Outcome {
-        if self.grids.table().turns_away(&order.place, self.moments.now()) {
-            metrics::counter!("reserves_spared_total").increment(1);
-            let handed = self.drive_with(order, Funding::NotAsked).await;
-            if handed.is_ok() {
-                let outcome = expected.by(until).await;
-                if !is_unfunded(&outcome) {
-                    return outcome;
-                }
-                metrics::counter!("reserves_spared_in_vain_total").increment(1);
-                tracing::debug!(order_id = %order.id(), "an order was not turned away after all");
+    /// Takes a stored order to its shard and waits for what it comes to. One that the shard seems sure to turn away is there
+    /// already, and the wallet is not asked; if it comes back because it is not turned away after all, it comes again with
+    /// its funds.
+    async fn see_through(&self, order: &Fresh, wait: Wait, until: Instant) -> Outcome {
+        let outcome = wait.outcome.by(until);
+        tokio::pin!(outcome);
+        if let Some(mut unfunded) = wait.unfunded {
+            tokio::select! {
+                outcome = &mut outcome => return outcome,
+                () = unfunded.heard() => {}
             }
-            expected = Expected::new(&self.outcomes, order.command_id());
+            metrics::counter!("reserves_spared_in_vain_total").increment(1);
+            tracing::debug!(order_id = %order.id(), "an order was not turned away after all");
         }
         if let Err(why) = self.drive(order, until).await {
             tracing::warn!(order_id = %order.id(), ?why, "an order stays PENDING for now");
             // Whoever is told that it is PENDING has waited, which mass cancels count on; and perhaps it goes on.
         }
-        self.funded(order.id(), expected, until).await
-    }
-
-    /// What a placement comes to once its funds were asked for.
-    async fn funded(&self, id: OrderId, mut expected: Expected, until: Instant) -> Outcome {
-        loop {
-            let outcome = expected.by(until).await;
-            if !is_unfunded(&outcome) {
-                return outcome;
-            }
-            if Instant::now() >= until {
-                return Outcome::NotKnown;
-            }
-            expected = Expected::new(&self.outcomes, place_command(id));
-        }
+        outcome.await
     }
 
     /// Stores an order as PENDING.
@@ -192,7 +182,7 @@ impl Intake {
             Some(StoredOrder { order, .. }) if order.state != OrderState::Pending => {
                 Ok(Placed::Existing(Arc::new(order)))
             }
-            Some(_) => match self.funded(order.order_id, expected, until).await {
+            Some(_) => match expected.by(until).await {
                 Outcome::Settled(Told::Placed(order)) => Ok(Placed::Existing(order)),
                 Outcome::Applied(Told::Placed(order)) => Ok(Placed::Pending(order)),
                 _ => Ok(Placed::Pending(Arc::new(order))),

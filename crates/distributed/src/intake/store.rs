@@ -13,7 +13,10 @@ use persistence::postgres::{Connection, PgError, Pool};
 use super::fresh::Fresh;
 use super::gather::{Gathered, Halves};
 use super::grids::Grids;
+use super::hand::hint;
+use super::outcomes::Notices;
 use super::patience::{Failure, patient};
+use crate::Funding;
 
 /// What became of an order that was to be stored.
 #[derive(Debug, Clone)]
@@ -33,6 +36,7 @@ pub(crate) enum Stored {
 pub(crate) struct Storing {
     pub pool: Pool,
     pub grids: Arc<Grids>,
+    pub notices: Arc<dyn Notices>,
 }
 
 /// How often an order is tried again whose client id has just become free.
@@ -128,12 +132,17 @@ impl Storing {
             .map(|order| StoreOrder {
                 row: order.row(),
                 claim: order.claim(),
+                command: (order.turned_away_by)
+                    .and_then(|shard| order.command_row(shard, Funding::NotAsked).ok()),
             })
             .collect();
         let grids = self.grids.get();
         let mut connection = self.pool.get().await?;
         let connection: &mut Connection = &mut connection;
-        store_orders(connection, &rows, over, again, &grids).await
+        let stored = store_orders(connection, &rows, over, again, &grids).await?;
+        let commands = rows.into_iter().filter_map(|row| row.command);
+        hint(&*self.notices, &commands.collect::<Vec<_>>());
+        Ok(stored)
     }
 }
 

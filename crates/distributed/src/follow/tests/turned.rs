@@ -132,7 +132,7 @@ impl House {
 
     /// What the gateway guesses, and that it is what the shard says.
     fn turns_away(&self, place: &Place) -> bool {
-        let guess = self.board.turns_away(place, NOW);
+        let guess = self.board.turns_away(place, NOW).is_some();
         assert_eq!(guess, self.fold.engine().turns_away(NOW, place), "{place:?}");
         guess
     }
@@ -268,7 +268,7 @@ fn a_gateway_begins_with_the_counts_and_the_last_price_of_the_tables() {
         ..Outset::default()
     };
     board.begin(&outset).unwrap();
-    let guess = |user_id, at| board.turns_away(&limit(user_id, Side::Buy, at), NOW);
+    let guess = |user_id, at| board.turns_away(&limit(user_id, Side::Buy, at), NOW).is_some();
     assert_eq!([guess(ALICE, 120), guess(BOB, 120)], [true, false]);
     assert_eq!(
         [guess(BOB, 107), guess(BOB, 133)],

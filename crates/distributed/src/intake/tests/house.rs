@@ -116,8 +116,9 @@ impl MarketTable for Table {
         self.markets.lock().unwrap().1.get(&market).copied()
     }
 
-    fn turns_away(&self, _: &Place, _: Stamp) -> bool {
-        self.turning_away.load(Ordering::SeqCst)
+    fn turns_away(&self, order: &Place, _: Stamp) -> Option<u32> {
+        let is_guessed = self.turning_away.load(Ordering::SeqCst);
+        self.shard_of(order.market).filter(|_| is_guessed)
     }
 
     fn reload_soon(&self) {

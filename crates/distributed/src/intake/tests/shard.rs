@@ -20,12 +20,13 @@ use wallet_client::{Instruction, Wallet as _};
 use super::house::{Moody, Table};
 use crate::encoding::decode;
 use crate::fold::{Output, ShardFold};
-use crate::{Funding, OutcomeNews, Outcomes, ShardCommand, Told as Outcome};
+use crate::{Funding, OutcomeNews, Outcomes, ShardCommand, Told as Outcome, ToldRefusal};
 
 /// Who waits for what, and what was applied.
 #[derive(Default)]
 pub(in crate::intake) struct Told {
     waiting: Mutex<HashMap<Uuid, Vec<oneshot::Sender<OutcomeNews>>>>,
+    unfunded: Mutex<HashMap<Uuid, Vec<oneshot::Sender<()>>>>,
     applied: Mutex<HashMap<Uuid, Outcome>>,
 }
 
@@ -33,6 +34,17 @@ impl Outcomes for Told {
     fn expect(&self, command: Uuid) -> oneshot::Receiver<OutcomeNews> {
         let (who, news) = oneshot::channel();
         self.waiting.lock().unwrap().entry(command).or_default().push(who);
+        news
+    }
+
+    fn unfunded(&self, command: Uuid) -> oneshot::Receiver<()> {
+        let (who, news) = oneshot::channel();
+        self.unfunded
+            .lock()
+            .unwrap()
+            .entry(command)
+            .or_default()
+            .push(who);
         news
     }
 
@@ -52,6 +64,13 @@ impl Outcomes for Told {
 }
 
 impl Told {
+    fn come_back(&self, command: Uuid) {
+        let waiting = self.unfunded.lock().unwrap().remove(&command);
+        for who in waiting.unwrap_or_default() {
+            let _ = who.send(());
+        }
+    }
+
     fn settle(&self, command: Uuid, told: &Outcome) {
         let waiting = self.waiting.lock().unwrap().remove(&command);
         for who in waiting.unwrap_or_default() {
@@ -188,6 +207,10 @@ impl Running {
         // As the owner's commit does: whoever is told may hand it in again.
         self.delete(id).await;
         self.knobs.applied.lock().unwrap().push(command);
+        if told == Outcome::Refused(ToldRefusal::Unfunded) {
+            self.told.come_back(id);
+            return;
+        }
         self.told.applied.lock().unwrap().insert(id, told.clone());
         if !self.knobs.unsettled.load(Ordering::SeqCst) {
             self.told.settle(id, &told);

@@ -77,6 +77,28 @@ const INSERT_PLACEMENTS: &str = "INSERT INTO commands (id, shard, kind, order_id
 /// # Errors
 /// See [`PgError`]; a shard that does not exist refuses all.
 pub async fn insert_commands(connection: &mut Connection, rows: &[CommandRow]) -> Result<(), PgError> {
+    let all_place = rows.iter().all(|row| row.kind == CommandKind::Place);
+    insert(
+        connection,
+        rows,
+        if all_place { INSERT_PLACEMENTS } else { INSERT },
+    )
+    .await
+}
+
+/// Writes commands in a transaction that has to be synced before it is told.
+///
+/// # Errors
+/// See [`PgError`]; a shard that does not exist refuses all.
+pub(super) async fn insert_synced(connection: &mut Connection, rows: &[CommandRow]) -> Result<(), PgError> {
+    insert(connection, rows, INSERT).await
+}
+
+async fn insert(
+    connection: &mut Connection,
+    rows: &[CommandRow],
+    statement: &'static str,
+) -> Result<(), PgError> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -102,9 +124,8 @@ pub async fn insert_commands(connection: &mut Connection, rows: &[CommandRow]) -
         bodies.push(body);
         times.push(time(*at));
     }
-    let all_place = rows.iter().all(|row| row.kind == CommandKind::Place);
     prepared(
-        sql_query(if all_place { INSERT_PLACEMENTS } else { INSERT })
+        sql_query(statement)
             .bind::<Array<SqlUuid>, _>(ids)
             .bind::<Array<Integer>, _>(shards)
             .bind::<Array<Text>, _>(kinds)

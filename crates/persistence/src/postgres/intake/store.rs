@@ -6,6 +6,7 @@ use diesel_async::AsyncConnection as _;
 use domain::{ClientOrderId, OrderId, Stamp, UserId};
 
 use super::client_ids::{Claim, claim, claims_of, forget_claims};
+use super::commands::{CommandRow, insert_synced};
 use super::pending::stored_among;
 use crate::postgres::orders::{MarketGrids, NewOrder, StoredOrder, insert_pending, orders_by_id};
 use crate::postgres::{Connection, PgError};
@@ -17,6 +18,9 @@ pub struct StoreOrder<'a> {
     pub row: NewOrder<'a>,
     /// Its client id.
     pub claim: Option<Claim>,
+    /// The command that places it, where its funds need not be asked for first. It is written with the order, once: nobody
+    /// who finds the order later can take it for one that has no command yet.
+    pub command: Option<CommandRow>,
 }
 
 impl StoreOrder<'_> {
@@ -73,7 +77,13 @@ pub async fn store_orders(
                 .map(|order| order.row)
                 .collect();
             insert_pending(connection, &new).await?;
-            stored.extend(new.iter().map(|order| order.place.order_id));
+            let new_ids: HashSet<OrderId> = new.iter().map(|order| order.place.order_id).collect();
+            let commands: Vec<CommandRow> = (orders.iter())
+                .filter(|order| new_ids.contains(&order.id()))
+                .filter_map(|order| order.command.clone())
+                .collect();
+            insert_synced(connection, &commands).await?;
+            stored.extend(new_ids);
             let standing = if stored.len() < orders.len() {
                 standing(connection, &lost(&claims, &taken), markets).await?
             } else {

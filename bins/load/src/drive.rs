@@ -169,7 +169,7 @@ pub(crate) struct Plan {
     pub(crate) seed: u64,
 }
 
-/// Drives one run; `choose` says what arrives.
+/// Drives one run; `choose` says what arrives over a protocol.
 ///
 /// # Errors
 /// The timer fails, or answers cannot be counted.
@@ -178,7 +178,7 @@ pub(crate) async fn drive(
     shared: &Shared,
     lanes: &mut dyn Lanes,
     what: &str,
-    mut choose: impl FnMut() -> Action,
+    mut choose: impl FnMut(Protocol) -> Action,
 ) -> anyhow::Result<Totals> {
     let end = plan.warmup + plan.duration;
     let mut pacer = Pacer::new()?;
@@ -200,7 +200,9 @@ pub(crate) async fn drive(
             second = due.as_secs();
             progress.at(second, || state(shared, plan.rate));
         }
-        arrive(plan, shared, lanes, due, choose())?;
+        let protocol = lanes.protocol();
+        let action = choose(protocol);
+        arrive(plan, shared, lanes, protocol, Job { due, action })?;
     }
     lanes.close();
     wait(shared, plan.timeout).await;
@@ -225,11 +227,9 @@ fn arrive(
     plan: Plan,
     shared: &Shared,
     lanes: &mut dyn Lanes,
-    due: Duration,
-    action: Action,
+    protocol: Protocol,
+    job: Job,
 ) -> anyhow::Result<()> {
-    let protocol = lanes.protocol();
-    let job = Job { due, action };
     let refused = if shared.in_flight.get() < plan.in_flight {
         lanes.take(protocol, job)
     } else {

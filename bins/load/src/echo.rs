@@ -1,15 +1,20 @@
-//! A bare server that sends JSON back: what HTTP alone costs on this machine.
+//! A bare server that sends JSON back: what HTTP and WebSocket alone cost on this machine.
 
+use std::any::Any;
 use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
-use actix_web::web::{Bytes, post};
+use actix_web::dev::{Extensions, Server};
+use actix_web::rt::net::TcpStream;
+use actix_web::web::{Bytes, Data, get, post};
 use actix_web::{App, HttpResponse, HttpServer};
 use anyhow::Context;
 use serde_json::Value;
 
 use crate::cli::EchoArgs;
 use crate::connection::Place;
+use crate::echo_ws::{self, Orders};
 use crate::output::say;
 
 /// How long requests may finish at the end.
@@ -22,16 +27,42 @@ const STOP: u64 = 1;
 pub(crate) fn serve(arguments: &EchoArgs) -> anyhow::Result<()> {
     let (workers, port) = (arguments.workers, arguments.port);
     actix_web::rt::System::new().block_on(async move {
-        let server = HttpServer::new(|| App::new().route("/echo", post().to(echo)))
-            .workers(workers)
-            .shutdown_timeout(STOP)
-            .bind(("127.0.0.1", port))
-            .with_context(|| format!("cannot listen on port {port}"))?;
-        for address in server.addrs() {
+        let (server, addresses) = listen(workers, port)?;
+        for address in addresses {
             say(&format!("http://{address}"));
         }
-        server.run().await.context("the listener failed")
+        server.await.context("the listener failed")
     })
+}
+
+/// The server, and where it listens.
+///
+/// # Errors
+/// The port is taken.
+pub(crate) fn listen(workers: usize, port: u16) -> anyhow::Result<(Server, Vec<SocketAddr>)> {
+    let orders = Data::new(Orders::default());
+    let routes = move || {
+        App::new()
+            .app_data(Data::clone(&orders))
+            .route("/echo", post().to(echo))
+            .route("/ws", get().to(echo_ws::connect))
+    };
+    let server = HttpServer::new(routes)
+        .workers(workers)
+        .on_connect(at_once)
+        .shutdown_timeout(STOP)
+        .bind(("127.0.0.1", port))
+        .with_context(|| format!("cannot listen on port {port}"))?;
+    let addresses = server.addrs();
+    Ok((server.run(), addresses))
+}
+
+/// As at the gateway, a small frame behind another must not wait for the first one's acknowledgement.
+fn at_once(stream: &dyn Any, _: &mut Extensions) {
+    if let Some(stream) = stream.downcast_ref::<TcpStream>() {
+        // An error costs time only.
+        let _ = stream.set_nodelay(true);
+    }
 }
 
 /// Reads the JSON and writes it again, as any API must.

@@ -158,6 +158,14 @@ impl Flow {
         }
     }
 
+    /// The same flow from its beginning, when nothing was live yet.
+    pub(crate) fn twin(&self, seed: u64) -> Self {
+        let (users, markets) = (self.users.clone(), self.markets.clone());
+        let mut twin = Self::new(users, markets, self.run.clone(), self.mix, self.taker, seed);
+        twin.active = self.active;
+        twin
+    }
+
     /// The next thing to do. Where nothing is known to be live it is a place.
     pub(crate) fn next(&mut self) -> Action {
         let Mix { place, cancel, amend } = self.mix;

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::Duration;
 
 use runtime::Clock;
 use serde::Serialize;
@@ -11,21 +10,18 @@ use serde_json::{Value, json};
 use crate::api::Api;
 use crate::check::{self, Wanted};
 use crate::cli::{Protocol, RunArgs};
-use crate::drive::{Job, Lanes, Plan, Shared, drive};
+use crate::connection::Place;
+use crate::drive::{Plan, Shared, drive};
 use crate::echo::EchoServer;
 use crate::flow::{Action, Flow};
-use crate::http_lanes::HttpLanes;
 use crate::lag::Watch;
+use crate::lanes::{BothLanes, Server};
 use crate::market;
 use crate::output::{Failed, note, say};
 use crate::report;
 use crate::saturate::{self, Step};
 use crate::setup;
 use crate::tally::{Line, Promises, Totals};
-use crate::ws_lanes::{WsLanes, WsPlan};
-
-/// Requests a second that one WebSocket may carry; the gateway closes it beyond.
-const WS_RATE: f64 = 100.0;
 
 /// What one drive at one rate came to.
 #[derive(Debug, Clone, Serialize)]
@@ -42,6 +38,12 @@ struct Session {
     promises: Rc<RefCell<Promises>>,
     /// Different arrivals at each step.
     step: u64,
+}
+
+/// The echo server, and what goes to it.
+struct Echo {
+    server: Server,
+    flow: Rc<RefCell<Flow>>,
 }
 
 /// A name for this run that no other has.
@@ -111,22 +113,19 @@ impl Session {
         Ok(driven)
     }
 
-    /// Measures the echo server in the same way: the same client, connections, rate and size of requests.
+    /// Measures the echo server in the same way: the same client, protocols, connections, rate and size of requests.
     async fn compare(&mut self, gateway: &Driven, report: &mut Value) -> anyhow::Result<()> {
-        if self.arguments.protocol == Protocol::Ws {
-            note("the echo server speaks HTTP only: nothing is compared");
-            return Ok(());
-        }
         let server = EchoServer::start()?;
+        let echo = self.echo(server.place.clone());
         // The same arrivals as the gateway had.
         self.step = 0;
         let driven = if self.arguments.saturate {
-            let found = self.saturate(Some(&server)).await?;
+            let found = self.saturate(Some(&echo)).await?;
             report["echo_steps"] = serde_json::to_value(&found.steps)?;
             say(&format!("highest rate of the echo server: {:.0}/s", found.rate()));
             found.best()?
         } else {
-            self.drive(self.arguments.rate, Some(&server)).await?
+            self.drive(self.arguments.rate, Some(&echo)).await?
         };
         report::print("echo", &driven.totals, &driven.operations);
         let ratio = |of: fn(&Totals) -> f64| {
@@ -144,7 +143,20 @@ impl Session {
         Ok(())
     }
 
-    async fn saturate(&mut self, echo: Option<&EchoServer>) -> anyhow::Result<saturate::Found> {
+    /// The echo server that listens there, and the flow that it gets: the run's own, from its beginning.
+    fn echo(&self, place: Place) -> Echo {
+        let flow = self.flow.borrow().twin(self.arguments.target.seed);
+        Echo {
+            server: Server {
+                ws_url: format!("ws://{}/ws", place.authority).into(),
+                place,
+                is_echo: true,
+            },
+            flow: Rc::new(RefCell::new(flow)),
+        }
+    }
+
+    async fn saturate(&mut self, echo: Option<&Echo>) -> anyhow::Result<saturate::Found> {
         let limit = self.arguments.p99_limit;
         let mut search = saturate::Search::new(self.arguments.rate);
         while let Some(rate) = search.next() {
@@ -157,7 +169,7 @@ impl Session {
     }
 
     /// Drives one rate against the gateway or the echo server.
-    async fn drive(&mut self, rate: f64, echo: Option<&EchoServer>) -> anyhow::Result<Driven> {
+    async fn drive(&mut self, rate: f64, echo: Option<&Echo>) -> anyhow::Result<Driven> {
         self.step += 1;
         let of = &self.arguments;
         let plan = Plan {
@@ -169,21 +181,15 @@ impl Session {
             timeout: of.timeout,
             seed: of.target.seed.wrapping_add(self.step),
         };
-        let shared = Rc::new(Shared::new(
-            Rc::clone(&self.flow),
-            Rc::clone(&self.promises),
-            of.warmup,
-        ));
-        let protocol = if echo.is_some() {
-            Protocol::Http
-        } else {
-            of.protocol
+        let (what, server, flow, promises) = match echo {
+            // What the echo server acknowledges nobody owes.
+            Some(echo) => ("echo", echo.server.clone(), &echo.flow, Rc::default()),
+            None => ("gateway", self.gateway(), &self.flow, Rc::clone(&self.promises)),
         };
-        let mut lanes = self.lanes(protocol, echo, &shared).await?;
-        let flow = Rc::clone(&self.flow);
-        let (what, echoes) = (if echo.is_some() { "echo" } else { "gateway" }, echo.is_some());
-        let choose = || {
-            if echoes {
+        let shared = Rc::new(Shared::new(Rc::clone(flow), promises, of.warmup));
+        let mut lanes = BothLanes::open(of, &server, &shared).await?;
+        let choose = |protocol| {
+            if server.is_echo && protocol == Protocol::Http {
                 Action::Echo
             } else {
                 flow.borrow_mut().next()
@@ -198,41 +204,12 @@ impl Session {
         })
     }
 
-    async fn lanes(
-        &self,
-        protocol: Protocol,
-        echo: Option<&EchoServer>,
-        shared: &Rc<Shared>,
-    ) -> anyhow::Result<BothLanes> {
-        let of = &self.arguments;
-        let example: Rc<str> = self.flow.borrow_mut().example().into();
-        let mut lanes = BothLanes {
-            http: None,
-            ws: None,
-            turn: false,
-        };
-        if protocol != Protocol::Ws {
-            let place = echo.map_or_else(|| self.api.public().clone(), |echo| echo.place.clone());
-            let http = HttpLanes::open(&place, of.connections, of.timeout, shared, &example).await?;
-            lanes.http = Some(http);
+    fn gateway(&self) -> Server {
+        Server {
+            place: self.api.public().clone(),
+            ws_url: self.arguments.target.ws_url.as_str().into(),
+            is_echo: false,
         }
-        if protocol != Protocol::Http {
-            let share = if protocol == Protocol::Both { 0.5 } else { 1.0 };
-            if of.rate * share > f64::from(of.connections) * WS_RATE * 0.9 {
-                note(
-                    "a WebSocket carries up to 100 requests a second: more connections are needed for this rate",
-                );
-            }
-            let plan = WsPlan {
-                url: of.target.ws_url.as_str().into(),
-                window: of.ws_window.max(1),
-                timeout: of.timeout,
-            };
-            let users = self.flow.borrow().users.clone();
-            let count = usize::try_from(of.connections)?;
-            lanes.ws = Some(WsLanes::open(&plan, &users, count, shared).await?);
-        }
-        Ok(lanes)
     }
 
     /// Checks what came of it; how many checks do not hold.
@@ -264,67 +241,83 @@ impl Session {
     }
 }
 
-/// Lanes of one protocol or of both.
-struct BothLanes {
-    http: Option<HttpLanes>,
-    ws: Option<WsLanes>,
-    turn: bool,
-}
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
 
-impl BothLanes {
-    async fn finish(self) {
-        if let Some(http) = self.http {
-            http.finish().await;
-        }
-        if let Some(ws) = self.ws {
-            ws.finish().await;
-        }
-        // Sockets are closed before the next step opens its own.
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
+    use super::*;
+    use crate::flow::Op;
 
-impl Lanes for BothLanes {
-    fn protocol(&mut self) -> Protocol {
-        self.turn = !self.turn;
-        match (&self.http, &self.ws) {
-            (Some(_), Some(_)) if self.turn => Protocol::Http,
-            (Some(_), None) => Protocol::Http,
-            _ => Protocol::Ws,
-        }
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: RunArgs,
     }
 
-    fn take(&mut self, protocol: Protocol, job: Job) -> Result<(), Job> {
-        let job = match (protocol, &mut self.ws) {
-            (Protocol::Ws, Some(ws)) => match ws.take(job) {
-                Ok(()) => return Ok(()),
-                // A user without a WebSocket of its own goes over HTTP.
-                Err(job) => job,
-            },
-            _ => job,
+    /// A session that has measured nothing yet; its gateway is never asked.
+    fn session(words: &str) -> Session {
+        let words =
+            format!("run --rate 400 --arrivals fixed --duration 600ms --warmup 0s --connections 3 {words}");
+        let Line { arguments } = Line::try_parse_from(words.split(' ')).unwrap();
+        let api = Rc::new(Api::new(&arguments.target).unwrap());
+        let users = (1..=5).map(|number| api.user(uuid::Uuid::from_u128(number)).unwrap());
+        let (users, markets) = (users.collect(), vec![market::example()]);
+        let mut flow = Flow::new(users, markets, "r".to_owned(), arguments.mix, arguments.taker, 1);
+        // As in a run: over WebSocket only users with a connection act.
+        if arguments.protocol == Protocol::Ws {
+            flow.active = 3;
+        }
+        Session {
+            api,
+            flow: Rc::new(RefCell::new(flow)),
+            promises: Rc::default(),
+            step: 0,
+            arguments,
+        }
+    }
+
+    fn seen(driven: &Driven) -> Vec<(Protocol, Op)> {
+        let lines = driven.operations.iter();
+        lines.map(|line| (line.protocol, line.op)).collect()
+    }
+
+    async fn echoed(words: &str) -> Vec<(Protocol, Op)> {
+        let (server, addresses) = crate::echo::listen(1, 0).unwrap();
+        actix_web::rt::spawn(server);
+        let local = tokio::task::LocalSet::new();
+        let work = async {
+            let mut session = session(words);
+            let echo = session.echo(Place::of(&format!("http://{}", addresses[0])).unwrap());
+            let driven = session.drive(400.0, Some(&echo)).await.unwrap();
+            assert_eq!(driven.totals.done, 239, "{driven:?}");
+            let lost = driven.totals.refused + driven.totals.unknown + driven.totals.not_sent;
+            assert_eq!(lost, 0, "{driven:?}");
+            assert!(session.promises.borrow().acknowledged.is_empty());
+            assert!(session.promises.borrow().unknown.is_empty());
+            seen(&driven)
         };
-        match &self.http {
-            Some(http) => {
-                http.queue.push(job);
-                Ok(())
-            }
-            None => Err(job),
-        }
+        local.run_until(work).await
     }
 
-    fn close(&mut self) {
-        if let Some(http) = &self.http {
-            http.queue.close();
-        }
-        if let Some(ws) = &self.ws {
-            ws.close();
-        }
+    #[actix_web::test]
+    async fn the_echo_server_is_compared_over_the_protocol_of_the_run() {
+        let mix = "--mix place=50,cancel=40,amend=10 --protocol";
+        let (http, ws) = (Protocol::Http, Protocol::Ws);
+        let all = [(ws, Op::Place), (ws, Op::Cancel), (ws, Op::Amend)];
+        assert_eq!(echoed(&format!("{mix} http")).await, [(http, Op::Echo)]);
+        assert_eq!(echoed(&format!("{mix} ws")).await, all);
+        let both = [&[(http, Op::Echo)][..], &all].concat();
+        assert_eq!(echoed(&format!("{mix} both")).await, both);
     }
-    fn drain(&mut self) -> Vec<Job> {
-        let mut jobs = self.ws.as_ref().map(WsLanes::drain).unwrap_or_default();
-        if let Some(http) = &self.http {
-            jobs.extend(std::iter::from_fn(|| http.queue.pop()));
+
+    #[tokio::test]
+    async fn without_an_echo_server_there_is_no_comparison() {
+        for protocol in ["http", "ws"] {
+            let mut session = session(&format!("--protocol {protocol}"));
+            // Nobody may listen on this port.
+            let echo = session.echo(Place::of("http://127.0.0.1:1").unwrap());
+            let error = session.drive(400.0, Some(&echo)).await.unwrap_err();
+            assert!(error.to_string().contains("cannot connect"), "{error}");
         }
-        jobs
     }
 }

@@ -24,6 +24,8 @@ use crate::tally::{Promises, Totals};
 use crate::ws::Socket;
 use crate::ws_lanes::{WsLanes, WsPlan};
 
+mod echo;
+
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 fn place_of(address: impl std::fmt::Display) -> Place {
@@ -232,7 +234,7 @@ impl Lanes for Only<'_> {
 
 async fn driven(plan: Plan, shared: &Rc<Shared>, lanes: &mut Only<'_>) -> Totals {
     let flow = Rc::clone(&shared.flow);
-    drive(plan, shared, lanes, "test", || flow.borrow_mut().next())
+    drive(plan, shared, lanes, "test", |_| flow.borrow_mut().next())
         .await
         .unwrap()
 }

@@ -93,16 +93,4 @@ impl Undecodable for KeepUndecodable {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_one_second_one_message_is_kept() {
-        let (pace, now) = (Pace::default(), Instant::now());
-        assert!(pace.is_turn(now));
-        assert!(pace.is_turn(now), "until it is stored, it is its turn");
-        pace.taken(now);
-        assert!(!pace.is_turn(now + ONE_IN / 2));
-        assert!(pace.is_turn(now + ONE_IN));
-    }
-}
+mod tests;

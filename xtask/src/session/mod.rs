@@ -1,6 +1,7 @@
 //! `cargo xtask session`: one scripted session through the two gateways of a distributed exchange in turn, and through an
-//! embedded one; both must answer alike.
+//! embedded one; both must answer alike. Then the distributed one's readiness without its servers.
 
+mod away;
 mod candles;
 mod names;
 mod side;

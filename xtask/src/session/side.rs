@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use testbed::{Exchange, ExchangeOptions, Member, Role};
 
 use super::Outcome;
+use super::away;
 use super::transcript::Transcript;
 use crate::http::{Asked, Question, ask};
 use crate::shell;
@@ -49,6 +50,9 @@ pub async fn distributed(programs: &Path, dir: &Path) -> Result<Outcome> {
         audited(&exchange)?;
         Ok(outcome)
     });
+    if outcome.is_ok() {
+        away::tried(&mut exchange).await?;
+    }
     if let Some(fallen) = exchange.fallen() {
         bail!("{fallen}");
     }

@@ -11,6 +11,7 @@ use distributed::{Carrier, Distributed, News, Notices, Options};
 use futures_util::FutureExt as _;
 use persistence::postgres::orders::MarketGrids;
 use persistence::postgres::{Pool, PoolOptions, connect};
+use persistence::redis::Redis;
 use runtime::{Clock, Ids, ManualClock, Shutdown};
 use secrecy::SecretString;
 use testbed::Database;
@@ -108,6 +109,11 @@ fn pool(database: &Database, max_size: usize) -> Pool {
 
 impl House {
     pub async fn open(broker: Broker) -> Self {
+        Self::with_redis(broker, None).await
+    }
+
+    /// One whose gateways are told to use this Redis.
+    pub async fn with_redis(broker: Broker, redis: Option<Redis>) -> Self {
         let database = Database::create().await.unwrap();
         let (client, connection) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
         tokio::spawn(connection);
@@ -153,6 +159,7 @@ impl House {
                 ids: ids.clone(),
                 answer_timeout: PATIENCE,
                 updates_kept: 256,
+                redis: redis.clone(),
                 ..Options::new(pool(&database, 4), Arc::clone(&wallet))
             };
             let carrier = Carrier::within(Arc::clone(&wires) as Arc<dyn Notices>, news);

@@ -44,18 +44,24 @@ impl Venue for Room {
     }
 }
 
+impl Room {
+    /// The first gateway is told; the other is asked, or the same.
+    fn of(house: House, ask_another: bool) -> Self {
+        let exchange = Pair {
+            told: Arc::clone(&house.gateways[0]),
+            asked: Arc::clone(&house.gateways[usize::from(ask_another)]),
+        };
+        Self {
+            house,
+            exchange,
+            last: AtomicU32::new(100),
+        }
+    }
+}
+
 /// The cases of a part, told to the first gateway and asked of the other, or of the same.
 async fn part(name: &str, broker: Broker, ask_another: bool) {
-    let house = House::open(broker).await;
-    let exchange = Pair {
-        told: Arc::clone(&house.gateways[0]),
-        asked: Arc::clone(&house.gateways[usize::from(ask_another)]),
-    };
-    let room = Room {
-        house,
-        exchange,
-        last: AtomicU32::new(100),
-    };
+    let room = Room::of(House::open(broker).await, ask_another);
     let mut count = 0;
     for case in behaviour::CASES.iter().filter(|case| case.starts_with(name)) {
         assert!(behaviour::run(&room, case).await);

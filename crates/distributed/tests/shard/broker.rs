@@ -3,21 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use amqprs::BasicProperties;
 use amqprs::channel::{
-    BasicGetArguments, BasicPublishArguments, Channel, ExchangeDeleteArguments, QueueBindArguments,
-    QueueDeclareArguments, QueueDeleteArguments,
+    BasicGetArguments, Channel, ExchangeDeleteArguments, QueueBindArguments, QueueDeclareArguments,
+    QueueDeleteArguments,
 };
 use amqprs::connection::{Connection, OpenConnectionArguments};
 use async_trait::async_trait;
-use distributed::KeepUndecodable;
 use distributed::shard::{Broker, ShardOptions, hear_while_owning};
 use domain::{Side, Stamp, Status};
 use messaging::{
     BINARY, Delivery, Envelope, Exchange, Handler, Link, Queue, Subscription, Topology, Unreadable, Verdict,
     hint_key,
 };
-use persistence::postgres::{Pool, PoolOptions};
 use runtime::settings::RabbitmqSettings;
 use runtime::{Clock, Ids};
 use tokio::sync::{Notify, mpsc, watch};
@@ -25,13 +22,13 @@ use tokio::task::JoinSet;
 
 use crate::bed::Bed;
 
-fn port() -> u16 {
+pub fn port() -> u16 {
     let port = std::env::var("TEST_RABBITMQ_PORT").unwrap_or_else(|_| "5672".to_owned());
     port.parse().unwrap()
 }
 
 /// Names of the test's own on the broker, and a link to it that uses them.
-fn linked(test: &str) -> (Topology, Link) {
+pub fn linked(test: &str) -> (Topology, Link) {
     let settings = RabbitmqSettings {
         url: Some(format!("amqp://guest:guest@127.0.0.1:{}/", port()).into()),
         ..RabbitmqSettings::default()
@@ -64,7 +61,7 @@ impl messaging::Undecodable for Nobody {
 }
 
 /// Takes away what the test has declared.
-async fn clean(topology: &Topology) {
+pub async fn clean(topology: &Topology) {
     let arguments = OpenConnectionArguments::new("127.0.0.1", port(), "guest", "guest");
     let connection = Connection::open(&arguments).await.unwrap();
     let channel = connection.open_channel(None).await.unwrap();
@@ -240,51 +237,6 @@ async fn queues_that_somebody_deleted_are_declared_again_and_only_what_they_miss
     );
     assert!(count >= 4);
     link.close(Duration::from_secs(5)).await;
-    let _ = connection.close().await;
-    clean(&topology).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_nobody_can_read_is_kept_in_the_database_and_those_behind_it_are_heard() {
-    let bed = Bed::new().await;
-    let (topology, link) = linked("rubbish");
-    let link = Arc::new(link);
-    link.until_up().await;
-    let arguments = OpenConnectionArguments::new("127.0.0.1", port(), "guest", "guest");
-    let connection = Connection::open(&arguments).await.unwrap();
-    let channel = connection.open_channel(None).await.unwrap();
-    let pool = Pool::new(&PoolOptions {
-        url: bed.database.url().into(),
-        max_size: 1,
-        wait: Duration::from_secs(10),
-    });
-    let ids = Ids::new(Clock::System);
-    let keeper = Arc::new(KeepUndecodable::new(pool.unwrap(), ids.clone()));
-    let (hint, owning) = (Arc::new(Notify::new()), watch::Sender::new(true));
-    let hearing = tokio::spawn({
-        let (link, hint, owning) = (Arc::clone(&link), Arc::clone(&hint), owning.subscribe());
-        async move { hear_while_owning(&link, 0, hint, owning, keeper).await }
-    });
-    let rubbish = BasicPublishArguments::new(topology.exchange(Exchange::ShardHints), &hint_key(0));
-    channel
-        .basic_publish(BasicProperties::default(), b"no hint".to_vec(), rubbish)
-        .await
-        .unwrap();
-    let kept = "SELECT count(*) FROM undecodable WHERE convert_from(body, 'UTF8') = 'no hint' AND error <> ''
-        AND source LIKE 'queue %shard.0.hints, exchange %shard.hints, key shard.0'";
-    bed.until_number(kept, 1).await;
-    let at = Stamp::from_micros(Clock::System.wall_us());
-    let good = Envelope::new(ids.uuid_v7(), "shard.hint", BINARY, at, Vec::new().into()).unwrap();
-    link.publisher()
-        .publish(Exchange::ShardHints, &hint_key(0), good)
-        .await
-        .unwrap();
-    tokio::time::timeout(Duration::from_secs(60), hint.notified())
-        .await
-        .unwrap();
-    drop(owning);
-    let _ = hearing.await.unwrap();
-    Arc::into_inner(link).unwrap().close(Duration::from_secs(5)).await;
     let _ = connection.close().await;
     clean(&topology).await;
 }

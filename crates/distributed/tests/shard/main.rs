@@ -13,4 +13,5 @@ mod ownership;
 mod poison;
 mod purse;
 mod retention;
+mod rubbish;
 mod settling;

@@ -98,6 +98,13 @@ async fn lowest(connection: &mut Connection, table: &str) -> Result<String, PgEr
     Ok(format!("'{}'::uuid", row.id.unwrap_or(Uuid::nil())))
 }
 
+/// The statement that tells the first rows that break a rule; how many is its parameter.
+fn statement(rule: &str, trades: &str, orders: &str) -> String {
+    let rule = rule.replace("{trades}", trades).replace("{orders}", orders);
+    // With the limit inside, PostgreSQL reckons with finding so many soon, and compares every row with every other.
+    format!("WITH broken AS MATERIALIZED ({rule}) SELECT what FROM broken LIMIT $1")
+}
+
 /// The rules between the tables that do not hold, each with a row that breaks it.
 ///
 /// # Errors
@@ -109,14 +116,10 @@ pub async fn broken_rules(connection: &mut Connection) -> Result<Vec<(&'static s
         lowest(connection, "orders").await?,
     );
     for (rule, sql) in RULES {
-        let sql = sql.replace("{trades}", &trades).replace("{orders}", &orders);
-        // With the limit inside, PostgreSQL reckons with finding so many soon, and compares every row with every other.
-        let rows: Vec<What> = diesel::sql_query(format!(
-            "WITH broken AS MATERIALIZED ({sql}) SELECT what FROM broken LIMIT $1"
-        ))
-        .bind::<BigInt, _>(TOLD)
-        .load(connection)
-        .await?;
+        let rows: Vec<What> = diesel::sql_query(statement(sql, &trades, &orders))
+            .bind::<BigInt, _>(TOLD)
+            .load(connection)
+            .await?;
         broken.extend(rows.into_iter().map(|row| (*rule, row.what)));
     }
     Ok(broken)
@@ -357,3 +360,6 @@ pub async fn traded(connection: &mut Connection) -> Result<Vec<Traded>, PgError>
     };
     Ok(rows.into_iter().map(traded).collect())
 }
+
+#[cfg(test)]
+mod tests;

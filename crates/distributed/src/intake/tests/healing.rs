@@ -83,6 +83,51 @@ async fn an_order_is_gone_on_with_from_every_step() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_reserves_for_an_order_whose_command_went_with_it_until_it_has_come_back() {
+    let house = House::open().await;
+    let alice = house.user(1, 3_000, 0).await;
+    house.owner.pause(true);
+    let mut orders = Vec::new();
+    for (name, price) in [("good", 100), ("beyond", 151)] {
+        let order = named(name, limit(Side::Buy, 5, price));
+        let mut fresh = house.intake.fresh(alice, order).unwrap();
+        fresh.turned_away_by = Some(0);
+        match house.intake.store(fresh).await {
+            Ok(Stored::New(fresh)) => orders.push(fresh.id()),
+            other => panic!("{other:?}"),
+        }
+    }
+    let [good, bad] = orders[..] else {
+        panic!("{orders:?}");
+    };
+    // Its gateway dies, and others look for what it has left behind.
+    sweep(&house).await;
+    assert_eq!(house.has(alice, "USDT").await, (3_000, 0));
+    house.owner.pause(false);
+    house
+        .until("one is turned away, and one comes back", async |house| {
+            house.count("SELECT count(*) FROM commands").await == 0
+        })
+        .await;
+    let end = house.row(alice, bad).await.state;
+    assert_eq!(end, OrderState::Rejected(RejectReason::PriceOutOfBand));
+    assert_eq!(house.row(alice, good).await.state, OrderState::Pending);
+    assert_eq!(house.has(alice, "USDT").await, (3_000, 0));
+    sweep(&house).await;
+    house
+        .until("it is open", async |house| {
+            house.row(alice, good).await.state.status() == Status::Open
+        })
+        .await;
+    let placed = house.owner.knobs.placed.lock().unwrap()[&good].clone();
+    assert!(
+        matches!(placed[..], [Funding::NotAsked, Funding::Granted { .. }]),
+        "{placed:?}"
+    );
+    assert_eq!(house.has(alice, "USDT").await, (2_500, 500));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_order_that_cannot_be_read_keeps_no_other_back() {
     let house = House::open().await;
     let alice = house.user(1, 3_000, 0).await;

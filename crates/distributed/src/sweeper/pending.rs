@@ -1,5 +1,5 @@
-//! Orders and amendments that were stored and are not in their shard yet: the same steps as the first time, with the same
-//! keys, by the same code.
+//! Orders and amendments that were stored and have no command: their funds are asked for, with the same keys as by whoever
+//! stored them, and they are handed to their shards.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -94,6 +94,7 @@ impl Intake {
         tokio::pin!(outcome);
         if let Some(mut unfunded) = wait.unfunded {
             tokio::select! {
+                biased;
                 outcome = &mut outcome => return outcome,
                 () = unfunded.heard() => {}
             }

@@ -5,17 +5,15 @@ use std::time::Duration;
 
 use domain::UserId;
 use engine::CLIENT_IDS_PER_USER;
-use persistence::postgres::intake::{crowds, forget_oldest};
+use persistence::postgres::intake::{forget_oldest, next_crowd};
 use tokio::time::Instant;
 
 use crate::intake::{Intake, patient};
 
-/// Users of one look.
-const PAGE: u32 = 20;
 /// How long one turn goes on while there are more users.
 const BUDGET: Duration = Duration::from_millis(200);
 /// Client ids that are forgotten at once.
-const AT_ONCE: u32 = 10_000;
+const AT_ONCE: u32 = 2_000;
 
 /// How far the walk through the users has come.
 #[derive(Debug)]
@@ -25,23 +23,26 @@ pub(crate) struct Crowds {
     keep: u32,
     /// From how many on the oldest are forgotten: not one by one.
     most: u32,
+    /// How many go at once.
+    at_once: u32,
     budget: Duration,
 }
 
 impl Default for Crowds {
     fn default() -> Self {
         let keep = u32::try_from(CLIENT_IDS_PER_USER).unwrap_or(u32::MAX);
-        Self::keeping(keep, keep.saturating_add(keep / 10), BUDGET)
+        Self::keeping(keep, keep.saturating_add(keep / 10), AT_ONCE, BUDGET)
     }
 }
 
 impl Crowds {
-    /// Keeps so many ids of a user as soon as there are more than `most`, and goes on for so long in a turn.
-    pub const fn keeping(keep: u32, most: u32, budget: Duration) -> Self {
+    /// Keeps so many ids of a user as soon as there are more than `most`; so many go at once, and a turn goes on for so long.
+    pub const fn keeping(keep: u32, most: u32, at_once: u32, budget: Duration) -> Self {
         Self {
             after: Mutex::new(None),
             keep,
             most,
+            at_once,
             budget,
         }
     }
@@ -53,24 +54,34 @@ impl Intake {
         let until = Instant::now() + walk.budget;
         while Instant::now() < until {
             let after = *walk.after.lock().unwrap_or_else(PoisonError::into_inner);
-            let look = async { crowds(&mut *self.pool.get().await?, after, PAGE, walk.most).await };
-            let Ok(users) = patient("crowds of client ids", look).await else {
+            let look = async { next_crowd(&mut *self.pool.get().await?, after, walk.most).await };
+            let Ok(crowd) = patient("a crowd of client ids", look).await else {
                 return;
             };
-            for crowd in users.iter().filter(|crowd| crowd.is_crowded) {
-                let forget = async {
-                    forget_oldest(&mut *self.pool.get().await?, crowd.user_id, walk.keep, AT_ONCE).await
-                };
-                if let Ok(count) = patient("forget client ids", forget).await {
-                    metrics::counter!("client_ids_forgotten_total").increment(count as u64);
-                    tracing::info!(user_id = %crowd.user_id, count, "the oldest client ids of a user are forgotten");
-                }
+            if let Some(crowd) = crowd.filter(|crowd| crowd.is_crowded) {
+                self.forget_oldest_of(crowd.user_id, walk).await;
             }
-            let last = users.last().map(|crowd| crowd.user_id);
-            *walk.after.lock().unwrap_or_else(PoisonError::into_inner) = last;
-            if last.is_none() {
+            *walk.after.lock().unwrap_or_else(PoisonError::into_inner) = crowd.map(|crowd| crowd.user_id);
+            if crowd.is_none() {
                 return;
             }
+        }
+    }
+
+    /// Forgets the oldest ids of a user until as many are left as are kept, or it cannot be done now.
+    async fn forget_oldest_of(&self, user_id: UserId, walk: &Crowds) {
+        let mut forgotten = 0_u64;
+        loop {
+            let forget =
+                async { forget_oldest(&mut *self.pool.get().await?, user_id, walk.keep, walk.at_once).await };
+            let Ok(count @ 1..) = patient("forget client ids", forget).await else {
+                break;
+            };
+            forgotten += count as u64;
+        }
+        if forgotten > 0 {
+            metrics::counter!("client_ids_forgotten_total").increment(forgotten);
+            tracing::info!(%user_id, count = forgotten, "the oldest client ids of a user are forgotten");
         }
     }
 }

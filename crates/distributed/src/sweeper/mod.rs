@@ -25,6 +25,8 @@ const TIMERS_EVERY: Duration = Duration::from_millis(200);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often what is over is removed.
 const TIDY_EVERY: Duration = Duration::from_secs(5);
+/// How often users with very many client ids are looked for.
+const CROWDS_EVERY: Duration = Duration::from_secs(60);
 
 /// What runs beside the requests of a gateway, for as long as this lives.
 #[derive(Debug)]
@@ -52,7 +54,7 @@ pub(crate) fn start(intake: &Arc<Intake>, register: watch::Receiver<u64>) -> Bac
             let tidying = Arc::clone(&tidying);
             async move { intake.tidy(&tidying).await }
         }),
-        every(TIDY_EVERY, of(), move |intake| {
+        every(CROWDS_EVERY, of(), move |intake| {
             let crowds = Arc::clone(&crowds);
             async move { intake.thin_out(&crowds).await }
         }),

@@ -8,6 +8,7 @@ use domain::{
     TransferKind, UserId,
 };
 use futures_util::future::join_all;
+use persistence::postgres::intake::forget_oldest;
 use trading::{EntryError, Placed};
 
 use super::house::{House, PATIENCE, definition, limit, named, whole};
@@ -348,16 +349,22 @@ async fn the_oldest_client_ids_of_a_user_who_has_too_many_are_forgotten_unless_t
         let names: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
         names.concat()
     };
-    for (keep, most, expected) in [
-        (2, 5, "livesabcdxyz"),
-        (2, 4, "livescdxyz"),
-        (2, 3, "livescdxyz"),
-        (1, 1, "livesdz"),
-    ] {
-        let walk = Crowds::keeping(keep, most, PATIENCE);
+    let thinned = async |keep, most| {
+        let walk = Crowds::keeping(keep, most, 1, PATIENCE);
         Arc::clone(&house.intake).thin_out(&walk).await;
-        assert_eq!(names().await, expected, "{keep} of more than {most}");
-    }
+        names().await
+    };
+    assert_eq!(thinned(2, 5).await, "livesabcdxyz", "nobody has more than five");
+    assert_eq!(thinned(3, 4).await, "livesbcdxyz");
+    let mut connection = house.intake.pool.get().await.unwrap();
+    let one = forget_oldest(&mut connection, alice.user_id, 1, 1).await;
+    drop(connection);
+    assert_eq!(
+        (one.unwrap(), names().await.as_str()),
+        (1, "livescdxyz"),
+        "the oldest first"
+    );
+    assert_eq!(thinned(1, 2).await, "livesdz");
     // What is forgotten may stand for another order.
     place(alice, "a").await;
 }

@@ -75,7 +75,7 @@ const INSERT_PLACEMENTS: &str = "INSERT INTO commands (id, shard, kind, order_id
 /// Writes commands, in one statement. One that is there already stays as it is.
 ///
 /// # Errors
-/// See [`PgError`]; a shard that does not exist refuses all.
+/// See [`PgError`].
 pub async fn insert_commands(connection: &mut Connection, rows: &[CommandRow]) -> Result<(), PgError> {
     let all_place = rows.iter().all(|row| row.kind == CommandKind::Place);
     insert(
@@ -89,7 +89,7 @@ pub async fn insert_commands(connection: &mut Connection, rows: &[CommandRow]) -
 /// Writes commands in a transaction that has to be synced before it is told.
 ///
 /// # Errors
-/// See [`PgError`]; a shard that does not exist refuses all.
+/// See [`PgError`].
 pub(super) async fn insert_synced(connection: &mut Connection, rows: &[CommandRow]) -> Result<(), PgError> {
     insert(connection, rows, INSERT).await
 }

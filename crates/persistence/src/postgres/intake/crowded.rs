@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::postgres::{Connection, PgError, prepared};
 
-/// Users in the order of their ids, and whether each has more client ids than so many.
+/// A user, and whether it has more client ids than so many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Crowd {
     /// The user.
@@ -26,29 +26,23 @@ struct CrowdRow {
     is_crowded: bool,
 }
 
-// From user to user along the primary key; of each only as many ids are counted as are asked for.
-const CROWDS: &str = "WITH RECURSIVE page(user_id, n) AS (\
-    (SELECT user_id, 1 FROM client_order_ids WHERE user_id > $1 ORDER BY user_id LIMIT 1) \
-    UNION ALL SELECT (SELECT c.user_id FROM client_order_ids c WHERE c.user_id > p.user_id ORDER BY c.user_id LIMIT 1), \
-        p.n + 1 FROM page p WHERE p.user_id IS NOT NULL AND p.n < $2) \
-    SELECT p.user_id, EXISTS (SELECT 1 FROM client_order_ids c WHERE c.user_id = p.user_id OFFSET $3) AS is_crowded \
-    FROM page p WHERE p.user_id IS NOT NULL ORDER BY p.user_id";
+// Along the primary key; only as many ids are counted as are asked for.
+const CROWD: &str = "SELECT n.user_id, EXISTS (SELECT 1 FROM client_order_ids c WHERE c.user_id = n.user_id OFFSET $2) \
+    AS is_crowded FROM (SELECT user_id FROM client_order_ids WHERE user_id > $1 ORDER BY user_id LIMIT 1) n";
 
-/// The next users with client ids behind this one, at most so many, and whether each has more than `most`.
+/// The next user with client ids behind this one, and whether it has more than `most`; none: there is no other.
 ///
 /// # Errors
 /// See [`PgError`].
-pub async fn crowds(
+pub async fn next_crowd(
     connection: &mut Connection,
     after: Option<UserId>,
-    limit: u32,
     most: u32,
-) -> Result<Vec<Crowd>, PgError> {
+) -> Result<Option<Crowd>, PgError> {
     let after = after.map_or(0, UserId::as_u128);
     let rows: Vec<CrowdRow> = prepared(
-        sql_query(CROWDS)
+        sql_query(CROWD)
             .bind::<SqlUuid, _>(Uuid::from_u128(after))
-            .bind::<BigInt, _>(i64::from(limit))
             .bind::<BigInt, _>(i64::from(most)),
     )
     .load(connection)
@@ -57,17 +51,21 @@ pub async fn crowds(
         user_id: UserId::from_u128(user_id.as_u128()),
         is_crowded,
     };
-    Ok(rows.into_iter().map(crowd).collect())
+    Ok(rows.into_iter().map(crowd).next())
 }
 
-// Only the oldest are looked up in the orders. An order that is not there any more went with its whole month.
-const FORGET: &str = "WITH oldest AS (SELECT client_order_id, order_id FROM client_order_ids WHERE user_id = $1 \
+// Only those beyond what is kept are looked up in the orders, the oldest first. An order that is not there any more went
+// with its whole month.
+const FORGET: &str = "WITH beyond AS (SELECT client_order_id, order_id FROM client_order_ids WHERE user_id = $1 \
         ORDER BY order_id DESC OFFSET $2), \
-    over AS (SELECT x.* FROM oldest x LEFT JOIN LATERAL \
+    oldest AS (SELECT x.* FROM beyond x LEFT JOIN LATERAL \
         (SELECT o.status FROM orders o WHERE o.order_id = x.order_id LIMIT 1) o ON true \
-        WHERE o.status IS NULL OR o.status NOT IN ('PENDING', 'OPEN', 'PARTIALLY_FILLED') LIMIT $3) \
-    DELETE FROM client_order_ids c USING over WHERE c.user_id = $1 AND c.client_order_id = over.client_order_id \
-        AND c.order_id = over.order_id";
+        WHERE o.status IS NULL OR o.status NOT IN ('PENDING', 'OPEN', 'PARTIALLY_FILLED') \
+        ORDER BY x.order_id LIMIT $3), \
+    free AS (SELECT c.client_order_id, c.order_id FROM client_order_ids c JOIN oldest USING (client_order_id, order_id) \
+        WHERE c.user_id = $1 FOR UPDATE OF c SKIP LOCKED) \
+    DELETE FROM client_order_ids c USING free WHERE c.user_id = $1 AND c.client_order_id = free.client_order_id \
+        AND c.order_id = free.order_id";
 
 /// Forgets the oldest client ids of a user beyond so many, those of live orders aside; at most `limit` at once. How many.
 ///

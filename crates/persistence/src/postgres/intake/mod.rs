@@ -17,7 +17,7 @@ pub use client_ids::{Claim, claims_of};
 pub use commands::{
     CommandKind, CommandRow, CutoffRow, MassCancel, insert_commands, insert_mass_cancel, waiting_commands,
 };
-pub use crowded::{Crowd, crowds, forget_oldest};
+pub use crowded::{Crowd, forget_oldest, next_crowd};
 pub use ends::{ClaimPage, EndedClaims, remove_cutoffs, remove_ended_claims};
 pub use markets::{Added, DefinedMarket, add_market, last_prices, markets_like};
 pub use pending::{ClaimedOrders, claim_pending};

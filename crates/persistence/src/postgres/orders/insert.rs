@@ -37,7 +37,8 @@ const INSERT: &str = "INSERT INTO orders (order_id, user_id, institution_id, sym
 /// Stores orders as PENDING, in one statement; their `created_at` is the millisecond of their ids.
 ///
 /// # Errors
-/// See [`PgError`]; an id that is taken, or that lies outside of the partitions, refuses all.
+/// See [`PgError`]; an id that is taken, or that lies outside of the partitions, refuses all. Commands that are written with
+/// their orders count on that: who inserts an order a second time must not write its command a second time.
 pub async fn insert_pending(connection: &mut Connection, orders: &[NewOrder<'_>]) -> Result<(), PgError> {
     if orders.is_empty() {
         return Ok(());

@@ -227,6 +227,11 @@ fn the_page_about_errors_signs_as_it_says() {
     page_does_what_it_says("docs/errors.md", 2);
 }
 
+#[test]
+fn the_guide_to_the_api_does_what_it_says() {
+    page_does_what_it_says("docs/api.md", 8);
+}
+
 /// Runs the examples of a page, which has so many at least, and looks for the answers that it shows.
 fn page_does_what_it_says(page: &str, least: usize) {
     if !has_tools() {

@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 FOLDER=migrations/postgres
 LIST=deploy/old-programs-run-on.txt
-(($# == 2)) || { sed -n '2,5s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+(($# == 2)) || { sed -n '2,5s/^# \{0,1\}//p' "deploy/${0##*/}" >&2; exit 2; }
 running=$(git rev-parse --verify --quiet "$1^{commit}") || { echo "there is no commit $1" >&2; exit 2; }
 earlier=$(git rev-parse --verify --quiet "$2^{commit}") || { echo "there is no commit $2" >&2; exit 2; }
 

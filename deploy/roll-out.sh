@@ -14,7 +14,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 PROGRAMS=(gateway matcher wallet-service)
 if (($# != 3 + ${#PROGRAMS[@]})); then
-  sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
+  sed -n '2,11s/^# \{0,1\}//p' "${0##*/}" >&2
   exit 2
 fi
 place=$1 commit=$2 repository=$3

@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-(($# == 5)) || { sed -n '2,5s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+(($# == 5)) || { sed -n '2,5s/^# \{0,1\}//p' "deploy/${0##*/}" >&2; exit 2; }
 commit=$1 repository=$2
 shift 2
 [[ $commit =~ ^[0-9a-f]{40}$ ]] || { echo "$commit is no commit of 40 letters" >&2; exit 2; }

@@ -1,5 +1,7 @@
 //! The settings of the manifests: the programs themselves say whether they are right.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -77,7 +79,14 @@ pub fn check(files: &[String]) -> Result<bool> {
 fn secrets(folder: &Path) -> Result<PathBuf> {
     std::fs::create_dir_all(folder)?;
     for name in SECRETS {
-        std::fs::write(folder.join(name), SECRET)?;
+        let file = folder.join(name);
+        // One of before may not be written to.
+        if file.exists() {
+            std::fs::remove_file(&file)?;
+        }
+        std::fs::write(&file, SECRET)?;
+        // As in a pod: the programs warn of a file that everybody can read.
+        std::fs::set_permissions(file, Permissions::from_mode(0o440))?;
     }
     Ok(folder.to_owned())
 }

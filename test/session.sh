@@ -78,5 +78,6 @@ for part in definition money $PARTS conservation; do
 done
 
 [ -z "$left_out" ] || echo "LEFT OUT: $left_out"
+# shellcheck disable=SC2154
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

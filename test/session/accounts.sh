@@ -1,5 +1,5 @@
 # Tiers, fees, and what operators see of a user
-# shellcheck shell=bash disable=SC2154,SC2034
+# shellcheck shell=bash disable=SC2154,SC2034,SC2089,SC2090
 
 tier_body() { # tier_body ORDERS_PER_SECOND MAKER_FEE TAKER_FEE
   echo "{\"name\":\"gold-$run\",\"orders_per_second\":$1,\"maker_fee\":$2,\"taker_fee\":$3}"

@@ -3,7 +3,9 @@
 use anyhow::Result;
 use clap::Parser;
 
-use crate::{chaos, coverage, crash, database, layers, lint, load, rules, session, test, tidy, up, verify};
+use crate::{
+    chaos, coverage, crash, database, layers, lint, load, rules, session, test, tidy, up, validate, verify,
+};
 
 /// A chore.
 #[derive(Parser)]
@@ -31,6 +33,8 @@ pub enum Chore {
     Load(load::Options),
     /// Starts the whole distributed exchange on this machine, on servers of its own or on given ones
     Up(up::Options),
+    /// What is written for shells, GitHub, Kubernetes, Docker and Prometheus, held against the tools that know it
+    Validate(validate::Options),
     /// Looks at a deployment from outside
     Verify(verify::Options),
     /// The database's schema, forwards and back
@@ -58,6 +62,7 @@ impl Chore {
             Self::Rules(options) => rules::run(options),
             Self::Load(options) => load::run(options),
             Self::Up(options) => up::run(options),
+            Self::Validate(options) => validate::run(options),
             Self::Verify(options) => verify::run(options),
             Self::Migrate(command) => database::migrate(command),
             Self::Partitions(command) => database::partitions(command),

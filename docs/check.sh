@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Checks the documents: links, anchors and the book's contents, the reference of settings, and both AsyncAPI files against
+# their parser, their examples and the sources. Needs python3; and npm, without which AsyncAPI is left out.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+python3 docs/links.py
+python3 docs/configuration.py --check
+if command -v npm >/dev/null; then
+  cd docs/asyncapi
+  npm ci --silent --no-audit --no-fund
+  npm run --silent check
+else
+  echo 'npm is not here: the AsyncAPI files were not checked'
+fi

@@ -1,6 +1,7 @@
 //! Two gateways as one exchange: one is told what to do, the other is asked.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use distributed::Distributed;
@@ -20,6 +21,11 @@ use trading::{
 pub struct Pair {
     pub told: Arc<Distributed>,
     pub asked: Arc<Distributed>,
+}
+
+/// What a market takes, as this gateway tells.
+fn state_at(gateway: &Distributed, market: MarketNumber) -> Option<MarketState> {
+    gateway.markets().by_number(market).map(|view| view.state)
 }
 
 #[async_trait]
@@ -138,7 +144,16 @@ impl Operations for Pair {
     }
 
     async fn set_market_state(&self, market: MarketNumber, state: MarketState) -> Result<(), EntryError> {
-        self.told.set_market_state(market, state).await
+        self.told.set_market_state(market, state).await?;
+        // The gateway that was told shows it at once, the others as soon as they have heard of it.
+        assert_eq!(state_at(&self.told, market), Some(state));
+        for _ in 0..1_000 {
+            if state_at(&self.asked, market) == Some(state) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(())
     }
 
     async fn cancel_selected(&self, selection: Selection) -> Result<u64, EntryError> {

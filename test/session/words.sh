@@ -131,6 +131,16 @@ depth() { # depth [LEVELS]
 }
 state() { # state WORD
   admin operator PUT "/markets/$dashed/state" "$(json "state=$1")"
+  [ "$status" = 200 ] && heard_everywhere "$1"
+}
+heard_everywhere() { # heard_everywhere STATE: every gateway has heard of it, or two seconds are over
+  local gateway
+  for gateway in "$PUBLIC" ${ALSO_PUBLIC:+"$ALSO_PUBLIC"}; do
+    for _ in $(seq 20); do
+      curl -s --max-time 5 "$gateway/api/v1/markets/$dashed" | grep -q "\"state\":\"$1\"" && break
+      sleep 0.1
+    done
+  done
 }
 deposit() { # deposit USER ASSET AMOUNT [KEY]
   admin operator POST /deposits "$(json "key=${4-$(uuid)}" "user_id=$(id_of "$1")" "asset=$2" "amount=$3")"

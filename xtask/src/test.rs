@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every test of the workspace.
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
@@ -49,7 +49,9 @@ pub fn run() -> Result<()> {
     steps.step("documentation tests", || {
         cargo(&["test", "--workspace", "--doc", "--no-fail-fast"])
     });
-    steps.step("session", || session::run(&session::Options::default()));
+    steps.step("session", || {
+        session::run(&session::Options::through(pgbouncer()?))
+    });
     steps.step("chaos, the short form", chaos::short);
     steps.step_if_possible("schemathesis", against_description);
     steps.finish("test")
@@ -58,14 +60,36 @@ pub fn run() -> Result<()> {
 /// What the script ends with where Python or its packages cannot be had.
 const NOTHING_TESTED: i32 = 3;
 
+/// The folder of a PgBouncer, which is kept beside the build; none where it cannot be had.
+fn pgbouncer() -> Result<Option<PathBuf>> {
+    let mut script = Command::new(shell::root().join("test/pgbouncer.sh"));
+    let output = script.arg(target().join("pgbouncer")).stderr(Stdio::inherit());
+    let output = output.output().context("cannot start test/pgbouncer.sh")?;
+    match output.status.code() {
+        Some(0) => {
+            let folder = String::from_utf8(output.stdout).context("the folder of PgBouncer")?;
+            Ok(Some(PathBuf::from(folder.trim_end())))
+        }
+        Some(NOTHING_TESTED) => {
+            println!("there is no PgBouncer: the session goes to PostgreSQL itself");
+            Ok(None)
+        }
+        _ => bail!("test/pgbouncer.sh failed ({})", output.status),
+    }
+}
+
+/// Where cargo builds, and what else is kept from one run to the next.
+fn target() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR");
+    target.map_or_else(|| shell::root().join("target"), PathBuf::from)
+}
+
 /// Makes requests out of `/openapi.json`; false where that cannot be done. The Python packages are kept beside the build.
 fn against_description() -> Result<bool> {
-    let target = std::env::var_os("CARGO_TARGET_DIR");
-    let target = target.map_or_else(|| shell::root().join("target"), PathBuf::from);
     let mut script = Command::new(shell::root().join("test/schemathesis.sh"));
     script
         .current_dir(shell::root())
-        .env("VENV", target.join("schemathesis"))
+        .env("VENV", target().join("schemathesis"))
         .env("EXAMPLES", "10");
     let status = script.status().context("cannot start test/schemathesis.sh")?;
     match status.code() {

@@ -21,6 +21,9 @@ pub struct Options {
     /// An existing database: postgres://user:password@host:port/name; else a PostgreSQL of its own
     #[arg(long)]
     postgres: Option<String>,
+    /// Gateways and wallet reach a PostgreSQL of its own through the PgBouncer of this folder (test/pgbouncer.sh)
+    #[arg(long, conflicts_with = "postgres")]
+    pgbouncer: Option<PathBuf>,
     /// A running Redis: redis://:password@host:port/0; else one of its own
     #[arg(long)]
     redis: Option<String>,
@@ -61,6 +64,9 @@ pub fn run(options: &Options) -> Result<()> {
         .usual_ports(true);
     if let Some(url) = &options.postgres {
         exchange = exchange.postgres(url);
+    }
+    if let Some(program) = &options.pgbouncer {
+        exchange = exchange.pooled(shell::root().join(program));
     }
     if let Some(url) = &options.redis {
         exchange = exchange.redis(url);

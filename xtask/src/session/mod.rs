@@ -24,6 +24,19 @@ pub struct Options {
     /// Where logs and transcripts stay [default: a folder that goes unless they differ]
     #[arg(long)]
     dir: Option<PathBuf>,
+    /// Gateways and wallet reach PostgreSQL through the PgBouncer of this folder (test/pgbouncer.sh), in transaction mode
+    #[arg(long)]
+    pgbouncer: Option<PathBuf>,
+}
+
+impl Options {
+    /// Everything is built, and gateways and wallet reach PostgreSQL through the PgBouncer of this folder, if any.
+    pub fn through(pgbouncer: Option<PathBuf>) -> Self {
+        Self {
+            pgbouncer,
+            ..Self::default()
+        }
+    }
 }
 
 /// What a session came to.
@@ -47,7 +60,8 @@ pub fn run(options: &Options) -> Result<()> {
         |dir| shell::root().join(dir),
     );
     std::fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
-    let held = Runtime::new()?.block_on(both(&programs, &dir));
+    let pgbouncer = options.pgbouncer.as_ref().map(|dir| shell::root().join(dir));
+    let held = Runtime::new()?.block_on(both(&programs, &dir, pgbouncer.as_deref()));
     match held {
         Ok(()) if options.dir.is_none() => {
             std::fs::remove_dir_all(&dir).with_context(|| dir.display().to_string())
@@ -60,11 +74,12 @@ pub fn run(options: &Options) -> Result<()> {
     }
 }
 
-async fn both(programs: &Path, dir: &Path) -> Result<()> {
+async fn both(programs: &Path, dir: &Path, pgbouncer: Option<&Path>) -> Result<()> {
     let embedded = side::embedded(programs, &dir.join("embedded")).await?;
     println!("embedded: {}", embedded.end);
-    let distributed = side::distributed(programs, &dir.join("distributed")).await?;
-    println!("distributed, through two gateways: {}", distributed.end);
+    let distributed = side::distributed(programs, &dir.join("distributed"), pgbouncer).await?;
+    let pooled = pgbouncer.map_or("", |_| " and PgBouncer");
+    println!("distributed, through two gateways{pooled}: {}", distributed.end);
     compared(&embedded, &distributed)
 }
 

@@ -34,9 +34,13 @@ pub async fn embedded(programs: &Path, dir: &Path) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// The session with a distributed exchange, through its two gateways in turn.
-pub async fn distributed(programs: &Path, dir: &Path) -> Result<Outcome> {
+/// The session with a distributed exchange, through its two gateways in turn, and between them and PostgreSQL the PgBouncer
+/// of this folder, if any.
+pub async fn distributed(programs: &Path, dir: &Path, pgbouncer: Option<&Path>) -> Result<Outcome> {
     let mut options = ExchangeOptions::new(programs).dir(dir);
+    if let Some(program) = pgbouncer {
+        options = options.pooled(program);
+    }
     for (name, value) in SETTINGS {
         options = options.setting(name, value);
     }

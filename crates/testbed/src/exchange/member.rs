@@ -231,15 +231,12 @@ impl Member {
 
     /// Has it log in with no more rights than it needs, where it would log in as the owner of everything.
     pub(super) fn log_in_as(&mut self, login: &str) {
-        let urls = self.settings.iter().rev();
-        let url = urls
-            .filter(|(name, _)| name == "TRADE_ENGINE_DATABASE__URL")
-            .find_map(|(_, url)| url.strip_prefix("postgres://postgres@").map(str::to_owned));
-        if let Some(place) = url {
-            self.set(
-                "TRADE_ENGINE_DATABASE__URL",
-                format!("postgres://{login}@{place}"),
-            );
+        for name in ["TRADE_ENGINE_DATABASE__URL", "TRADE_ENGINE_DATABASE__DIRECT_URL"] {
+            let mut urls = self.settings.iter().rev().filter(|(set, _)| set == name);
+            let place = urls.find_map(|(_, url)| url.strip_prefix("postgres://postgres@").map(str::to_owned));
+            if let Some(place) = place {
+                self.set(name, format!("postgres://{login}@{place}"));
+            }
         }
     }
 

@@ -10,19 +10,27 @@ use tempfile::TempDir;
 use tokio_postgres::NoTls;
 
 use crate::programs;
-use crate::servers::{Options, Postgres, RabbitMq, Redis};
+use crate::servers::{Options, PgBouncer, Postgres, RabbitMq, Redis};
 
 pub use member::{Member, Role};
 pub use options::ExchangeOptions;
 
 /// The database on a PostgreSQL of its own.
 const DATABASE: &str = "trade_engine";
+/// What a role needs whose sessions cannot say so themselves.
+const LIMITS: [&str; 3] = [
+    "statement_timeout = '10s'",
+    "lock_timeout = '5s'",
+    "idle_in_transaction_session_timeout = '10s'",
+];
 
 /// A distributed exchange. Dropped, everything that it started is killed.
 #[derive(Debug)]
 pub struct Exchange {
     // The order is that of the end: programs before servers before folders.
     members: Vec<Member>,
+    /// Its own PgBouncer, where one was asked for.
+    pub pooler: Option<PgBouncer>,
     /// Its own PostgreSQL, unless one was given.
     pub postgres: Option<Postgres>,
     /// Its own Redis, unless one was given.
@@ -37,6 +45,8 @@ pub struct Exchange {
 #[derive(Debug, Clone)]
 struct Urls {
     postgres: String,
+    /// The same database through the pooler.
+    pooler: Option<String>,
     redis: String,
     rabbitmq: String,
 }
@@ -94,6 +104,14 @@ impl Exchange {
                 let create = format!("CREATE ROLE {login} LOGIN IN ROLE {role}");
                 client.batch_execute(&create).await?;
             }
+            if self.pooler.is_some() {
+                // A pooler hands no settings of a session on: they stand at the role.
+                for limit in LIMITS {
+                    client
+                        .batch_execute(&format!("ALTER ROLE {login} SET {limit}"))
+                        .await?;
+                }
+            }
             member.log_in_as(&login);
         }
         drop(client);
@@ -122,17 +140,27 @@ impl Exchange {
             unless(&options.redis, Redis::start(within("redis"))),
             unless(&options.rabbitmq, RabbitMq::start(within("rabbitmq"))),
         )?;
+        let pooler = match (&postgres, &options.pooled) {
+            (Some(server), Some(program)) => {
+                let pooler = within("pgbouncer").programs(program);
+                let pooler = pooler.setting("upstream", &server.port().to_string());
+                Some(PgBouncer::start(pooler).await?)
+            }
+            _ => None,
+        };
         let urls = Urls {
             postgres: match &postgres {
                 Some(server) => database(server).await?,
                 None => options.postgres.clone().unwrap_or_default(),
             },
+            pooler: pooler.as_ref().map(|server| url_at(server.port())),
             redis: url(redis.as_ref().map(Redis::url), &options.redis),
             rabbitmq: url(rabbitmq.as_ref().map(RabbitMq::url), &options.rabbitmq),
         };
         let members = members(&options, &urls, &dir)?;
         Ok(Self {
             members,
+            pooler,
             postgres,
             redis,
             rabbitmq,
@@ -232,6 +260,9 @@ impl Exchange {
         if let Some(server) = self.redis.as_mut() {
             outcome = outcome.and(server.stop().await);
         }
+        if let Some(server) = self.pooler.as_mut() {
+            outcome = outcome.and(server.stop().await);
+        }
         if let Some(server) = self.postgres.as_mut() {
             outcome = outcome.and(server.stop().await);
         }
@@ -262,10 +293,12 @@ async fn database(server: &Postgres) -> Result<String> {
     }
     drop(client);
     driver.await??;
-    Ok(format!(
-        "postgres://postgres@127.0.0.1:{}/{DATABASE}",
-        server.port()
-    ))
+    Ok(url_at(server.port()))
+}
+
+/// The exchange's database behind this port, for the owner of everything.
+fn url_at(port: u16) -> String {
+    format!("postgres://postgres@127.0.0.1:{port}/{DATABASE}")
 }
 
 fn members(options: &ExchangeOptions, urls: &Urls, dir: &Path) -> Result<Vec<Member>> {
@@ -292,7 +325,14 @@ fn members(options: &ExchangeOptions, urls: &Urls, dir: &Path) -> Result<Vec<Mem
         .map(Member::url);
     for member in &mut members {
         member.set("TRADE_ENGINE_MODE", "distributed");
-        member.set("TRADE_ENGINE_DATABASE__URL", &urls.postgres);
+        match &urls.pooler {
+            Some(pooler) if member.role() != Role::Matcher => {
+                member.set("TRADE_ENGINE_DATABASE__URL", pooler);
+                member.set("TRADE_ENGINE_DATABASE__DIRECT_URL", &urls.postgres);
+                member.set("TRADE_ENGINE_DATABASE__TRANSACTION_POOLING", "true");
+            }
+            _ => member.set("TRADE_ENGINE_DATABASE__URL", &urls.postgres),
+        }
         member.set("TRADE_ENGINE_REDIS__URL", &urls.redis);
         member.set("TRADE_ENGINE_RABBITMQ__URL", &urls.rabbitmq);
         if let Some(wallet) = &wallet {

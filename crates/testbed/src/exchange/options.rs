@@ -11,6 +11,7 @@ pub struct ExchangeOptions {
     pub(super) matchers: u32,
     pub(super) wallets: u32,
     pub(super) usual_ports: bool,
+    pub(super) pooled: Option<PathBuf>,
     pub(super) postgres: Option<String>,
     pub(super) redis: Option<String>,
     pub(super) rabbitmq: Option<String>,
@@ -27,6 +28,7 @@ impl ExchangeOptions {
             matchers: 2,
             wallets: 1,
             usual_ports: false,
+            pooled: None,
             postgres: None,
             redis: None,
             rabbitmq: None,
@@ -66,6 +68,13 @@ impl ExchangeOptions {
     #[must_use]
     pub fn usual_ports(mut self, wanted: bool) -> Self {
         self.usual_ports = wanted;
+        self
+    }
+
+    /// Gateways and wallets reach a PostgreSQL of its own through the PgBouncer of this folder, in transaction mode.
+    #[must_use]
+    pub fn pooled(mut self, pgbouncer: impl Into<PathBuf>) -> Self {
+        self.pooled = Some(pgbouncer.into());
         self
     }
 

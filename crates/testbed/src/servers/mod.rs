@@ -1,6 +1,7 @@
 //! A server of one's own: on a free loopback port, with a data folder of its own, which may be killed and comes back.
 
 mod options;
+mod pgbouncer;
 mod postgres;
 mod rabbitmq;
 mod redis;
@@ -19,6 +20,7 @@ use crate::ports::Port;
 use crate::process::Process;
 
 pub use options::Options;
+pub use pgbouncer::PgBouncerProgram;
 pub use postgres::{PostgresProgram, may_hold_postgres};
 pub use rabbitmq::RabbitMqProgram;
 pub use redis::RedisProgram;
@@ -27,6 +29,8 @@ pub use redis::RedisProgram;
 pub type Postgres = Server<PostgresProgram>;
 /// A Redis with an append-only file.
 pub type Redis = Server<RedisProgram>;
+/// A PgBouncer in transaction mode before a PostgreSQL.
+pub type PgBouncer = Server<PgBouncerProgram>;
 /// A RabbitMQ node, with an Erlang port mapper of its own.
 pub type RabbitMq = Server<RabbitMqProgram>;
 

@@ -9,6 +9,7 @@ pub struct Options {
     pub(super) port: Option<u16>,
     pub(super) passwords: bool,
     pub(super) tls_names: Option<Vec<String>>,
+    pub(super) programs: Option<PathBuf>,
     pub(super) settings: Vec<(String, String)>,
 }
 
@@ -29,6 +30,13 @@ impl Options {
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
         self.port = Some(port);
+        self
+    }
+
+    /// PgBouncer: its program lies here, else in one of the folders of PATH.
+    #[must_use]
+    pub fn programs(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.programs = Some(dir.into());
         self
     }
 

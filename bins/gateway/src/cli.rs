@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use runtime::settings::{Environment, Variables, find_file};
-use runtime::{Settings, Shutdown, telemetry};
+use runtime::{Settings, Shutdown, telemetry, trace};
 
 use crate::audit_command::AuditCommand;
 use crate::journal_command::JournalCommand;
@@ -95,6 +95,7 @@ impl Cli {
 
 fn serve(settings: Settings, file: Option<PathBuf>, variables: Variables) -> anyhow::Result<()> {
     let level = telemetry::init(&settings.logging)?;
+    let _traces = trace::init(&settings.monitoring, "gateway").map_err(anyhow::Error::msg)?;
     for warning in &settings.warnings {
         tracing::warn!(%warning, "the settings");
     }

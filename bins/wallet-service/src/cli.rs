@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use runtime::settings::{Mode, Variables, WalletSettings, find_file};
-use runtime::{Settings, Shutdown, telemetry};
+use runtime::{Settings, Shutdown, telemetry, trace};
 
 /// How long a service may take to say how it is.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
@@ -76,6 +76,7 @@ pub(crate) fn check_mode(settings: &Settings) -> anyhow::Result<()> {
 
 fn serve(settings: Settings) -> anyhow::Result<()> {
     telemetry::init(&settings.logging)?;
+    let _traces = trace::init(&settings.monitoring, "wallet-service").map_err(anyhow::Error::msg)?;
     for warning in &settings.warnings {
         tracing::warn!(%warning, "the settings");
     }

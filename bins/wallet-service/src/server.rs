@@ -145,7 +145,7 @@ fn edge(settings: &Settings) -> Edge {
         request_timeout: patience(&settings.wallet),
     };
     let ids = Ids::new(Clock::System);
-    Edge::new(limits, move || ids.uuid_v4().to_string())
+    Edge::new(limits, move || ids.uuid_v4().to_string()).joining_callers()
 }
 
 fn serve(

@@ -5,6 +5,7 @@ use std::future::Future;
 use actix_web::http::StatusCode;
 use domain::{CancelAllAfter, Order, OrderRef, OrderState};
 use http::Problem;
+use runtime::trace;
 use serde::{Deserialize, Serialize};
 use trading::{Caller, EntryError, Markets, Placed};
 
@@ -22,7 +23,8 @@ where
     T: 'static,
     F: Future<Output = Result<T, Problem>> + 'static,
 {
-    actix_web::rt::spawn(work(state.clone()))
+    let work = trace::within(trace::current(), work(state.clone()));
+    actix_web::rt::spawn(work)
         .await
         .unwrap_or_else(|error| Err(Problem::internal(error)))
 }

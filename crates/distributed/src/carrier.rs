@@ -9,6 +9,7 @@ use messaging::{
     BINARY, Consumer, Delivery, Envelope, Exchange, Handler, Link, LinkError, Publisher, Queue, Subscription,
     Undecodable, Verdict, hint_key,
 };
+use runtime::trace::{Kind, Span};
 use runtime::{Clock, Ids};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
@@ -116,6 +117,7 @@ struct Ear {
 #[async_trait]
 impl Handler for Ear {
     async fn handle(&mut self, delivery: &Delivery) -> Verdict {
+        let _span = Span::beneath(delivery.envelope.trace(), "hear news", Kind::Consumer);
         let news = match decode::<News>(delivery.envelope.body()) {
             Ok(news) => news,
             Err(error) => return Verdict::Unreadable(error.to_string()),

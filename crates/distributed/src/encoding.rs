@@ -96,6 +96,7 @@ impl Batch {
             rules_version: _,
             commands,
             events,
+            traces,
         } = row;
         let (events, money, digest) = decode(&events)?;
         Ok(Self {
@@ -106,6 +107,7 @@ impl Batch {
             events,
             money,
             digest,
+            traces,
         })
     }
 }

@@ -8,6 +8,7 @@ use domain::{
     Order, OrderId, Place, RejectReason, Selection, SetMarketState, Stamp, UserId,
 };
 use engine::OwnFees;
+use runtime::trace::TraceContext;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use wallet_client::UserBalance;
@@ -189,4 +190,7 @@ pub struct Batch {
     pub money: Vec<MoneyInstruction>,
     /// The digest of the shard's state after the batch.
     pub digest: u128,
+    /// The traces of its commands, as far as they are recorded. They are no part of what the batch says.
+    #[serde(skip)]
+    pub traces: Vec<TraceContext>,
 }

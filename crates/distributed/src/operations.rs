@@ -11,6 +11,7 @@ use domain::{
 use persistence::postgres::intake::{
     Added, CommandKind, CommandRow, DefinedMarket, add_market, markets_like,
 };
+use runtime::trace;
 use tokio::time::Instant;
 use trading::{EntryError, Operations};
 use wallet_client::{NotAnswered, TransferRefused};
@@ -114,6 +115,7 @@ impl Intake {
             order_id: None,
             body: body.clone(),
             at: moment.at,
+            trace: trace::current(),
         };
         if let Some(known) = like.iter().find(|other| other.number == market.number()) {
             if !same_grid(known, market)? {
@@ -154,6 +156,7 @@ impl Intake {
                 order_id: None,
                 body: encoded(&ShardCommand::SetMarketState(SetMarketState { market, state }))?,
                 at: moment.at,
+                trace: trace::current(),
             };
             let expected = Expected::new(&intake.outcomes, row.id);
             intake.hand(row).await?;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use actix_web::{HttpMessage, HttpRequest};
+use runtime::trace::TraceContext;
 use uuid::Uuid;
 
 use crate::{EdgeLimits, Standing};
@@ -16,6 +17,8 @@ const ID_LENGTH: usize = 64;
 #[derive(Debug)]
 pub(crate) struct RequestContext {
     pub(crate) request_id: String,
+    /// Its place in its trace.
+    pub(crate) trace: Option<TraceContext>,
     pub(crate) limits: EdgeLimits,
     pub(crate) address: IpAddr,
     pub(crate) user_id: Cell<Option<Uuid>>,

@@ -1,7 +1,7 @@
 //! The outermost middleware: request id, limits per address, whole-request timeout, panics, error answers, access log.
 
 use std::any::Any;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::{Ready, ready};
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
@@ -15,6 +15,7 @@ use actix_web::http::{ConnectionType, Method};
 use actix_web::{Error, HttpMessage};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
+use runtime::trace::{self, Span, TraceContext};
 use tokio::time::Instant;
 
 use crate::address_limit::has_credentials;
@@ -25,6 +26,8 @@ use crate::{
 
 /// The header that carries the request id both ways.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The header that says to which trace a request belongs (W3C Trace Context).
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// What one request may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +58,8 @@ pub struct Edge {
     make_id: Arc<dyn Fn() -> String + Send + Sync>,
     proxies: Arc<TrustedProxies>,
     addresses: Option<Arc<AddressLimits>>,
+    /// Whether any caller may say to which trace its requests belong.
+    joins_callers: bool,
 }
 
 impl Edge {
@@ -65,7 +70,16 @@ impl Edge {
             make_id: Arc::new(make_id),
             proxies: Arc::default(),
             addresses: None,
+            joins_callers: false,
         }
+    }
+
+    /// Requests belong to the trace that their caller names: for services whose callers are services of ours. Else only
+    /// trusted proxies are believed, so that nobody has all of his requests recorded.
+    #[must_use]
+    pub fn joining_callers(mut self) -> Self {
+        self.joins_callers = true;
+        self
     }
 
     /// Believes these proxies what they say about the client's address.
@@ -82,7 +96,21 @@ impl Edge {
         self
     }
 
-    fn context(&self, request: &ServiceRequest) -> Rc<RequestContext> {
+    /// The work on a request, in its caller's trace where the caller is believed.
+    fn span(&self, request: &ServiceRequest) -> Span {
+        let peer = request.peer_addr().map(|peer| peer.ip());
+        let is_believed = self.joins_callers || peer.is_some_and(|peer| self.proxies.trusts(peer));
+        let parent = request.headers().get(&TRACEPARENT).filter(|_| is_believed);
+        let parent = parent.and_then(|parent| TraceContext::parse(parent.to_str().ok()?));
+        let method = metrics::method_name(request.method());
+        let route = request.match_pattern().unwrap_or_default();
+        let mut span = Span::of_request(format!("{method} {route}"), parent);
+        span.set("http.request.method", method);
+        span.set("http.route", route);
+        span
+    }
+
+    fn context(&self, request: &ServiceRequest, trace: Option<TraceContext>) -> Rc<RequestContext> {
         let given = request.headers().get(&REQUEST_ID).and_then(|id| id.to_str().ok());
         let request_id = match given {
             Some(id) if is_sane(id) => id.to_owned(),
@@ -90,6 +118,7 @@ impl Edge {
         };
         Rc::new(RequestContext {
             request_id,
+            trace,
             limits: self.limits,
             address: self.proxies.client_address(request.request()),
             user_id: Cell::new(None),
@@ -148,7 +177,8 @@ where
     actix_web::dev::forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let context = self.edge.context(&request);
+        let span = self.edge.span(&request);
+        let context = self.edge.context(&request, span.context());
         request.extensions_mut().insert(Rc::clone(&context));
         let asked = Asked {
             method: request.method().clone(),
@@ -156,17 +186,20 @@ where
             started: Instant::now(),
             login_limits: (self.edge.addresses.clone()).filter(|_| has_credentials(request.headers())),
             context,
+            span: RefCell::new(span),
         };
         if let Err(problem) = self.edge.admit(&request, &asked) {
             let mut answer = asked.named(problem).response();
             if answer.status() == StatusCode::SERVICE_UNAVAILABLE {
                 answer.head_mut().set_connection_type(ConnectionType::Close);
             }
-            let response = asked.finish(request.into_response(answer));
+            let trace = asked.context.trace;
+            let response = trace::within_sync(trace, || asked.finish(request.into_response(answer)));
             return ready(Ok(response)).boxed_local();
         }
         let service = Rc::clone(&self.service);
-        async move {
+        let trace = asked.context.trace;
+        let serve = async move {
             let answer = async move { service.call(request).await };
             let answer = AssertUnwindSafe(answer).catch_unwind();
             let answer = tokio::time::timeout(asked.context.limits.request_timeout, answer).await;
@@ -179,8 +212,8 @@ where
                         .detail("the request took too long; what it asked for may still happen"),
                 )),
             }
-        }
-        .boxed_local()
+        };
+        trace::within(trace, serve).boxed_local()
     }
 }
 
@@ -192,6 +225,8 @@ struct Asked {
     /// Where it counts if this is a login and fails.
     login_limits: Option<Arc<AddressLimits>>,
     context: Rc<RequestContext>,
+    /// Ends with it.
+    span: RefCell<Span>,
 }
 
 impl Asked {
@@ -258,6 +293,11 @@ impl Asked {
         metrics::answered(&self.method, self.route(), status, took);
         if let (StatusCode::UNAUTHORIZED, Some(limits)) = (status, &self.login_limits) {
             limits.login_failed(self.context.address);
+        }
+        let mut span = self.span.borrow_mut();
+        span.set("http.response.status_code", i64::from(status.as_u16()));
+        if status.is_server_error() {
+            span.fail("");
         }
         self.log(status, took);
     }

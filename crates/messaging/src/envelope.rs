@@ -4,9 +4,8 @@ use amqprs::{BasicProperties, FieldTable, FieldValue};
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat};
 use domain::{Stamp, Symbol};
+use runtime::trace::{self, TraceContext};
 use uuid::Uuid;
-
-use crate::trace::TraceParent;
 
 /// The only version there is. A message of another one is undecodable.
 pub const ENVELOPE_VERSION: i32 = 1;
@@ -66,12 +65,13 @@ pub struct Envelope {
     content_type: String,
     created_at: Stamp,
     market: Option<(Symbol, u64)>,
-    trace: Option<TraceParent>,
+    trace: Option<TraceContext>,
     body: Bytes,
 }
 
 impl Envelope {
-    /// A message of this kind. The same message published again bears the same id.
+    /// A message of this kind, which belongs to the trace of the running task. The same message published again bears the
+    /// same id.
     ///
     /// # Errors
     /// The body is too large, or kind or content type are no short words.
@@ -91,7 +91,7 @@ impl Envelope {
             content_type: word(content_type)?,
             created_at,
             market: None,
-            trace: None,
+            trace: trace::current(),
             body,
         })
     }
@@ -103,9 +103,9 @@ impl Envelope {
         self
     }
 
-    /// With the trace that it belongs to.
+    /// As part of another trace, or of none.
     #[must_use]
-    pub fn traced(mut self, trace: Option<TraceParent>) -> Self {
+    pub fn traced(mut self, trace: Option<TraceContext>) -> Self {
         self.trace = trace;
         self
     }
@@ -136,8 +136,8 @@ impl Envelope {
     }
 
     /// The trace that it belongs to.
-    pub const fn trace(&self) -> Option<&TraceParent> {
-        self.trace.as_ref()
+    pub const fn trace(&self) -> Option<TraceContext> {
+        self.trace
     }
 
     /// The body.
@@ -166,7 +166,7 @@ impl Envelope {
             put(SEQ, FieldValue::l(signed(seq)));
         }
         if let Some(trace) = &self.trace {
-            put(TRACE_PARENT, trace.as_str().into());
+            put(TRACE_PARENT, trace.to_string().into());
         }
         let mut properties = BasicProperties::default();
         properties
@@ -210,7 +210,7 @@ impl Envelope {
         let mut envelope = Self::new(message_id, kind, content_type, created_at, body)?;
         envelope.market = market;
         // A trace that cannot be read is no trace: it must never cost a message.
-        envelope.trace = found.trace.and_then(TraceParent::parse);
+        envelope.trace = found.trace.and_then(TraceContext::parse);
         Ok(envelope)
     }
 }

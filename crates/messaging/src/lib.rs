@@ -18,7 +18,6 @@ mod link;
 mod publish_error;
 mod publisher;
 mod topology;
-mod trace;
 mod window;
 
 pub use address::AddressError;
@@ -34,4 +33,3 @@ pub use topology::{
     Argument, Arguments, BadName, BindingSpec, DEAD_LETTER_KEY, Exchange, Queue, QueueSpec, Topology,
     hint_key,
 };
-pub use trace::TraceParent;

@@ -7,6 +7,7 @@ mod jump;
 pub mod settings;
 mod shutdown;
 pub mod telemetry;
+pub mod trace;
 
 pub use clock::{Clock, ManualClock};
 pub use ids::Ids;

@@ -1,15 +1,17 @@
 //! Logs: one line per event as JSON or text, with a level that can change while running.
 
-use std::io;
+use std::{fmt, io};
 
-use tracing::Subscriber;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing::{Event, Subscriber};
+use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::fmt::{FmtContext, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
 use crate::settings::{LogFormat, LogOutput, LoggingSettings};
+use crate::trace;
 
 /// Changes the level of the logs while the program runs. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -84,6 +86,7 @@ where
             .flatten_event(true)
             .with_current_span(true)
             .with_span_list(false)
+            .map_event_format(Traced)
             .boxed(),
         LogFormat::Text => lines.with_ansi(false).boxed(),
     };
@@ -91,6 +94,33 @@ where
         Registry::default().with(filter).with(lines),
         LevelHandle { filter: handle },
     ))
+}
+
+/// Puts the trace's id into each JSON line of work that belongs to a request.
+struct Traced<F>(F);
+
+impl<S, N, F> FormatEvent<S, N> for Traced<F>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    N: for<'writer> FormatFields<'writer> + 'static,
+    F: FormatEvent<S, N>,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let Some(trace) = trace::current() else {
+            return self.0.format_event(context, writer, event);
+        };
+        let mut line = String::new();
+        self.0.format_event(context, Writer::new(&mut line), event)?;
+        match line.strip_prefix('{') {
+            Some(rest) => write!(writer, "{{\"trace_id\":\"{}\",{rest}", trace.trace_id()),
+            None => writer.write_str(&line),
+        }
+    }
 }
 
 fn parse(level: &str) -> Result<EnvFilter, TelemetryError> {
@@ -104,6 +134,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
+    use crate::trace::TraceContext;
 
     #[derive(Clone, Default)]
     struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -152,6 +183,29 @@ mod tests {
         );
         assert_eq!(line["span"]["request_id"], "r1");
         assert!(line["timestamp"].as_str().unwrap().ends_with('Z'));
+    }
+
+    #[test]
+    fn each_json_line_of_a_traced_request_has_its_trace_id_at_the_top() {
+        let (subscriber, _handle, lines) = capture(LogFormat::Json, "info");
+        let context = TraceContext::parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00");
+        tracing::subscriber::with_default(subscriber, || {
+            trace::within_sync(context, || {
+                tracing::info!(market = "BTC/USDT", "order \"accepted\"")
+            });
+            tracing::info!("none");
+        });
+        let text = lines.take();
+        let lines: Vec<serde_json::Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(lines[0]["trace_id"], "0af7651916cd43dd8448eb211c80319c");
+        assert_eq!(
+            (&lines[0]["message"], &lines[0]["market"]),
+            (&"order \"accepted\"".into(), &"BTC/USDT".into())
+        );
+        assert_eq!(lines[1].get("trace_id"), None);
     }
 
     #[test]

@@ -8,13 +8,14 @@ use backon::{ExponentialBuilder, Retryable};
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{self, HeaderName, HeaderValue};
 use reqwest::{Client, Method, Response};
+use runtime::trace::{Kind, Span};
 use runtime::{Clock, Ids};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::NotAnswered;
 use crate::breaker::{Admission, Breaker, BreakerOptions, CallEnd};
 use crate::token::TokenSource;
-use crate::{CallContext, NotAnswered};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -184,12 +185,12 @@ impl Caller {
             clock: &self.clock,
             admission: Some(admission),
         };
-        let context = CallContext::current();
-        let request_id = context
-            .request_id
-            .unwrap_or_else(|| self.ids.uuid_v4().to_string());
+        let mut span = Span::here("wallet call", Kind::Client);
+        span.set("url.path", ask.path.clone());
+        let traceparent = span.context().map(|context| context.to_string());
+        let request_id = self.ids.uuid_v4().to_string();
         let sent = AtomicBool::new(false);
-        let tries = self.tries(ask, &request_id, context.traceparent.as_deref(), &sent);
+        let tries = self.tries(ask, &request_id, traceparent.as_deref(), &sent);
         let told = timeout_at(deadline, tries).await;
         let (end, answer) = match told
             .unwrap_or_else(|_| Err("it took too long".to_owned()))
@@ -201,6 +202,7 @@ impl Caller {
         };
         admitted.end(end);
         answer.map_err(|reason| {
+            span.fail(reason.clone());
             tracing::warn!(
                 request_id,
                 path = ask.path,

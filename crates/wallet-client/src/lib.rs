@@ -7,7 +7,6 @@ mod answer;
 pub mod behaviour;
 mod breaker;
 mod caller;
-mod context;
 mod http_wallet;
 mod instruction;
 #[cfg(feature = "behaviour")]
@@ -18,7 +17,6 @@ mod wire;
 
 pub use answer::{Answer, NotAnswered, Refused, TransferRefused, UserBalance};
 pub use breaker::{Admission, Breaker, BreakerOptions, CallEnd};
-pub use context::CallContext;
 pub use http_wallet::{ClientError, HttpWallet, HttpWalletOptions};
 pub use instruction::{Instruction, SettleTrade, TradeParty};
 #[cfg(feature = "behaviour")]

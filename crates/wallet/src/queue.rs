@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use runtime::trace::TraceContext;
 use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
 use wallet_client::{Instruction, NotAnswered};
 
@@ -25,6 +26,8 @@ pub(crate) const fn weight(request: &Request) -> usize {
 /// Requests of one call, done in one transaction.
 pub(crate) struct Piece {
     pub requests: Vec<Request>,
+    /// The trace of the call.
+    pub trace: Option<TraceContext>,
     pub reply: oneshot::Sender<Result<Vec<Reply>, NotAnswered>>,
     /// Its room in the queue, given back when it is answered.
     pub room: OwnedSemaphorePermit,
@@ -242,6 +245,7 @@ mod tests {
         let room = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
         let piece = Piece {
             requests,
+            trace: None,
             reply,
             room,
         };

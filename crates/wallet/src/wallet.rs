@@ -9,7 +9,7 @@ use domain::{LedgerEntry, Transfer, TransferReceipt, UserId};
 use persistence::EntryQuery;
 use persistence::postgres::wallet::{StoredAccount, balances, entries, ping};
 use persistence::postgres::{PgError, Pool};
-use runtime::{Clock, Ids};
+use runtime::{Clock, Ids, trace};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use wallet_client::{
     Answer, EntryPage, Instruction, NotAnswered, Refused, TransferRefused, UserBalance, Wallet,
@@ -124,6 +124,7 @@ impl PgWallet {
         let (reply, replied) = oneshot::channel();
         let piece = Piece {
             requests,
+            trace: trace::current(),
             reply,
             room,
         };

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use runtime::trace::{self, Kind, Span};
 use wallet_client::NotAnswered;
 
 use crate::aside::{Account, Aside};
@@ -75,13 +76,18 @@ impl Worker {
         let mut tried = 0;
         loop {
             tried += 1;
-            let failure = match self.attempt(&requests).await {
+            let traces = pieces.iter().map(|piece| piece.trace);
+            let mut span = Span::of_group("wallet transaction", Kind::Client, traces, None);
+            span.set("db.system.name", "postgresql");
+            let failure = match trace::within(span.context(), self.attempt(&requests)).await {
                 Ok(replies) => {
                     count(&self.counters.transactions, 1);
                     return Ok(replies);
                 }
                 Err(failure) => failure,
             };
+            span.fail(failure.to_string());
+            drop(span);
             let counter = match failure {
                 Failure::Conflict => &self.counters.conflicts,
                 _ => &self.counters.failures,
@@ -137,6 +143,7 @@ impl Worker {
         for piece in pieces {
             let Piece {
                 requests,
+                trace: _,
                 reply,
                 room,
             } = piece;

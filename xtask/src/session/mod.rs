@@ -5,6 +5,8 @@ mod away;
 mod candles;
 mod names;
 mod side;
+mod sink;
+mod traced;
 mod transcript;
 
 use std::path::{Path, PathBuf};

@@ -8,6 +8,8 @@ use testbed::{Exchange, ExchangeOptions, Member, Role};
 
 use super::Outcome;
 use super::away;
+use super::sink::Sink;
+use super::traced;
 use super::transcript::Transcript;
 use crate::http::{Asked, Question, ask};
 use crate::shell;
@@ -44,6 +46,15 @@ pub async fn distributed(programs: &Path, dir: &Path, pgbouncer: Option<&Path>) 
     for (name, value) in SETTINGS {
         options = options.setting(name, value);
     }
+    let sink = Sink::start().await?;
+    let traces = [
+        ("JAEGER_ENABLED", "true".to_owned()),
+        ("JAEGER_ENDPOINT", sink.url()),
+        ("TRACE_RATIO", "1".to_owned()),
+    ];
+    for (name, value) in traces {
+        options = options.setting(format!("TRADE_ENGINE_MONITORING__{name}"), value);
+    }
     let mut exchange = Exchange::start(options).await?;
     greeted_with_money(&exchange).await?;
     let gateways: Vec<&Member> = exchange.of(Role::Gateway).collect();
@@ -55,6 +66,7 @@ pub async fn distributed(programs: &Path, dir: &Path, pgbouncer: Option<&Path>) 
         Ok(outcome)
     });
     if outcome.is_ok() {
+        traced::followed(&exchange, &sink).await?;
         away::tried(&mut exchange).await?;
     }
     if let Some(fallen) = exchange.fallen() {

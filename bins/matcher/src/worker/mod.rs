@@ -12,7 +12,7 @@ use distributed::measure_broker;
 use distributed::shard::{Status, hear_while_owning, run as run_shard};
 use messaging::Link;
 use persistence::postgres::partitions;
-use runtime::{Clock, Settings, Shutdown, telemetry};
+use runtime::{Clock, Settings, Shutdown, telemetry, trace};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -42,6 +42,7 @@ pub struct RunArguments {
 pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<()> {
     let settings = setup::settings(arguments.config.clone())?;
     let _level = telemetry::init(&settings.logging)?;
+    let _traces = trace::init(&settings.monitoring, "matcher").map_err(anyhow::Error::msg)?;
     for warning in &settings.warnings {
         tracing::warn!(%warning, "the settings");
     }

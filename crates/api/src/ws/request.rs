@@ -95,7 +95,7 @@ requests! {
 /// What an answer repeats of its request.
 #[derive(Debug, Clone)]
 pub(super) struct Head {
-    op: &'static str,
+    pub(super) op: &'static str,
     id: Option<Id>,
 }
 

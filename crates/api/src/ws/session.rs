@@ -10,6 +10,7 @@ use actix_ws::{Item, Message, MessageStream, ProtocolError, Session};
 use futures_util::FutureExt;
 use futures_util::future::join;
 use http::{Problem, StatusCode};
+use runtime::trace::{self, Span};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use tokio::sync::watch;
@@ -288,7 +289,10 @@ impl Reader {
         if self.connection.is_revoked() {
             return Err(Close::Revoked);
         }
-        let admitted = match admit(&self.connection, &request).await {
+        // Work on orders has a trace of its own, as if it came over HTTP.
+        let span = Span::of_request(format!("ws {}", head.op), None);
+        let trace = span.context();
+        let admitted = match trace::within(trace, admit(&self.connection, &request)).await {
             Ok(admitted) => admitted,
             Err(problem) => {
                 self.answer(head, Err(problem));
@@ -298,11 +302,11 @@ impl Reader {
         let connection = Rc::clone(&self.connection);
         let work = async move {
             let work = AssertUnwindSafe(carry_out(&connection, admitted, request)).catch_unwind();
-            let outcome = work
+            let outcome = trace::within(trace, work)
                 .await
                 .unwrap_or_else(|_| Err(Problem::internal("a request panicked")));
             connection.seat.outbox.send(head.answer(outcome));
-            drop(place);
+            drop((place, span));
         };
         start(work).await;
         Ok(())

@@ -213,6 +213,7 @@ mod tests {
             events: Vec::new(),
             money: Vec::new(),
             digest: 0,
+            traces: Vec::new(),
         })
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use domain::{Order, OrderRef};
 use persistence::postgres::intake::{CommandKind, CommandRow};
 use persistence::postgres::orders::StoredOrder;
+use runtime::trace;
 use tokio::time::Instant;
 use trading::{Caller, EntryError};
 
@@ -48,6 +49,7 @@ impl Intake {
                 order_id: Some(id),
                 body: encoded(&command)?,
                 at: moment.at,
+                trace: trace::current(),
             };
             let expected = Expected::new(&self.outcomes, row.id);
             self.hand(row).await?;

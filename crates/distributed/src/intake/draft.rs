@@ -4,6 +4,7 @@ use domain::{Amend, Amount, Market, MarketNumber, Order, OrderRef, RequestId, Re
 use persistence::postgres::PgError;
 use persistence::postgres::intake::{CommandKind, CommandRow, Draft, hand_draft, insert_draft};
 use persistence::postgres::orders::StoredOrder;
+use runtime::trace;
 use serde::{Deserialize, Serialize};
 use trading::{Amendment, Caller, EntryError};
 use uuid::Uuid;
@@ -90,6 +91,7 @@ impl Amending {
             order_id,
             body: encoded(&command)?,
             at: self.received_at,
+            trace: trace::current(),
         })
     }
 }

@@ -7,6 +7,7 @@ use domain::{ClientOrderId, Digest, Market, Order, OrderId, OrderState, Place, P
 use engine::OwnFees;
 use persistence::postgres::intake::{Claim, CommandKind, CommandRow};
 use persistence::postgres::orders::{FeeRates, NewOrder, StoredOrder};
+use runtime::trace::{self, TraceContext};
 use trading::{Caller, EntryError};
 use uuid::Uuid;
 
@@ -25,6 +26,8 @@ pub(crate) struct Fresh {
     /// The shard that will turn it away before its funds matter, by a guess: then its command goes with its row, and the wallet
     /// is not asked.
     pub turned_away_by: Option<u32>,
+    /// The trace of the request for it.
+    pub trace: Option<TraceContext>,
 }
 
 impl Fresh {
@@ -71,6 +74,7 @@ impl Fresh {
             market,
             fees,
             turned_away_by: None,
+            trace: trace::current(),
         })
     }
 
@@ -84,6 +88,7 @@ impl Fresh {
                 taker: stored.order.taker_fee,
             },
             turned_away_by: None,
+            trace: None,
         }
     }
 
@@ -181,6 +186,7 @@ impl Fresh {
             order_id: Some(self.id()),
             body: super::encoded(&self.command(funding))?,
             at: self.place.received_at,
+            trace: self.trace,
         })
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use runtime::trace::{self, Kind, Span, TraceContext};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
@@ -34,6 +35,7 @@ pub(crate) trait Gathered: Send + Sync + 'static {
 
 struct Waiting<G: Gathered> {
     item: G::Item,
+    trace: Option<TraceContext>,
     answer: oneshot::Sender<G::Answer>,
 }
 
@@ -44,12 +46,12 @@ pub(crate) struct Gatherer<G: Gathered> {
 }
 
 impl<G: Gathered> Gatherer<G> {
-    /// Starts its lanes. They end when the gatherer is dropped and what waits is done.
-    pub fn start(runtime: &Handle, options: GatherOptions, work: G) -> Self {
+    /// Starts its lanes; `name` says in traces what they do. They end when the gatherer is dropped and what waits is done.
+    pub fn start(runtime: &Handle, name: &'static str, options: GatherOptions, work: G) -> Self {
         let (queue, waiting) = mpsc::channel(options.capacity.max(1));
         let (work, waiting) = (Arc::new(work), Arc::new(Mutex::new(waiting)));
         for _ in 0..options.lanes.max(1) {
-            runtime.spawn(lane(Arc::clone(&work), Arc::clone(&waiting), options));
+            runtime.spawn(lane(name, Arc::clone(&work), Arc::clone(&waiting), options));
         }
         Self { queue }
     }
@@ -57,12 +59,15 @@ impl<G: Gathered> Gatherer<G> {
     /// Has it done with others, and waits for what it comes to; none: that will not be known.
     pub async fn ask(&self, item: G::Item) -> Option<G::Answer> {
         let (answer, answered) = oneshot::channel();
-        self.queue.send(Waiting { item, answer }).await.ok()?;
+        let trace = trace::current();
+        let waiting = Waiting { item, trace, answer };
+        self.queue.send(waiting).await.ok()?;
         answered.await.ok()
     }
 }
 
 async fn lane<G: Gathered>(
+    name: &'static str,
     work: Arc<G>,
     waiting: Arc<Mutex<mpsc::Receiver<Waiting<G>>>>,
     options: GatherOptions,
@@ -75,13 +80,17 @@ async fn lane<G: Gathered>(
             return;
         }
         next = Instant::now() + options.pace;
+        let traces = group.iter().map(|waiting| waiting.trace);
+        let mut span = Span::of_group(name, Kind::Client, traces, None);
+        span.set("items", group.len() as i64);
         let (items, answers): (Vec<_>, Vec<_>) = group
             .into_iter()
             .map(|waiting| (waiting.item, waiting.answer))
             .unzip();
         let work = Arc::clone(&work);
         // In a task of its own, so that a fault ends this group and not the lane.
-        match tokio::spawn(async move { work.run(items).await }).await {
+        let doing = async move { trace::within(span.context(), work.run(items)).await };
+        match tokio::spawn(doing).await {
             Ok(done) => {
                 for (answer, done) in answers.into_iter().zip(done) {
                     // Who does not wait any more has been told that the outcome is not known.
@@ -161,7 +170,7 @@ mod tests {
             groups: Arc::clone(&groups),
             gate: Arc::clone(&gate),
         };
-        let gatherer = Gatherer::start(&Handle::current(), options, doubling);
+        let gatherer = Gatherer::start(&Handle::current(), "double", options, doubling);
         let first = gatherer.ask(7);
         let rest = async {
             let rest = join_all((1..=120).map(|n| gatherer.ask(n)));

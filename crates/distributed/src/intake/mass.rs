@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use persistence::postgres::PgError;
 use persistence::postgres::intake::{CommandKind, CommandRow, CutoffRow, MassCancel, insert_mass_cancel};
 use persistence::postgres::shard::shard_numbers;
+use runtime::trace;
 use tokio::time::Instant;
 use trading::EntryError;
 use uuid::Uuid;
@@ -138,6 +139,7 @@ impl Intake {
             order_id: None,
             body: encoded(&command)?,
             at: moment.at,
+            trace: trace::current(),
         });
         rows.cutoffs.push(CutoffRow {
             id,

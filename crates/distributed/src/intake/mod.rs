@@ -30,7 +30,7 @@ use std::time::Duration;
 use domain::{MarketNumber, OrderRef, UserId};
 use persistence::postgres::orders::StoredOrder;
 use persistence::postgres::{PgError, Pool};
-use runtime::{Clock, Ids};
+use runtime::{Clock, Ids, trace};
 use serde::Serialize;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -179,10 +179,10 @@ impl Intake {
         Ok(Arc::new(Self {
             // One lane makes the largest groups, and a group costs the database little more than one request; the wallet
             // has two, so that a call which is lost on its way does not keep all others waiting.
-            storing: Gatherer::start(&runtime, lanes(1), storing),
-            reserving: Gatherer::start(&runtime, lanes(2), reserving),
-            handing: Gatherer::start(&runtime, lanes(1), handing),
-            looking: Gatherer::start(&runtime, lanes(1), looking),
+            storing: Gatherer::start(&runtime, "store orders", lanes(1), storing),
+            reserving: Gatherer::start(&runtime, "reserve funds", lanes(2), reserving),
+            handing: Gatherer::start(&runtime, "hand commands over", lanes(1), handing),
+            looking: Gatherer::start(&runtime, "look orders up", lanes(1), looking),
             gateway: ids.uuid_v4(),
             moments: Moments::new(clock, ids),
             admission: Admission::new(capacity),
@@ -217,8 +217,9 @@ impl Intake {
         let until = Instant::now() + self.answer_timeout;
         let work = work(Arc::clone(self), until);
         let (tell, told) = oneshot::channel();
+        let trace = trace::current();
         self.runtime.spawn(async move {
-            let answer = work.await;
+            let answer = trace::within(trace, work).await;
             drop(permit);
             // Who has gone finds it by looking it up.
             let _ = tell.send(answer);

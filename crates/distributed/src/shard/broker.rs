@@ -10,6 +10,7 @@ use messaging::{
     Subscription, Undecodable, Verdict, news_of,
 };
 use persistence::postgres::orders::MarketGrids;
+use runtime::trace::{Kind, Span};
 use runtime::{Clock, Ids};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -155,7 +156,8 @@ struct Ear {
 
 #[async_trait]
 impl Handler for Ear {
-    async fn handle(&mut self, _: &Delivery) -> Verdict {
+    async fn handle(&mut self, delivery: &Delivery) -> Verdict {
+        let _span = Span::beneath(delivery.envelope.trace(), "hear hint", Kind::Consumer);
         self.hint.notify_one();
         Verdict::Done
     }

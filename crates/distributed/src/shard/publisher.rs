@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use domain::{Event, Market, MarketNumber};
 use persistence::postgres::orders::MarketGrids;
+use runtime::trace::{self, Kind, Span};
 use tokio::sync::watch;
 
 use super::outlet::{Announced, Outlet};
@@ -68,15 +69,18 @@ impl Publisher {
                 }
             };
             pause = first_pause();
-            let mut announced = Vec::new();
+            let (mut announced, mut traces) = (Vec::new(), Vec::new());
             for batch in batches {
+                traces.extend(batch.traces.iter().copied().map(Some));
                 self.announce(&batch, &mut previous, &mut announced);
                 done = batch.seq;
                 if announced.len() >= TOGETHER {
                     break;
                 }
             }
-            self.publish(&announced).await;
+            let span = Span::of_group("publish events", Kind::Producer, traces, None);
+            trace::within(span.context(), self.publish(&announced)).await;
+            drop(span);
             self.cursor.send_replace(done);
             self.status.published(done);
         }

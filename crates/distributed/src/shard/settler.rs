@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::{Asset, MoneyInstruction, UserId};
+use runtime::trace::{self, Kind, Span};
 use tokio::sync::watch;
 use wallet_client::{Answer, Instruction, Refused, UserBalance, Wallet};
 
@@ -92,8 +93,9 @@ impl Settler {
                 }
             };
             pause = first_pause();
-            let (mut latest, mut money) = (Latest::default(), Vec::new());
+            let (mut latest, mut money, mut traces) = (Latest::default(), Vec::new(), Vec::new());
             for batch in batches {
+                traces.extend(batch.traces.iter().copied().map(Some));
                 latest.take_grants(&batch);
                 money.extend(batch.money.iter().map(instruction));
                 done = batch.seq;
@@ -101,18 +103,22 @@ impl Settler {
                     break;
                 }
             }
-            if let Err(refused) = self.settle(money, &mut latest).await {
+            let mut span = Span::of_group("settle", Kind::Internal, traces, None);
+            let settled = trace::within(span.context(), self.settle(money, &mut latest)).await;
+            if let Err(refused) = settled {
+                span.fail(refused.clone());
                 self.stop(done, &refused);
                 return;
             }
             self.cursor.send_replace(done);
             self.status.settled(done);
-            self.outlet.news(News::Settled {
+            let news = News::Settled {
                 shard: self.shard,
                 epoch: self.epoch,
                 seq: done,
                 balances: latest.0.into_values().collect(),
-            });
+            };
+            trace::within_sync(span.context(), || self.outlet.news(news));
         }
     }
 

@@ -10,6 +10,7 @@ use persistence::postgres::shard::{
     forward_to_market, open_commands, set_aside,
 };
 use persistence::postgres::{Connection, PgError};
+use runtime::trace::{self, Kind, Span};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -201,6 +202,7 @@ impl Owner<'_> {
             rules_version: RULES_VERSION,
             commands: &columns.0,
             events: &columns.1,
+            traces: &batch.traces,
             at: changes.last,
             rank: changes.last_rank,
             grids: &fold.grids(),
@@ -213,8 +215,13 @@ impl Owner<'_> {
         };
         let culprits: Vec<Uuid> = (done.iter().copied()).chain(going_on.map(|(id, _)| id)).collect();
         let begun = Instant::now();
+        let traces = batch.traces.iter().copied().map(Some);
+        let mut span = Span::of_group("commit batch", Kind::Client, traces, None);
+        span.set("db.system.name", "postgresql");
+        span.set("shard.sequence", batch.seq.cast_signed());
         if let Err(error) = commit(connection, &write).await {
             self.status.count("shard_commit_errors_total");
+            span.fail(error.to_string());
             return Err(self.refused(connection, error, &culprits).await);
         }
         self.careful = self.careful.saturating_sub(done.len());
@@ -223,7 +230,8 @@ impl Owner<'_> {
         upkeep.written(cursors);
         self.status
             .committed(batch.seq, batch.entries.len(), begun.elapsed());
-        self.tell(batch, followers);
+        // Who hears of it goes on beneath its commit.
+        trace::within_sync(span.context(), || self.tell(batch, followers));
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use domain::{OrderId, Status};
 use persistence::postgres::shard::Todo;
+use runtime::trace::TraceContext;
 use uuid::Uuid;
 
 use crate::encoding::decode_command;
@@ -21,6 +22,8 @@ pub(super) struct Task {
     pub command: ShardCommand,
     /// How many orders earlier steps of it have cancelled.
     pub progress: u64,
+    /// The trace that it belongs to.
+    pub trace: Option<TraceContext>,
 }
 
 /// What becomes of the open commands.
@@ -103,6 +106,7 @@ fn task(todo: Todo, command: ShardCommand) -> Task {
         id: todo.id,
         command,
         progress: todo.progress,
+        trace: todo.trace,
     }
 }
 
@@ -129,6 +133,7 @@ mod tests {
             attempts: 0,
             progress: 0,
             body: encode(&ShardCommand::Tick).unwrap(),
+            trace: None,
         }
     }
 

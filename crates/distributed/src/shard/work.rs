@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::{Event, MarketNumber, Stamp};
 use runtime::Clock;
+use runtime::trace::{Kind, Span, TraceContext};
 use uuid::Uuid;
 
 use super::run::Rehearsal;
@@ -75,6 +76,7 @@ pub(super) fn apply(fold: &mut ShardFold, plan: Plan) -> Result<Option<Finished>
         entries: Vec::new(),
         done: Vec::new(),
         going_on: None,
+        traces: Vec::new(),
     };
     work.run(plan.tasks);
     let Work {
@@ -82,6 +84,7 @@ pub(super) fn apply(fold: &mut ShardFold, plan: Plan) -> Result<Option<Finished>
         entries,
         done,
         going_on,
+        traces,
         ..
     } = work;
     if entries.is_empty() {
@@ -102,6 +105,7 @@ pub(super) fn apply(fold: &mut ShardFold, plan: Plan) -> Result<Option<Finished>
         events: out.events,
         money: out.money,
         digest: changes.digest,
+        traces,
     };
     Ok(Some(Finished {
         columns: batch.columns()?,
@@ -123,6 +127,7 @@ struct Work<'a> {
     entries: Vec<Entry>,
     done: Vec<Uuid>,
     going_on: Option<(Uuid, u64)>,
+    traces: Vec<TraceContext>,
 }
 
 impl Work<'_> {
@@ -134,7 +139,10 @@ impl Work<'_> {
             }
             self.at_hand.set(task.id);
             self.rehearse(&task.command);
+            let span = Span::beneath(task.trace, "apply command", Kind::Internal);
             let applied = self.fold.apply(at, &task.command, task.progress, &mut self.out);
+            self.traces.extend(span.context());
+            drop(span);
             let goes_on = applied.told.is_none();
             self.push(Some(task.id), at, task.command, applied.told);
             if goes_on {

@@ -240,6 +240,7 @@ impl Bed {
                 events,
                 money,
                 digest,
+                traces: Vec::new(),
             }
         };
         rows.into_iter().map(batch).collect()

@@ -45,6 +45,7 @@ impl Bed {
             order_id: order,
             body: encode(command),
             at: Stamp::from_micros(Clock::System.wall_us()),
+            trace: None,
         };
         insert_commands(&mut self.connect().await, &[row]).await.unwrap();
     }
@@ -162,6 +163,7 @@ impl Bed {
                 order_id: Some(place.order_id),
                 body: encode(&command),
                 at: place.received_at,
+                trace: None,
             });
         }
         let fees = FeeRates::of(&market);

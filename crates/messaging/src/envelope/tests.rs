@@ -10,7 +10,7 @@ fn envelope() -> Envelope {
     Envelope::new(id, "trade.executed", JSON, at, Bytes::from_static(b"{}"))
         .unwrap()
         .of_market("BTC/USDT".parse().unwrap(), 7)
-        .traced(TraceParent::parse(
+        .traced(TraceContext::parse(
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         ))
 }

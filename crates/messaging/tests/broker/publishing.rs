@@ -8,9 +8,10 @@ use amqprs::{FieldTable, FieldValue};
 use bytes::Bytes;
 use domain::Stamp;
 use messaging::{
-    Exchange, JSON, MAX_BODY_BYTES, Message, PublishCounts, PublishError, Queue, Subscription, TraceParent,
-    Unknown, Verdict, hint_key,
+    Exchange, JSON, MAX_BODY_BYTES, Message, PublishCounts, PublishError, Queue, Subscription, Unknown,
+    Verdict, hint_key,
 };
+use runtime::trace::TraceContext;
 use uuid::Uuid;
 
 use crate::bench::{
@@ -205,7 +206,7 @@ async fn what_was_taken_before_a_link_is_closed_is_confirmed() {
 async fn an_envelope_arrives_as_it_was_sent_and_others_can_read_its_headers() {
     let bench = Bench::new();
     let link = bench.link().await;
-    let trace = TraceParent::parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    let trace = TraceContext::parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
     let sent = envelope(7).traced(trace);
     for _ in 0..2 {
         let publish = link

@@ -224,6 +224,8 @@ pub struct MonitoringSettings {
     pub jaeger_enabled: bool,
     /// Where traces are sent (OTLP); needed when they are.
     pub jaeger_endpoint: Option<String>,
+    /// Which part of the requests is recorded, from 0 to 1. What belongs to one request is recorded whole or not at all.
+    pub trace_ratio: f64,
 }
 
 impl Default for MonitoringSettings {
@@ -232,6 +234,7 @@ impl Default for MonitoringSettings {
             prometheus_enabled: true,
             jaeger_enabled: false,
             jaeger_endpoint: None,
+            trace_ratio: 0.01,
         }
     }
 }

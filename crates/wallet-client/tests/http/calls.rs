@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Amount, Transfer, TransferKind, UserId};
+use runtime::trace::{self, TraceContext};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use wallet_client::{
-    CallContext, EntryPage, HttpWallet, HttpWalletOptions, NotAnswered, Refused, TransferRefused, Wallet,
+    EntryPage, HttpWallet, HttpWalletOptions, NotAnswered, Refused, TransferRefused, Wallet,
 };
 
 use crate::stub::{Reply, Stub, call, client, done, options, reserve};
@@ -322,25 +323,17 @@ async fn what_cannot_be_one_call_is_not_sent() {
 }
 
 #[tokio::test]
-async fn the_names_of_the_context_go_along_and_bad_ones_do_not() {
+async fn the_trace_of_the_task_goes_along_and_each_call_has_an_id_of_its_own() {
     let stub = Stub::start(vec![done()]).await;
     let (wallet, _) = client(options(&stub.url));
-    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    let context = CallContext {
-        request_id: Some("r-1".to_owned()),
-        traceparent: Some(trace.to_owned()),
-    };
-    context.run(call(&wallet)).await;
-    let bad = CallContext {
-        request_id: Some("r\r\nx-evil: 1".to_owned()),
-        traceparent: None,
-    };
-    assert_eq!(bad.run(call(&wallet)).await, "answered");
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    trace::within(TraceContext::parse(parent), call(&wallet)).await;
+    assert_eq!(call(&wallet).await, "answered");
     let came = stub.came();
-    assert_eq!(came[0].header("x-request-id"), Some("r-1"));
-    assert_eq!(came[0].header("traceparent"), Some(trace));
-    assert_eq!(came[1].header("x-request-id"), None);
-    assert_eq!(came[1].header("x-evil"), None);
+    assert_eq!(came[0].header("traceparent"), Some(parent));
+    assert_eq!(came[1].header("traceparent"), None);
+    let ids = [0, 1].map(|at| came[at].header("x-request-id").map(str::to_owned));
+    assert!(ids[0].is_some() && ids[0] != ids[1], "{ids:?}");
 }
 
 #[tokio::test]

@@ -83,6 +83,7 @@ impl House {
             events: out.events,
             money: Vec::new(),
             digest: 0,
+            traces: Vec::new(),
         });
         applied.told.unwrap()
     }

@@ -197,6 +197,7 @@ impl Writer {
             events: told,
             money,
             digest: u128::from(seq),
+            traces: Vec::new(),
         };
         let (commands, events) = batch.columns().unwrap();
         let epoch = self.epoch;

@@ -8,6 +8,7 @@ use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection as _, RunQueryDsl as _};
 use domain::{CancelReason, OrderId, Side, Stamp, UserId};
+use runtime::trace::TraceContext;
 use uuid::Uuid;
 
 use crate::postgres::orders::value::time;
@@ -59,17 +60,19 @@ pub struct CommandRow {
     pub body: Vec<u8>,
     /// When it was made.
     pub at: Stamp,
+    /// The trace that it belongs to, where that is recorded.
+    pub trace: Option<TraceContext>,
 }
 
-const INSERT: &str = "INSERT INTO commands (id, shard, kind, order_id, body, created_at) \
-    SELECT n.id, n.shard, n.kind, n.order_id, n.body, n.at FROM UNNEST($1, $2, $3, $4, $5, $6) \
-    AS n(id, shard, kind, order_id, body, at) ORDER BY n.id ON CONFLICT DO NOTHING";
+const INSERT: &str = "INSERT INTO commands (id, shard, kind, order_id, body, created_at, trace) \
+    SELECT n.id, n.shard, n.kind, n.order_id, n.body, n.at, n.trace FROM UNNEST($1, $2, $3, $4, $5, $6, $7) \
+    AS n(id, shard, kind, order_id, body, at, trace) ORDER BY n.id ON CONFLICT DO NOTHING";
 
 /// Placements need not be synced before they are told: their orders are, and a sweeper writes what a crash of the server
 /// took. Whatever is committed after them, by the shard's owner too, is synced behind them.
-const INSERT_PLACEMENTS: &str = "INSERT INTO commands (id, shard, kind, order_id, body, created_at) \
-    SELECT n.id, n.shard, n.kind, n.order_id, n.body, n.at FROM UNNEST($1, $2, $3, $4, $5, $6) \
-    AS n(id, shard, kind, order_id, body, at), set_config('synchronous_commit', 'off', true) \
+const INSERT_PLACEMENTS: &str = "INSERT INTO commands (id, shard, kind, order_id, body, created_at, trace) \
+    SELECT n.id, n.shard, n.kind, n.order_id, n.body, n.at, n.trace FROM UNNEST($1, $2, $3, $4, $5, $6, $7) \
+    AS n(id, shard, kind, order_id, body, at, trace), set_config('synchronous_commit', 'off', true) \
     ORDER BY n.id ON CONFLICT DO NOTHING";
 
 /// Writes commands, in one statement. One that is there already stays as it is.
@@ -108,6 +111,7 @@ async fn insert(
     let mut orders: Vec<Option<Uuid>> = Vec::with_capacity(rows.len());
     let mut bodies: Vec<&[u8]> = Vec::with_capacity(rows.len());
     let mut times: Vec<DateTime<Utc>> = Vec::with_capacity(rows.len());
+    let mut traces: Vec<Option<Vec<u8>>> = Vec::with_capacity(rows.len());
     for row in rows {
         let CommandRow {
             id,
@@ -116,6 +120,7 @@ async fn insert(
             order_id,
             body,
             at,
+            trace,
         } = row;
         ids.push(*id);
         shards.push(shard.cast_signed());
@@ -123,6 +128,8 @@ async fn insert(
         orders.push(order_id.map(|id| Uuid::from_u128(id.as_u128())));
         bodies.push(body);
         times.push(time(*at));
+        let recorded = trace.filter(|trace| trace.is_sampled());
+        traces.push(recorded.map(|trace| trace.to_bytes().to_vec()));
     }
     prepared(
         sql_query(statement)
@@ -131,7 +138,8 @@ async fn insert(
             .bind::<Array<Text>, _>(kinds)
             .bind::<Array<Nullable<SqlUuid>>, _>(orders)
             .bind::<Array<Binary>, _>(bodies)
-            .bind::<Array<Timestamptz>, _>(times),
+            .bind::<Array<Timestamptz>, _>(times)
+            .bind::<Array<Nullable<Binary>>, _>(traces),
     )
     .execute(connection)
     .await?;

@@ -10,6 +10,7 @@ use diesel::sql_types::{
 };
 use diesel_async::{AsyncConnection as _, RunQueryDsl as _};
 use domain::{Market, MarketState, OrderId, Price, Stamp, Trade};
+use runtime::trace::TraceContext;
 use uuid::Uuid;
 
 use super::candles::add_trades;
@@ -52,6 +53,8 @@ pub struct BatchWrite<'a> {
     pub commands: &'a [u8],
     /// The encoded events.
     pub events: &'a [u8],
+    /// The traces of its commands, as far as they are recorded.
+    pub traces: &'a [TraceContext],
     /// The stamp of the last command of the shard.
     pub at: Stamp,
     /// The rank of the last order that entered.
@@ -141,10 +144,12 @@ async fn advance(connection: &mut Connection, batch: &BatchWrite<'_>) -> Result<
     }
 }
 
-const LOG: &str = "INSERT INTO shard_log (shard, seq, epoch, rules_version, commands, events, at) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7)";
+const LOG: &str = "INSERT INTO shard_log (shard, seq, epoch, rules_version, commands, events, at, traces) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 
 async fn log(mut connection: &Connection, batch: &BatchWrite<'_>) -> Result<(), PgError> {
+    let traces: Vec<u8> = batch.traces.iter().flat_map(|trace| trace.to_bytes()).collect();
+    let traces = (!traces.is_empty()).then_some(traces);
     prepared(
         sql_query(LOG)
             .bind::<Integer, _>(batch.lease.shard.cast_signed())
@@ -153,7 +158,8 @@ async fn log(mut connection: &Connection, batch: &BatchWrite<'_>) -> Result<(), 
             .bind::<SmallInt, _>(batch.rules_version.cast_signed())
             .bind::<Binary, _>(batch.commands)
             .bind::<Binary, _>(batch.events)
-            .bind::<Timestamptz, _>(time(batch.at)),
+            .bind::<Timestamptz, _>(time(batch.at))
+            .bind::<Nullable<Binary>, _>(traces),
     )
     .execute(&mut connection)
     .await?;

@@ -120,8 +120,8 @@ async fn hand_over(
         .await?;
     let (old, new): (Vec<Uuid>, Vec<Uuid>) = waiting.copies.iter().copied().unzip();
     sql_query(
-        "INSERT INTO commands (id, shard, kind, order_id, body, created_at) \
-         SELECT n.new, $3, c.kind, c.order_id, c.body, c.created_at \
+        "INSERT INTO commands (id, shard, kind, order_id, body, created_at, trace) \
+         SELECT n.new, $3, c.kind, c.order_id, c.body, c.created_at, c.trace \
          FROM UNNEST($1, $2) AS n(old, new) JOIN commands c ON c.id = n.old",
     )
     .bind::<Array<SqlUuid>, _>(&old)

@@ -5,6 +5,7 @@ use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl as _;
 use domain::{MarketNumber, OrderId, Status};
+use runtime::trace::TraceContext;
 use uuid::Uuid;
 
 use crate::postgres::{Connection, PgError, prepared};
@@ -28,6 +29,8 @@ pub struct Todo {
     pub progress: u64,
     /// The command, encoded.
     pub body: Vec<u8>,
+    /// The trace that it belongs to, where that is recorded.
+    pub trace: Option<TraceContext>,
 }
 
 #[derive(QueryableByName)]
@@ -48,12 +51,14 @@ struct Row {
     progress: i64,
     #[diesel(sql_type = Binary)]
     body: Vec<u8>,
+    #[diesel(sql_type = Nullable<Binary>)]
+    trace: Option<Vec<u8>>,
 }
 
 // A cancel or an amendment of an order that waits for its placement waits too, unless the placement is there as well:
 // then it comes before it, for its id is the lower one.
 const OPEN: &str = "SELECT c.id, c.kind, c.order_id, o.status::text AS status, \
-    CASE WHEN s.shard <> c.shard THEN s.shard END AS elsewhere, c.attempts, c.progress, c.body FROM commands c \
+    CASE WHEN s.shard <> c.shard THEN s.shard END AS elsewhere, c.attempts, c.progress, c.body, c.trace FROM commands c \
     LEFT JOIN orders o ON o.order_id = c.order_id LEFT JOIN market_state s ON s.symbol = o.symbol \
     WHERE c.shard = $1 AND c.id >= $3 AND (c.kind NOT IN ('cancel', 'amend') OR o.status IS DISTINCT FROM 'PENDING' \
         OR EXISTS (SELECT 1 FROM commands p WHERE p.id = c.order_id AND p.kind = 'place' AND p.id < c.id)) \
@@ -94,6 +99,7 @@ impl TryFrom<Row> for Todo {
             attempts,
             progress,
             body,
+            trace,
         } = row;
         let status = status.map(|word| {
             Status::from_word(&word).ok_or_else(|| PgError::bad_row("orders", format!("status {word}")))
@@ -107,6 +113,7 @@ impl TryFrom<Row> for Todo {
             attempts: attempts.cast_unsigned(),
             progress: progress.cast_unsigned(),
             body,
+            trace: trace.and_then(|bytes| TraceContext::from_bytes(&bytes)),
         })
     }
 }

@@ -1,8 +1,9 @@
 //! The batches of a shard's log, a piece at a time.
 
-use diesel::sql_types::{BigInt, Binary, Integer, SmallInt};
+use diesel::sql_types::{BigInt, Binary, Integer, Nullable, SmallInt};
 use diesel::{QueryableByName, sql_query};
 use diesel_async::RunQueryDsl as _;
+use runtime::trace::TraceContext;
 
 use crate::postgres::{Connection, PgError, prepared};
 
@@ -21,6 +22,8 @@ pub struct LoggedBatch {
     pub commands: Vec<u8>,
     /// The encoded events.
     pub events: Vec<u8>,
+    /// The traces of its commands, as far as they are recorded.
+    pub traces: Vec<TraceContext>,
 }
 
 #[derive(QueryableByName)]
@@ -37,9 +40,11 @@ struct Row {
     commands: Vec<u8>,
     #[diesel(sql_type = Binary)]
     events: Vec<u8>,
+    #[diesel(sql_type = Nullable<Binary>)]
+    traces: Option<Vec<u8>>,
 }
 
-const BATCHES: &str = "SELECT shard, seq, epoch, rules_version, commands, events FROM shard_log \
+const BATCHES: &str = "SELECT shard, seq, epoch, rules_version, commands, events, traces FROM shard_log \
     WHERE shard = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4";
 
 /// The batches of a shard after one number, up to another, in order; at most so many.
@@ -75,7 +80,9 @@ impl From<Row> for LoggedBatch {
             rules_version,
             commands,
             events,
+            traces,
         } = row;
+        let traces = traces.unwrap_or_default();
         Self {
             shard: shard.cast_unsigned(),
             seq: seq.cast_unsigned(),
@@ -83,6 +90,9 @@ impl From<Row> for LoggedBatch {
             rules_version: rules_version.cast_unsigned(),
             commands,
             events,
+            traces: (traces.chunks(TraceContext::BYTES))
+                .filter_map(TraceContext::from_bytes)
+                .collect(),
         }
     }
 }

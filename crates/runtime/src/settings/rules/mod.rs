@@ -191,6 +191,11 @@ impl Rules {
             "monitoring.jaeger_endpoint",
             "must be an http:// or https:// address when monitoring.jaeger_enabled is true",
         );
+        self.need(
+            (0.0..=1.0).contains(&monitoring.trace_ratio),
+            "monitoring.trace_ratio",
+            "must be from 0 to 1",
+        );
     }
 
     fn market(&mut self, market: &Market) {

@@ -1,0 +1,2 @@
+ALTER TABLE shard_log DROP COLUMN traces;
+ALTER TABLE commands DROP COLUMN trace;

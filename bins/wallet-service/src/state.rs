@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::Problem;
-use runtime::Shutdown;
+use runtime::{Shutdown, trace};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use wallet_client::{Answer, Instruction, NotAnswered, Refused, Wallet};
@@ -49,7 +49,7 @@ impl State {
         let full = NotAnswered::NotSent("too many requests are worked on already");
         let room = Arc::clone(&self.room).try_acquire_owned();
         let room = room.map_err(|_| refusal::unanswered(full))?;
-        let work = work(Arc::clone(&self.wallet));
+        let work = trace::within(trace::current(), work(Arc::clone(&self.wallet)));
         let task = self.runtime.spawn(async move {
             let done = work.await;
             drop(room);

@@ -9,6 +9,9 @@ use testbed::{Options, Postgres};
 
 use super::support::client;
 
+/// How many steps back the roles go with: theirs and those behind it.
+const WITH_ROLES: usize = 2;
+
 async fn server() -> (Postgres, Connection) {
     let server = Postgres::start(Options::new()).await.unwrap();
     let connection = connect(&SecretString::from(server.url())).await.unwrap();
@@ -189,8 +192,8 @@ async fn roles_go_with_the_last_database_that_uses_them_unless_somebody_logs_in_
     };
     let all = ["trade_auditor", "trade_gateway", "trade_matcher", "trade_wallet"];
     assert_eq!(roles().await, all);
-    down(&mut connection, 1).await.unwrap();
+    down(&mut connection, WITH_ROLES).await.unwrap();
     assert_eq!(roles().await, all, "the other database uses them");
-    down(&mut other, 1).await.unwrap();
+    down(&mut other, WITH_ROLES).await.unwrap();
     assert_eq!(roles().await, ["trade_gateway"], "gateway_1 is a member of it");
 }

@@ -179,12 +179,21 @@ pub(super) const SHARDS: &[(&str, &str)] = &[
     ("shard_log_seq_check", "UPDATE shard_log SET seq = 0"),
     ("shard_log_epoch_check", "UPDATE shard_log SET epoch = -1"),
     ("shard_log_shard_fkey", "UPDATE shard_log SET shard = 9"),
+    ("chk_shard_log_traces", "UPDATE shard_log SET traces = ''"),
+    (
+        "chk_shard_log_traces",
+        "UPDATE shard_log SET traces = decode(repeat('01', 26), 'hex')",
+    ),
     ("commands_pkey", "INSERT INTO commands SELECT * FROM commands"),
     (
         "chk_commands_place",
         "UPDATE commands SET order_id = gen_random_uuid() WHERE kind = 'place'",
     ),
     ("chk_command_kind", "UPDATE commands SET kind = 'other'"),
+    (
+        "chk_commands_trace",
+        "UPDATE commands SET trace = decode(repeat('01', 24), 'hex')",
+    ),
     ("commands_shard_check", "UPDATE commands SET shard = -1"),
     ("commands_attempts_check", "UPDATE commands SET attempts = -1"),
     ("commands_progress_check", "UPDATE commands SET progress = -1"),

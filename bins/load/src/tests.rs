@@ -1,7 +1,5 @@
 //! The client against small servers of its own: HTTP and WebSocket as gateways speak them, and as broken ones do.
 
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::time::Duration;
 
 use actix_web::web::{Bytes, get, post};
@@ -13,18 +11,17 @@ use tokio::net::TcpListener;
 use tokio::task::{LocalSet, spawn_local};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::api::User;
-use crate::cli::Protocol;
 use crate::connection::{Connection, Place, request};
-use crate::drive::{Job, Lanes, Plan, Queue, Shared, drive};
-use crate::flow::{Action, Flow};
+use crate::drive::Plan;
+use crate::flow::Action;
 use crate::http_lanes::HttpLanes;
-use crate::schedule::Arrivals;
-use crate::tally::{Promises, Totals};
 use crate::ws::Socket;
 use crate::ws_lanes::{WsLanes, WsPlan};
 
+mod bed;
 mod echo;
+
+use self::bed::{Only, PLAN, driven, order_id, shared};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -160,90 +157,6 @@ async fn an_answer_that_never_comes_is_given_up() {
     let mut connection = Connection::new(place.clone(), TIMEOUT);
     let error = connection.send(&bytes(&place, "GET", "/", "")).await.unwrap_err();
     assert_eq!(error.to_string(), "no answer within 20s");
-}
-
-fn shared(mix: &str) -> Rc<Shared> {
-    let users = (1..=3).map(|number| User {
-        id: uuid::Uuid::from_u128(number),
-        token: "token".to_owned(),
-    });
-    let markets = vec![crate::market::example()];
-    let flow = Flow::new(
-        users.collect(),
-        markets,
-        "r".to_owned(),
-        mix.parse().unwrap(),
-        0.2,
-        1,
-    );
-    let flow = Rc::new(RefCell::new(flow));
-    Rc::new(Shared::new(
-        flow,
-        Rc::new(RefCell::new(Promises::default())),
-        Duration::ZERO,
-    ))
-}
-
-const PLAN: Plan = Plan {
-    arrivals: Arrivals::Fixed,
-    rate: 1_000.0,
-    warmup: Duration::ZERO,
-    duration: Duration::from_millis(301),
-    in_flight: 1_000,
-    timeout: TIMEOUT,
-    seed: 1,
-};
-
-struct Only<'a>(Option<&'a Queue>, Option<&'a mut WsLanes>);
-
-impl Lanes for Only<'_> {
-    fn protocol(&mut self) -> Protocol {
-        if self.0.is_some() {
-            Protocol::Http
-        } else {
-            Protocol::Ws
-        }
-    }
-
-    fn take(&mut self, _: Protocol, job: Job) -> Result<(), Job> {
-        match (self.0, &mut self.1) {
-            (Some(queue), _) => queue.push(job),
-            (None, Some(lanes)) => return lanes.take(job),
-            (None, None) => return Err(job),
-        }
-        Ok(())
-    }
-
-    fn close(&mut self) {
-        if let Some(queue) = self.0 {
-            queue.close();
-        }
-        if let Some(lanes) = &self.1 {
-            lanes.close();
-        }
-    }
-
-    fn drain(&mut self) -> Vec<Job> {
-        match (self.0, &self.1) {
-            (Some(queue), _) => std::iter::from_fn(|| queue.pop()).collect(),
-            (None, Some(lanes)) => lanes.drain(),
-            (None, None) => Vec::new(),
-        }
-    }
-}
-
-async fn driven(plan: Plan, shared: &Rc<Shared>, lanes: &mut Only<'_>) -> Totals {
-    let flow = Rc::clone(&shared.flow);
-    drive(plan, shared, lanes, "test", |_| flow.borrow_mut().next())
-        .await
-        .unwrap()
-}
-
-fn order_id(body: &[u8]) -> String {
-    let body: Value = serde_json::from_slice(body).unwrap();
-    let name = body["client_order_id"].as_str().unwrap();
-    let number: u128 = name.rsplit('-').next().unwrap().parse().unwrap();
-    uuid::Uuid::from_u128(number).to_string()
 }
 
 #[actix_web::test]

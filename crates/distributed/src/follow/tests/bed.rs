@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    Amount, Event, LedgerEntry, Lots, MarketEvent, MarketNumber, Price, Side, Side::Buy, Side::Sell,
-    Transfer, TransferReceipt, UserId,
+    Amount, LedgerEntry, MarketEvent, MarketNumber, Side, Side::Buy, Side::Sell, Transfer, TransferReceipt,
+    UserId,
 };
 use persistence::postgres::{Pool, PoolOptions};
 use testbed::Database;
@@ -18,9 +18,10 @@ use wallet_client::{
     Answer, EntryPage, Instruction, NotAnswered, Refused, TransferRefused, UserBalance, Wallet,
 };
 
+use super::writer::Writer;
 use crate::exchange::Options;
 use crate::follow::Views;
-use crate::{Batch, News, Outcomes, Told};
+use crate::{Batch, News, Outcomes};
 
 /// How long anything may take; far more than any machine needs.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
@@ -77,7 +78,7 @@ pub(super) struct Follower {
     pub(super) views: Views,
     pub(super) news: mpsc::Sender<News>,
     pub(super) updates: broadcast::Receiver<Arc<Update>>,
-    public: BTreeMap<MarketNumber, Vec<MarketEvent>>,
+    pub(super) public: BTreeMap<MarketNumber, Vec<MarketEvent>>,
     pub(super) owners: BTreeMap<MarketNumber, Vec<MarketEvent>>,
     pub(super) balances: Vec<UserBalance>,
     pub(super) lagged: bool,

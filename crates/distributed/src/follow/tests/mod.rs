@@ -9,28 +9,14 @@ mod trouble;
 mod turned;
 mod writer;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
-use async_trait::async_trait;
-use domain::{
-    Amount, Event, LedgerEntry, Lots, MarketEvent, MarketNumber, Price, Side, Side::Buy, Side::Sell,
-    Transfer, TransferReceipt, UserId,
-};
-use persistence::postgres::{Pool, PoolOptions};
+use domain::{Event, Lots, MarketNumber, Price, Side::Buy, Side::Sell, UserId};
 use testbed::Database;
-use tokio::sync::{broadcast, mpsc};
-use trading::{DepthView, Update};
-use wallet_client::{
-    Answer, EntryPage, Instruction, NotAnswered, Refused, TransferRefused, UserBalance, Wallet,
-};
+use wallet_client::Wallet;
 
 use self::bed::{Dice, Follower, PATIENCE, Purse, balance, last, pool, settled, shown};
 use self::writer::{Writer, command};
-use super::Views;
-use crate::exchange::Options;
 use crate::{Batch, News, Outcomes, Told};
 
 #[tokio::test]

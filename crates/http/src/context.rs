@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use actix_web::{HttpMessage, HttpRequest};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{EdgeLimits, Standing};
@@ -15,6 +16,8 @@ const ID_LENGTH: usize = 64;
 /// One request, from the first middleware to the access log line.
 #[derive(Debug)]
 pub(crate) struct RequestContext {
+    /// When its head had come.
+    pub(crate) started: Instant,
     pub(crate) request_id: String,
     pub(crate) limits: EdgeLimits,
     pub(crate) address: IpAddr,

@@ -15,8 +15,10 @@ use journal::{Journal, JournalError, ReadOptions, Reader, TornTail};
 use persistence::{HistoryError, HistoryReader, HistoryWriter};
 use runtime::JumpGuard;
 use tokio::sync::Semaphore;
+use trading::MarketFigures;
 
 use crate::commit::Committer;
+use crate::figures::{LastSnapshot, Stages};
 use crate::gauge::Gauge;
 use crate::history::{self, HistoryGauge};
 use crate::job::{Job, NotDone};
@@ -135,6 +137,7 @@ impl Embedded {
             markets(&exchange),
             exchange.register().clone(),
             HistoryGauge::new(history_seq, recovery.last_seq),
+            LastSnapshot::found(&options.dir, snapshot, &options.clock),
         ));
         let history_reader = HistoryReader::open(&history_path, options.history_connections)?;
         let embedded = Self::start(options, journal, exchange, gauge, (history, history_reader))?;
@@ -168,6 +171,10 @@ impl Embedded {
         let (jobs, waiting_jobs) = bounded(options.queue_capacity);
         let (handovers, waiting_handovers) = bounded(HANDOVERS);
         let (stop_snapshots, stop) = bounded(0);
+        let mut figures = MarketFigures::default();
+        for view in gauge.markets().all() {
+            figures.define(Arc::clone(&view.market));
+        }
         let writer = Writer {
             exchange,
             dir: options.dir.clone(),
@@ -180,6 +187,7 @@ impl Embedded {
             gauge: Arc::clone(&gauge),
             fatal: options.fatal.clone(),
             probe: options.probe.clone(),
+            stages: Stages::default(),
         };
         let committer = Committer {
             journal,
@@ -189,6 +197,8 @@ impl Embedded {
             handovers: waiting_handovers,
             clock: options.clock.clone(),
             history: history_batches,
+            stages: Stages::default(),
+            figures,
         };
         let projector = Projector {
             history,
@@ -236,6 +246,7 @@ impl Embedded {
                 .send(Job::Command {
                     command: command.clone(),
                     answer,
+                    since: self.options.clock.monotonic(),
                 })
                 .map_err(|_| OpenError::Stopped)?;
             waiting.push((command, outcome));

@@ -76,6 +76,14 @@ pub(super) const MEMBERS: &[Family] = &[
         "How far the database's clock is ahead of this machine's.",
     ),
     gauge(
+        "database_up",
+        &[],
+        "1 where PostgreSQL answered the last time it was asked.",
+    ),
+];
+
+pub(super) const POOLS: &[Family] = &[
+    gauge(
         "database_connections_idle",
         &[Label::open("pool")],
         "Open connections to PostgreSQL that nobody uses.",
@@ -94,11 +102,6 @@ pub(super) const MEMBERS: &[Family] = &[
         "database_connections_waiting",
         &[Label::open("pool")],
         "Tasks that wait for a connection to PostgreSQL.",
-    ),
-    gauge(
-        "database_up",
-        &[],
-        "1 where PostgreSQL answered the last time it was asked.",
     ),
 ];
 

@@ -20,6 +20,12 @@ pub use family::{Family, Kind, Label};
 /// The media type of the text format.
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+/// The commit that the programs were built from; builds tell it by this variable.
+const COMMIT: &str = match option_env!("TRADE_ENGINE_COMMIT") {
+    Some(commit) => commit,
+    None => "unknown",
+};
+
 static INSTALLED: OnceLock<PrometheusHandle> = OnceLock::new();
 
 /// The programs that show metrics.
@@ -63,6 +69,7 @@ impl Program {
                 common::ALL,
                 common::SERVERS,
                 common::MEMBERS,
+                common::POOLS,
                 common::CALLERS,
                 gateway::GATEWAYS,
                 gateway::DISTRIBUTED,
@@ -74,7 +81,13 @@ impl Program {
                 common::ENGINES,
                 services::MATCHERS,
             ],
-            Self::Wallet => &[common::ALL, common::SERVERS, common::MEMBERS, services::WALLETS],
+            Self::Wallet => &[
+                common::ALL,
+                common::SERVERS,
+                common::MEMBERS,
+                common::POOLS,
+                services::WALLETS,
+            ],
         };
         tables.iter().copied().flatten()
     }
@@ -101,10 +114,10 @@ impl Metrics {
     }
 
     /// As [`Metrics::install`]; shows all that this program has, whose labels are known, at 0 from the start.
-    pub fn of(program: Program, version: &'static str, commit: &'static str) -> Self {
+    pub fn of(program: Program, version: &'static str) -> Self {
         let metrics = Self::install();
         program.families().for_each(Family::begin);
-        gauge!("build_info", "version" => version, "commit" => commit).set(1.0);
+        gauge!("build_info", "version" => version, "commit" => COMMIT).set(1.0);
         metrics
     }
 

@@ -154,7 +154,7 @@ pub(super) const ENGINES: &[Family] = &[
     counter(
         "orders_matched_total",
         &[Label::open("symbol")],
-        "Orders of the two sides of trades: two for each trade.",
+        "Orders that traded, each counted once for each command in which it does.",
     ),
     counter(
         "traded_value_total",

@@ -1,5 +1,9 @@
 //! What the real programs show at `/metrics`, compared with the table: before the first order, and after some.
-#![allow(clippy::unwrap_used, reason = "tests may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests may panic and say what they leave out"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use crossbeam_channel::{Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use domain::{
     CloseSession, Command, DefineMarket, MarketDefinition, MarketNumber, MarketState, Outcome, Refusal,
     SessionId, SetMarketState, Stamp, UserId,
@@ -17,7 +17,7 @@ use runtime::JumpGuard;
 use tokio::sync::Semaphore;
 use trading::MarketFigures;
 
-use crate::commit::Committer;
+use crate::commit::{Committer, Handover};
 use crate::figures::{LastSnapshot, Stages};
 use crate::gauge::Gauge;
 use crate::history::{self, HistoryGauge};
@@ -171,10 +171,6 @@ impl Embedded {
         let (jobs, waiting_jobs) = bounded(options.queue_capacity);
         let (handovers, waiting_handovers) = bounded(HANDOVERS);
         let (stop_snapshots, stop) = bounded(0);
-        let mut figures = MarketFigures::default();
-        for view in gauge.markets().all() {
-            figures.define(Arc::clone(&view.market));
-        }
         let writer = Writer {
             exchange,
             dir: options.dir.clone(),
@@ -198,7 +194,7 @@ impl Embedded {
             clock: options.clock.clone(),
             history: history_batches,
             stages: Stages::default(),
-            figures,
+            figures: figures(&gauge),
         };
         let projector = Projector {
             history,
@@ -209,15 +205,7 @@ impl Embedded {
             clock: options.clock.clone(),
             told: Arc::default(),
         };
-        let maker = SnapshotMaker {
-            dir: options.dir.clone(),
-            every: options.snapshot_every,
-            hash_seed: options.hash_seed,
-            min_free_bytes: options.min_free_bytes,
-            gauge: Arc::clone(&gauge),
-            handovers,
-            stop,
-        };
+        let maker = snapshot_maker(&options, &gauge, handovers, stop);
         maker.look_at_disk();
         let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let threads = vec![
@@ -297,6 +285,32 @@ impl Embedded {
                 tracing::error!("a thread of the exchange panicked");
             }
         }
+    }
+}
+
+/// What is counted of the markets, with those that there are.
+fn figures(gauge: &Gauge) -> MarketFigures {
+    let mut figures = MarketFigures::default();
+    for view in gauge.markets().all() {
+        figures.define(Arc::clone(&view.market));
+    }
+    figures
+}
+
+fn snapshot_maker(
+    options: &Options,
+    gauge: &Arc<Gauge>,
+    handovers: Sender<Handover>,
+    stop: Receiver<()>,
+) -> SnapshotMaker {
+    SnapshotMaker {
+        dir: options.dir.clone(),
+        every: options.snapshot_every,
+        hash_seed: options.hash_seed,
+        min_free_bytes: options.min_free_bytes,
+        gauge: Arc::clone(gauge),
+        handovers,
+        stop,
     }
 }
 

@@ -74,10 +74,7 @@ fn the_page_tells_of_each_metric_and_who_shows_it() {
 fn names_follow_the_rules_of_prometheus() {
     for program in Program::ALL {
         let mut seen = BTreeSet::new();
-        for Family {
-            name, kind, help, ..
-        } in program.families()
-        {
+        for Family { name, kind, help, .. } in program.families() {
             assert!(seen.insert(name), "{name} is there twice");
             assert_eq!(name.ends_with("_total"), *kind == Kind::Counter, "{name}");
             let plain = |c: char| c.is_ascii_lowercase() || c == '_';
@@ -95,7 +92,11 @@ fn durations_have_the_bounds_that_promises_are_made_about() {
         if let Kind::Histogram(bounds) = family.kind {
             assert!(bounds.windows(2).all(|pair| pair[0] < pair[1]), "{}", family.name);
             if family.name.ends_with("_seconds") {
-                assert!([0.05, 0.2].iter().all(|bound| bounds.contains(bound)), "{}", family.name);
+                assert!(
+                    [0.05, 0.2].iter().all(|bound| bounds.contains(bound)),
+                    "{}",
+                    family.name
+                );
             }
         }
     }

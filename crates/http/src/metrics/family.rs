@@ -163,11 +163,12 @@ mod tests {
     fn each_combination_of_known_labels_is_a_series_and_unknown_ones_make_none() {
         const AB: Label = Label::of("a", &["1", "2"]);
         const CD: Label = Label::of("c", &["3", "4", "5"]);
+        const OPEN: Label = Label::open("shard");
         for (labels, expected) in [
             (&[][..], 1),
             (&[AB], 2),
             (&[AB, CD], 6),
-            (&[AB, Label::open("shard")], 0),
+            (&[AB, OPEN], 0),
         ] {
             assert_eq!(counter("x_total", labels, "").known().len(), expected);
         }

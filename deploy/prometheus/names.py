@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""The names of the exchange's metrics that rules and dashboards use, one a line, in deploy/metrics.txt.
+"""The names of the exchange's metrics that rules and dashboards use, compared with those that the programs show.
 
-    deploy/prometheus/names.py             # writes the file
-    deploy/prometheus/names.py --check     # fails where the file is not what it would write
+    deploy/prometheus/names.py             # tells the names that are used
+    deploy/prometheus/names.py --check     # fails where one is used that no program shows: it is not in deploy/metrics.txt
 
-A histogram stands there by its own name, without _bucket, _sum or _count, as in the TYPE lines of /metrics. Left out: what
+The list is made from the programs' own table and compared with what they really show (crates/http/tests/families.rs,
+bins/gateway/tests/metrics.rs). A histogram stands there by its own name, without _bucket, _sum or _count, as in the TYPE lines of /metrics. Left out: what
 recording rules make (it has a colon), what Prometheus itself makes (up), and what RabbitMQ exposes (rabbitmq_...).
 """
 
@@ -85,17 +86,17 @@ def main():
     for path in sorted((DEPLOY / "grafana" / "dashboards").glob("*.json")):
         for expression in dashboard_expressions(path):
             used.update(names(expression))
-    lines = sorted({re.sub(r"_(bucket|sum|count)$", "", name) for name in used if ours(name)})
-    text = "".join(f"{line}\n" for line in lines)
+    shown = set(LIST.read_text().split())
+    used = {name if name in shown else re.sub(r"_(bucket|sum|count)$", "", name) for name in used if ours(name)}
     if sys.argv[1:] == ["--check"]:
-        if not LIST.is_file() or LIST.read_text() != text:
-            raise SystemExit("deploy/metrics.txt is not up to date: run deploy/prometheus/names.py")
-        print(f"deploy/metrics.txt is up to date: {len(lines)} names")
+        unknown = sorted(used - shown)
+        if unknown:
+            raise SystemExit(f"rules or dashboards use what no program shows: {', '.join(unknown)}")
+        print(f"{len(used)} of {len(shown)} metrics are used, and each is one that a program shows")
     elif sys.argv[1:]:
         raise SystemExit(__doc__)
     else:
-        LIST.write_text(text)
-        print(f"{len(lines)} names")
+        print("\n".join(sorted(used)))
 
 
 if __name__ == "__main__":

@@ -124,6 +124,7 @@ const IMPURE: &[&str] = &[
     "diesel",
     "fastrand",
     "getrandom",
+    "metrics",
     "mio",
     "rand",
     "redis",

@@ -103,9 +103,14 @@ impl Member {
     )]
     pub(crate) fn measure(&self) {
         let figures = self.pool.figures();
-        metrics::gauge!("database_connections_open").set(figures.open as f64);
-        metrics::gauge!("database_connections_idle").set(figures.idle as f64);
-        metrics::gauge!("database_connections_waiting").set(figures.waiting as f64);
+        for (name, connections) in [
+            ("database_connections_max", figures.max),
+            ("database_connections_open", figures.open),
+            ("database_connections_idle", figures.idle),
+            ("database_connections_waiting", figures.waiting),
+        ] {
+            metrics::gauge!(name, "pool" => "all").set(connections as f64);
+        }
         metrics::gauge!("intake_requests_in_flight").set(self.exchange.in_flight() as f64);
         measure_broker(&self.link);
         measure_redis(&self.redis);

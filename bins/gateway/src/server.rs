@@ -36,6 +36,7 @@ pub struct Gateway {
     shape: Shape,
     guards: Guards,
     state: ApiState,
+    metrics: Metrics,
     servers: Vec<Server>,
     patience: Duration,
 }
@@ -150,7 +151,7 @@ async fn state(
 pub async fn start(settings: &Settings, source: Option<Source>) -> anyhow::Result<Gateway> {
     let verifier = Arc::new(TokenVerifier::new(&jwt(settings))?);
     let listeners = Listeners::bind(settings)?;
-    let metrics = Metrics::install();
+    let metrics = Metrics::of(Shape::program(settings), env!("CARGO_PKG_VERSION"));
     let shape = Shape::open(settings).await?;
     let guards = Guards::new(settings, &shape)?;
     let state = state(settings, source, &shape, &guards, verifier).await?;
@@ -171,6 +172,7 @@ pub async fn start(settings: &Settings, source: Option<Source>) -> anyhow::Resul
         shape,
         guards,
         state,
+        metrics,
         servers,
         patience: settings.server.shutdown_timeout,
     })
@@ -187,13 +189,19 @@ impl Gateway {
             shape,
             guards,
             state,
+            metrics,
             servers,
             patience,
             ..
         } = self;
         reload::listen(Arc::clone(&state.reload), shutdown.clone())?;
         let connections = guards.connections.clone();
-        let gauges = tokio::spawn(gauges::watch(shape.clone(), connections, shutdown.clone()));
+        let gauges = tokio::spawn(gauges::watch(
+            shape.clone(),
+            connections,
+            metrics,
+            shutdown.clone(),
+        ));
         let keys = state.verifier.jwks_refresher().map(|refresher| {
             let until = shutdown.clone();
             tokio::spawn(refresher.run(async move { until.wait().await }))

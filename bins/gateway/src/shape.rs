@@ -7,7 +7,7 @@ use anyhow::Context;
 use api::Exchange;
 use domain::MarketDefinition;
 use embedded::Embedded;
-use http::{AuditLog, LocalRates, RateStore, SignatureStore, Tickets};
+use http::{AuditLog, LocalRates, Program, RateStore, SignatureStore, Tickets};
 use runtime::settings::Mode;
 use runtime::{Clock, Ids, Settings};
 use trading::{EntryError, HistoryLag, Operations, Queries};
@@ -130,6 +130,22 @@ impl Shape {
         }
     }
 
+    /// How many requests of order entry may wait or be in flight.
+    pub(crate) fn capacity(&self) -> usize {
+        match self {
+            Self::Embedded(exchange) => exchange.capacity(),
+            Self::Distributed(member) => member.exchange.capacity(),
+        }
+    }
+
+    /// The program that this is, as its metrics call it.
+    pub(crate) fn program(settings: &Settings) -> Program {
+        match settings.mode {
+            Mode::Embedded => Program::EmbeddedGateway,
+            Mode::Distributed => Program::Gateway,
+        }
+    }
+
     /// Sets the figures of `/metrics` that one has to look up.
     #[allow(
         clippy::cast_precision_loss,
@@ -150,6 +166,7 @@ impl Shape {
                 metrics::gauge!("history_lag_seconds").set(millis as f64 / 1_000.0);
                 metrics::gauge!("log_seq").set((seq + records) as f64);
                 metrics::gauge!("writer_queue_jobs").set(exchange.waiting() as f64);
+                exchange.measure();
             }
             Self::Distributed(member) => member.measure(),
         }

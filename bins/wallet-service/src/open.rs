@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use persistence::postgres::{Pool, PoolFigures, check_server, connect_directly};
+use http::{Metrics, tell_ready};
+use persistence::postgres::{Pool, PoolFigures, check_server, clock_difference, connect_directly};
 use runtime::settings::DatabaseSettings;
 use runtime::{Clock, Ids, Settings, Shutdown};
 use wallet::{PgWallet, Pools, WalletCounts, WalletOptions};
@@ -17,6 +18,10 @@ use crate::server::{patience, start};
 const PROGRAM: &str = "wallet-service";
 /// How often figures are looked up for `/metrics`.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often the database is asked whether it answers.
+const ASK_EVERY: Duration = Duration::from_secs(5);
+/// The longest wait for it.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Runs the service in front of the wallet of these settings until it is told to stop.
 ///
@@ -72,12 +77,44 @@ async fn check_database(database: &DatabaseSettings) -> anyhow::Result<()> {
 
 /// Looks the figures up until the program stops.
 async fn watch(wallet: Arc<PgWallet>, pools: Pools, shutdown: Shutdown) {
-    let mut ticks = tokio::time::interval(LOOK_EVERY);
+    tokio::select! {
+        () = shutdown.wait() => {}
+        () = watch_counts(&wallet, &pools) => {}
+        () = watch_database(&wallet, &pools) => {}
+    }
+}
+
+async fn watch_counts(wallet: &PgWallet, pools: &Pools) {
+    let (mut ticks, metrics) = (tokio::time::interval(LOOK_EVERY), Metrics::install());
     loop {
-        tokio::select! {
-            () = shutdown.wait() => return,
-            _ = ticks.tick() => look(wallet.counts(), &pools),
+        ticks.tick().await;
+        look(wallet.counts(), pools);
+        metrics.tidy();
+    }
+}
+
+/// Looks whether the database answers and has the same time, and whether the wallet works.
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "metrics are floats, and none of these passes 2^53"
+)]
+async fn watch_database(wallet: &PgWallet, pools: &Pools) {
+    let mut ticks = tokio::time::interval(ASK_EVERY);
+    loop {
+        ticks.tick().await;
+        let ask = async {
+            let mut connection = pools.questions.get().await?;
+            clock_difference(&mut connection, &Clock::System).await
+        };
+        let asked = tokio::time::timeout(PATIENCE, ask).await;
+        let difference = asked.ok().and_then(Result::ok);
+        let is_up = difference.is_some();
+        metrics::gauge!("database_up").set(f64::from(u8::from(is_up)));
+        if let Some(difference) = difference {
+            metrics::gauge!("clock_difference_seconds").set(difference.micros as f64 / 1_000_000.0);
         }
+        let works = matches!(tokio::time::timeout(PATIENCE, wallet.trouble()).await, Ok(None));
+        tell_ready([("postgresql", is_up), ("wallet", works)]);
     }
 }
 

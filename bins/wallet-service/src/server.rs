@@ -8,7 +8,7 @@ use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use anyhow::Context;
-use http::{ConnectionCaps, Connections, Edge, EdgeLimits, Metrics, TokenVerifier, TrustedProxies};
+use http::{ConnectionCaps, Connections, Edge, EdgeLimits, Metrics, Program, TokenVerifier, TrustedProxies};
 use runtime::settings::{Environment, WalletSettings};
 use runtime::{Clock, Ids, Settings, Shutdown};
 use wallet_client::Wallet;
@@ -176,7 +176,10 @@ fn serve(
 
 /// `/metrics`, and nothing else.
 fn serve_metrics(settings: &Settings, listener: TcpListener) -> anyhow::Result<Server> {
-    let (edge, metrics) = (edge(settings), Metrics::install());
+    let (edge, metrics) = (
+        edge(settings),
+        Metrics::of(Program::Wallet, env!("CARGO_PKG_VERSION")),
+    );
     let server = HttpServer::new(move || {
         App::new()
             .wrap(edge.clone())

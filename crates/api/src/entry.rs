@@ -7,11 +7,12 @@ use domain::{CancelAllAfter, Order, OrderRef, OrderState};
 use http::Problem;
 use runtime::trace;
 use serde::{Deserialize, Serialize};
-use trading::{Caller, EntryError, Markets, Placed};
+use trading::{Caller, EntryError, Markets, NewOrder, Placed};
 
 use crate::ApiState;
 use crate::amendment::AmendOrderBody;
 use crate::error::{self, Sought};
+use crate::figures::{self, Placing};
 use crate::order_view::OrderView;
 use crate::orders::market_of;
 use crate::placement::PlaceOrderBody;
@@ -35,8 +36,22 @@ pub(crate) async fn place(
     caller: Caller,
     body: PlaceOrderBody,
 ) -> Result<(StatusCode, OrderView), Problem> {
+    let begun = state.clock.monotonic();
     let markets = state.exchange.markets();
-    let order = body.into_order(&markets).map_err(error::body)?;
+    let order = body.into_order(&markets).map_err(error::body);
+    let order = order.inspect_err(figures::rejected)?;
+    let placing = Placing::of(&order, &markets);
+    let answer = enter(&state, &markets, caller, order).await;
+    placing.answered(&answer, state.clock.monotonic().saturating_sub(begun));
+    answer
+}
+
+async fn enter(
+    state: &ApiState,
+    markets: &Markets,
+    caller: Caller,
+    order: NewOrder,
+) -> Result<(StatusCode, OrderView), Problem> {
     let placed = state.exchange.place(caller, order).await.map_err(error::entry)?;
     let (status, order) = match placed {
         // A repeat gets the answer of the first time, and that was a refusal.
@@ -47,9 +62,9 @@ pub(crate) async fn place(
         }
         Placed::New(order) => (StatusCode::CREATED, order),
         Placed::Existing(order) => (StatusCode::OK, order),
-        Placed::Pending(order) => return pending_in(&markets, &order, order.state != OrderState::Pending),
+        Placed::Pending(order) => return pending_in(markets, &order, order.state != OrderState::Pending),
     };
-    Ok((status, view_in(&markets, &order)?))
+    Ok((status, view_in(markets, &order)?))
 }
 
 /// Looks one of the caller's orders up.

@@ -21,6 +21,7 @@ mod caller;
 mod candles;
 mod entry;
 mod error;
+mod figures;
 mod key_store;
 mod ledger;
 mod markets;
@@ -36,6 +37,7 @@ mod switch;
 mod wire;
 mod ws;
 
+pub use figures::show as show_figures;
 pub use key_store::ApiKeys;
 pub use openapi::{Access, Route, configure_docs, openapi, routes};
 pub use placement::{BodyError, PlaceOrderBody};

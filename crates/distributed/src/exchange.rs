@@ -153,6 +153,11 @@ impl Distributed {
         self.intake.admission.in_flight()
     }
 
+    /// How many may be.
+    pub fn capacity(&self) -> usize {
+        self.options.in_flight
+    }
+
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
     }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use trading::{Health, Queries as _};
 
 use crate::Distributed;
+use crate::figures::measure_clock;
 
 /// How long an answer holds.
 const HOLDS: Duration = Duration::from_secs(1);
@@ -108,6 +109,7 @@ impl Distributed {
             Ok(Err(error)) => Some(error.to_string()),
             Err(_) => Some("does not answer".to_owned()),
         };
+        metrics::gauge!("redis_up").set(f64::from(u8::from(trouble.is_none())));
         Some(Need {
             name: "redis",
             trouble,
@@ -139,8 +141,16 @@ impl Distributed {
         };
         let (shards, halted, difference) = match found {
             Ok(found) => found,
-            Err(trouble) => return vec![Need::vital("postgresql", Some(trouble))],
+            Err(trouble) => {
+                metrics::gauge!("database_up").set(0.0);
+                return vec![Need::vital("postgresql", Some(trouble))];
+            }
         };
+        metrics::gauge!("database_up").set(1.0);
+        measure_clock(&difference);
+        for row in &shards {
+            self.intake.commands.show(row.shard);
+        }
         let halted: Vec<u32> = halted.into_iter().map(|(shard, _)| shard).collect();
         let differs = difference.exceeds(self.options.clock_difference);
         let told = || format!("differs by {} ms from the database's", difference.micros / 1_000);

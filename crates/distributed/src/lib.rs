@@ -26,7 +26,7 @@ mod sweeper;
 pub use carrier::Carrier;
 pub use encoding::Undecodable;
 pub use exchange::{Distributed, OpenError, Options};
-pub use figures::{measure_broker, measure_redis};
+pub use figures::{measure_broker, measure_clock, measure_redis};
 pub use intake::{MarketTable, Notices, OutcomeNews, Outcomes};
 pub use kept::KeepUndecodable;
 pub use log::{Batch, Entry, Funding, PlaceOrder, Quarantined, ShardCommand, Told, ToldRefusal};

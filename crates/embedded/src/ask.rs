@@ -57,6 +57,26 @@ impl Embedded {
         self.jobs.len()
     }
 
+    /// How many jobs may wait for it.
+    pub fn capacity(&self) -> usize {
+        self.options.queue_capacity
+    }
+
+    /// Sets the figures of `/metrics` that change while nothing happens.
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "metrics are floats, and none of these passes 2^53"
+    )]
+    pub fn measure(&self) {
+        let gauge = &self.gauge;
+        let lag = gauge
+            .durable()
+            .saturating_sub(gauge.covered.load(Ordering::Acquire));
+        metrics::gauge!("snapshot_lag_records").set(lag as f64);
+        let age = gauge.last_snapshot.age(&self.options.clock);
+        metrics::gauge!("snapshot_age_seconds").set(age.as_secs_f64());
+    }
+
     /// Whether the writer trusts the clock, as of its last look.
     pub fn is_clock_trusted(&self) -> bool {
         self.gauge.clock_is_sane.load(Ordering::Acquire)
@@ -101,21 +121,31 @@ impl Embedded {
             return Err(unavailable(NotDone::Clock.reason()));
         }
         let (answer, mut outcome) = oneshot::channel();
-        self.queue(Job::Command { command, answer }, weight)
-            .map_err(unavailable)?;
+        let since = self.options.clock.monotonic();
+        let job = Job::Command {
+            command,
+            answer,
+            since,
+        };
+        self.queue(job, weight).map_err(unavailable)?;
         match tokio::time::timeout(self.options.answer_timeout, &mut outcome).await {
             Ok(Ok(Ok(outcome))) => Ok(outcome),
             Ok(Ok(Err(not_done))) => Err(unavailable(not_done.reason())),
             Ok(Err(_)) => Err(EntryError::OutcomeUnknown),
             Err(_) => {
-                let jobs = self.jobs.clone();
+                let (jobs, clock) = (self.jobs.clone(), self.options.clock.clone());
                 tokio::spawn(async move {
                     if let Ok(Ok(outcome)) = outcome.await
                         && let Some(command) = undo(outcome)
                     {
                         // Nobody waits for this one. Where it cannot be queued, the next start does the like.
                         let (answer, _) = oneshot::channel();
-                        let _ = jobs.try_send(Job::Command { command, answer });
+                        let since = clock.monotonic();
+                        let _ = jobs.try_send(Job::Command {
+                            command,
+                            answer,
+                            since,
+                        });
                     }
                 });
                 Err(EntryError::OutcomeUnknown)

@@ -9,9 +9,10 @@ use domain::{Command, Stamp};
 use journal::{Batch, Journal, Retention, Snapshots};
 use persistence::HistoryBatch;
 use runtime::Clock;
-use trading::{Markets, Update};
+use trading::{MarketFigures, Markets, Update};
 
 use crate::Fatal;
+use crate::figures::Stages;
 use crate::gauge::Gauge;
 use crate::job::Answer;
 use crate::projector::Waiting;
@@ -48,6 +49,9 @@ pub(crate) struct Committer {
     pub handovers: Receiver<Handover>,
     pub clock: Clock,
     pub history: Sender<Waiting>,
+    pub stages: Stages,
+    /// What is counted of the markets.
+    pub figures: MarketFigures,
 }
 
 impl Committer {
@@ -100,8 +104,12 @@ impl Committer {
             markets,
             register,
         } = done;
+        let begun = self.clock.monotonic();
         match self.journal.append(&records) {
-            Ok(seq) => self.gauge.set_durable(seq),
+            Ok(seq) => {
+                self.stages.synced(self.clock.monotonic().saturating_sub(begun));
+                self.gauge.set_durable(seq);
+            }
             Err(error) => {
                 self.gauge.stopped.store(true, Ordering::Release);
                 self.fatal
@@ -121,6 +129,7 @@ impl Committer {
             let since = self.clock.monotonic();
             let _ = self.history.send(Waiting { batch, since });
         }
+        self.figures.count(&update.events);
         for answer in answers {
             answer();
         }
@@ -134,6 +143,7 @@ impl Committer {
     /// Only moves and removes files: what takes long, such as reading snapshots again, is the snapshot thread's.
     fn covered(&mut self, seq: u64) {
         self.gauge.covered.store(seq, Ordering::Release);
+        self.gauge.last_snapshot.made(&self.clock);
         if let Err(error) = self.journal.archive_covered(seq) {
             tracing::warn!(%error, "covered segments stay where they are");
         }

@@ -8,6 +8,7 @@ use exchange::Register;
 use tokio::sync::broadcast;
 use trading::{Markets, Update};
 
+use crate::figures::LastSnapshot;
 use crate::history::HistoryGauge;
 
 /// Shared between the callers, the writer, the journal thread and the snapshot thread.
@@ -31,6 +32,8 @@ pub(crate) struct Gauge {
     pub updates: broadcast::Sender<Arc<Update>>,
     /// How far history is.
     pub history: HistoryGauge,
+    /// When the newest snapshot was made.
+    pub last_snapshot: LastSnapshot,
 }
 
 /// How many batches a slow receiver may lie behind.
@@ -43,6 +46,7 @@ impl Gauge {
         markets: Markets,
         register: Register,
         history: HistoryGauge,
+        last_snapshot: LastSnapshot,
     ) -> Self {
         Self {
             durable: AtomicU64::new(durable),
@@ -55,6 +59,7 @@ impl Gauge {
             register: RwLock::new(register),
             updates: broadcast::channel(UPDATES).0,
             history,
+            last_snapshot,
         }
     }
 

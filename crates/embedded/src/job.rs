@@ -1,5 +1,7 @@
 //! What waits for the writer, and what its answers wait in.
 
+use std::time::Duration;
+
 use domain::{Command, Outcome};
 use exchange::Exchange;
 use tokio::sync::oneshot;
@@ -32,6 +34,8 @@ pub(crate) enum Job {
     Command {
         command: Command,
         answer: oneshot::Sender<Result<Outcome, NotDone>>,
+        /// When it was queued.
+        since: Duration,
     },
     /// A look at the state.
     Read(Box<dyn FnOnce(&Exchange) -> Answer + Send>),

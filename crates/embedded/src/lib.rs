@@ -7,6 +7,7 @@ mod commit;
 mod entry;
 mod fatal;
 mod feeds;
+mod figures;
 mod gauge;
 mod history;
 mod job;

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use crossbeam_channel::{Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use domain::{
     CloseSession, Command, DefineMarket, MarketDefinition, MarketNumber, MarketState, Outcome, Refusal,
     SessionId, SetMarketState, Stamp, UserId,
@@ -15,8 +15,10 @@ use journal::{Journal, JournalError, ReadOptions, Reader, TornTail};
 use persistence::{HistoryError, HistoryReader, HistoryWriter};
 use runtime::JumpGuard;
 use tokio::sync::Semaphore;
+use trading::MarketFigures;
 
-use crate::commit::Committer;
+use crate::commit::{Committer, Handover};
+use crate::figures::{LastSnapshot, Stages};
 use crate::gauge::Gauge;
 use crate::history::{self, HistoryGauge};
 use crate::job::{Job, NotDone};
@@ -135,6 +137,7 @@ impl Embedded {
             markets(&exchange),
             exchange.register().clone(),
             HistoryGauge::new(history_seq, recovery.last_seq),
+            LastSnapshot::found(&options.dir, snapshot, &options.clock),
         ));
         let history_reader = HistoryReader::open(&history_path, options.history_connections)?;
         let embedded = Self::start(options, journal, exchange, gauge, (history, history_reader))?;
@@ -180,6 +183,7 @@ impl Embedded {
             gauge: Arc::clone(&gauge),
             fatal: options.fatal.clone(),
             probe: options.probe.clone(),
+            stages: Stages::default(),
         };
         let committer = Committer {
             journal,
@@ -189,6 +193,8 @@ impl Embedded {
             handovers: waiting_handovers,
             clock: options.clock.clone(),
             history: history_batches,
+            stages: Stages::default(),
+            figures: figures(&gauge),
         };
         let projector = Projector {
             history,
@@ -199,15 +205,7 @@ impl Embedded {
             clock: options.clock.clone(),
             told: Arc::default(),
         };
-        let maker = SnapshotMaker {
-            dir: options.dir.clone(),
-            every: options.snapshot_every,
-            hash_seed: options.hash_seed,
-            min_free_bytes: options.min_free_bytes,
-            gauge: Arc::clone(&gauge),
-            handovers,
-            stop,
-        };
+        let maker = snapshot_maker(&options, &gauge, handovers, stop);
         maker.look_at_disk();
         let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let threads = vec![
@@ -236,6 +234,7 @@ impl Embedded {
                 .send(Job::Command {
                     command: command.clone(),
                     answer,
+                    since: self.options.clock.monotonic(),
                 })
                 .map_err(|_| OpenError::Stopped)?;
             waiting.push((command, outcome));
@@ -286,6 +285,32 @@ impl Embedded {
                 tracing::error!("a thread of the exchange panicked");
             }
         }
+    }
+}
+
+/// What is counted of the markets, with those that there are.
+fn figures(gauge: &Gauge) -> MarketFigures {
+    let mut figures = MarketFigures::default();
+    for view in gauge.markets().all() {
+        figures.define(Arc::clone(&view.market));
+    }
+    figures
+}
+
+fn snapshot_maker(
+    options: &Options,
+    gauge: &Arc<Gauge>,
+    handovers: Sender<Handover>,
+    stop: Receiver<()>,
+) -> SnapshotMaker {
+    SnapshotMaker {
+        dir: options.dir.clone(),
+        every: options.snapshot_every,
+        hash_seed: options.hash_seed,
+        min_free_bytes: options.min_free_bytes,
+        gauge: Arc::clone(gauge),
+        handovers,
+        stop,
     }
 }
 

@@ -11,6 +11,7 @@ use exchange::{Exchange, LogEntry, Output};
 use journal::{JournalError, ReadOptions, Reader, Snapshots};
 
 use crate::commit::Handover;
+use crate::figures::tell_disk;
 use crate::gauge::Gauge;
 
 /// How often it looks whether a snapshot is due.
@@ -68,6 +69,7 @@ impl SnapshotMaker {
     pub fn look_at_disk(&self) {
         match journal::free_bytes(&self.dir) {
             Ok(free) => {
+                tell_disk(free);
                 let room = free >= self.min_free_bytes;
                 if self.gauge.disk_has_room.swap(room, Ordering::AcqRel) != room {
                     tracing::warn!(free, room, "room on the disk changed: placements follow");

@@ -19,6 +19,7 @@ use trading::{Audience, BalanceChange, MarketView, Markets, Update};
 
 use crate::commit::{Done, Handover};
 use crate::feeds::balance_view;
+use crate::figures::Stages;
 use crate::gauge::Gauge;
 use crate::history::batch_of;
 use crate::job::{Answer, Job, NotDone};
@@ -42,6 +43,7 @@ pub(crate) struct Writer {
     pub gauge: Arc<Gauge>,
     pub fatal: Fatal,
     pub probe: Probe,
+    pub stages: Stages,
 }
 
 /// What a batch has gathered so far.
@@ -145,8 +147,13 @@ impl Writer {
                     stop = Some(snapshot);
                     break;
                 }
-                Job::Command { command, answer } => match gathered.now {
+                Job::Command {
+                    command,
+                    answer,
+                    since,
+                } => match gathered.now {
                     Some(now) => {
+                        self.stages.waited(self.clock.monotonic().saturating_sub(since));
                         self.tick(&mut gathered)?;
                         let outcome = self.apply(now, command, &mut gathered)?;
                         gathered
@@ -223,6 +230,7 @@ impl Writer {
             Command::OpenSession(open) => open.session_id = SessionId::at(at, seq),
             _ => {}
         }
+        let begun = self.clock.monotonic();
         let applied = catch_unwind(AssertUnwindSafe(|| {
             self.probe.look(&command);
             if let Command::Place(place) = &mut command {
@@ -230,6 +238,9 @@ impl Writer {
             }
             self.exchange.apply(at, &command, &mut gathered.out)
         }));
+        if !matches!(command, Command::Tick) {
+            self.stages.applied(self.clock.monotonic().saturating_sub(begun));
+        }
         let outcome = match applied {
             Ok(outcome) => outcome,
             Err(panic) => return Err(self.poisoned(at, &command, panic.as_ref())),

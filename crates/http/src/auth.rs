@@ -27,6 +27,7 @@ impl Authenticated {
         };
         if let Some(context) = RequestContext::of(request) {
             context.user_id.set(Some(identity.user_id));
+            crate::metrics::authenticated(context.started.elapsed());
         }
         Ok(Self(identity))
     }

@@ -31,8 +31,8 @@ impl Default for ConnectionCaps {
     }
 }
 
-/// Counts open connections. Requests on those above a cap are answered with 503 by the edge layer, and the connection
-/// ends; a connection above the cap of its address is not counted in the total, so it takes no room from others.
+/// Counts open connections. Requests on those above a cap are answered with 503 by the edge layer, but for those about
+/// health and metrics, and the connection ends; a connection above the cap of its address is not counted in the total, so it takes no room from others.
 #[derive(Debug, Clone)]
 pub struct Connections(Arc<Counts>);
 
@@ -139,13 +139,19 @@ impl Drop for Connection {
     }
 }
 
-/// Refuses the requests of connections above a cap.
-pub(crate) fn check(request: &ServiceRequest) -> Result<(), Problem> {
+/// What those ask who watch over the program, who must not take its being busy for its being dead.
+const ALWAYS_ANSWERED: [&str; 4] = ["/health", "/health/live", "/health/ready", "/metrics"];
+
+/// Refuses the requests of connections above a cap, but for health and metrics. Whether the connection may stay.
+pub(crate) fn check(request: &ServiceRequest) -> Result<bool, Problem> {
     let reason = match request.conn_data::<Connection>() {
         Some(connection) if connection.above_address_cap => "this address has too many connections open",
         Some(connection) if connection.above_total => "too many connections are open",
-        _ => return Ok(()),
+        _ => return Ok(true),
     };
+    if ALWAYS_ANSWERED.contains(&request.path()) {
+        return Ok(false);
+    }
     crate::metrics::rate_limited("connections");
     Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_connections").detail(reason))
 }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use actix_web::{HttpMessage, HttpRequest};
 use runtime::trace::TraceContext;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{EdgeLimits, Standing};
@@ -16,6 +17,8 @@ const ID_LENGTH: usize = 64;
 /// One request, from the first middleware to the access log line.
 #[derive(Debug)]
 pub(crate) struct RequestContext {
+    /// When its head had come.
+    pub(crate) started: Instant,
     pub(crate) request_id: String,
     /// Its place in its trace.
     pub(crate) trace: Option<TraceContext>,

@@ -117,6 +117,7 @@ impl Edge {
             _ => (self.make_id)(),
         };
         Rc::new(RequestContext {
+            started: Instant::now(),
             request_id,
             trace,
             limits: self.limits,
@@ -127,8 +128,8 @@ impl Edge {
     }
 
     /// Refuses a request for where it comes from.
-    fn admit(&self, request: &ServiceRequest, asked: &Asked) -> Result<(), Problem> {
-        connections::check(request)?;
+    fn admit(&self, request: &ServiceRequest, asked: &mut Asked) -> Result<(), Problem> {
+        asked.stays = connections::check(request)?;
         let address = asked.context.address;
         if let Some(limits) = &self.addresses {
             limits.charge(address)?;
@@ -180,15 +181,15 @@ where
         let span = self.edge.span(&request);
         let context = self.edge.context(&request, span.context());
         request.extensions_mut().insert(Rc::clone(&context));
-        let asked = Asked {
+        let mut asked = Asked {
             method: request.method().clone(),
             route: request.match_pattern(),
-            started: Instant::now(),
             login_limits: (self.edge.addresses.clone()).filter(|_| has_credentials(request.headers())),
+            stays: true,
             context,
             span: RefCell::new(span),
         };
-        if let Err(problem) = self.edge.admit(&request, &asked) {
+        if let Err(problem) = self.edge.admit(&request, &mut asked) {
             let mut answer = asked.named(problem).response();
             if answer.status() == StatusCode::SERVICE_UNAVAILABLE {
                 answer.head_mut().set_connection_type(ConnectionType::Close);
@@ -221,9 +222,10 @@ where
 struct Asked {
     method: Method,
     route: Option<String>,
-    started: Instant,
     /// Where it counts if this is a login and fails.
     login_limits: Option<Arc<AddressLimits>>,
+    /// Whether its connection may stay open behind the answer.
+    stays: bool,
     context: Rc<RequestContext>,
     /// Ends with it.
     span: RefCell<Span>,
@@ -241,6 +243,12 @@ impl Asked {
             None => response,
         };
         self.mark(response.headers_mut());
+        if !self.stays {
+            response
+                .response_mut()
+                .head_mut()
+                .set_connection_type(ConnectionType::Close);
+        }
         self.account(response.status());
         response
     }
@@ -289,7 +297,7 @@ impl Asked {
 
     /// Counts and logs the answer.
     fn account(&self, status: StatusCode) {
-        let took = self.started.elapsed();
+        let took = self.context.started.elapsed();
         metrics::answered(&self.method, self.route(), status, took);
         if let (StatusCode::UNAUTHORIZED, Some(limits)) = (status, &self.login_limits) {
             limits.login_failed(self.context.address);

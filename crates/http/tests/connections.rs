@@ -22,6 +22,8 @@ fn start(per_address: usize, total: usize, proxies: &[&str]) -> (SocketAddr, Con
         App::new()
             .wrap(Edge::new(EdgeLimits::default(), || "made".to_owned()))
             .route("/", web::get().to(|| async { "hello" }))
+            .route("/health/live", web::get().to(|| async { "alive" }))
+            .route("/health/live/x", web::get().to(|| async { "hello" }))
     };
     let server = HttpServer::new(app)
         .workers(1)
@@ -43,7 +45,11 @@ async fn connect(from: &str, to: SocketAddr) -> TcpStream {
 
 /// The answer to one request, and whether the server closed the connection behind it.
 async fn ask(stream: &mut TcpStream) -> (String, bool) {
-    stream.write_all(REQUEST).await.unwrap();
+    ask_for(stream, REQUEST).await
+}
+
+async fn ask_for(stream: &mut TcpStream, request: &[u8]) -> (String, bool) {
+    stream.write_all(request).await.unwrap();
     let mut answer = Vec::new();
     loop {
         let mut bytes = [0; 4_096];
@@ -125,6 +131,27 @@ async fn above_the_total_everybody_new_is_refused_and_nothing_stays_counted() {
     until_open(&connections, 0).await;
     assert_eq!(connections.addresses(), 0);
     assert_served(&mut connect("127.0.0.3", server).await).await;
+}
+
+#[actix_web::test]
+async fn whether_it_lives_is_told_when_no_connection_is_left_and_nothing_else_is() {
+    let (server, connections) = start(10, 1, &[]);
+    let mut kept = connect("127.0.0.1", server).await;
+    until_open(&connections, 1).await;
+    let mut watcher = connect("127.0.0.2", server).await;
+    let (answer, closed) = ask_for(&mut watcher, b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(
+        answer.starts_with("HTTP/1.1 200") && answer.ends_with("alive"),
+        "{answer}"
+    );
+    assert!(
+        closed,
+        "nobody holds a connection above the cap by asking: {answer}"
+    );
+    let mut other = connect("127.0.0.2", server).await;
+    let (answer, _) = ask_for(&mut other, b"GET /health/live/x HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    assert_served(&mut kept).await;
 }
 
 #[actix_web::test]

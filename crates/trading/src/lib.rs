@@ -8,6 +8,7 @@ mod ask;
 pub mod behaviour;
 mod error;
 mod feed;
+mod figures;
 mod history;
 mod view;
 
@@ -15,5 +16,6 @@ pub use accounts::Accounts;
 pub use ask::{Amendment, Caller, NewOrder, Operations, OrderEntry, Placed, Queries};
 pub use error::{EntryError, QueryError};
 pub use feed::{Audience, BalanceChange, Feeds, Update, UserSnapshot};
+pub use figures::MarketFigures;
 pub use history::{CandleFilter, EntryFilter, HistoryLag, OrderFilter, TradeFilter};
 pub use view::{AccountBalance, DepthView, Health, LevelView, MarketView, Markets};

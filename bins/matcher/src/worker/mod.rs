@@ -1,5 +1,6 @@
 //! The worker: owns shards of the distributed exchange, or stands by for them, until it is told to stop.
 
+mod figures;
 mod health;
 
 use std::net::TcpListener;
@@ -8,9 +9,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use distributed::measure_broker;
 use distributed::shard::{Status, hear_while_owning, run as run_shard};
-use messaging::Link;
 use persistence::postgres::partitions;
 use runtime::{Clock, Settings, Shutdown, telemetry, trace};
 use tokio::sync::Notify;
@@ -20,9 +19,6 @@ use crate::setup::{self, PROGRAM};
 
 /// How long the broker may take to say goodbye.
 pub(crate) const FAREWELL: std::time::Duration = std::time::Duration::from_secs(2);
-
-/// How often figures are looked up for `/metrics`.
-const MEASURE_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Which shards to serve.
 #[derive(Debug, Args)]
@@ -74,7 +70,7 @@ fn chosen(settings: &Settings, wanted: &[u32]) -> anyhow::Result<Vec<u32>> {
 
 async fn work(settings: &Settings, wanted: &[u32], shutdown: Shutdown) -> anyhow::Result<()> {
     let shards = chosen(settings, wanted)?;
-    let metrics = http::Metrics::install();
+    let metrics = http::Metrics::of(http::Program::Matcher, env!("CARGO_PKG_VERSION"));
     let listener = match settings.server.metrics_port {
         0 => None,
         port => Some(
@@ -96,6 +92,12 @@ async fn work(settings: &Settings, wanted: &[u32], shutdown: Shutdown) -> anyhow
         statuses.push((shard, status.clone()));
         tasks.spawn(run_shard(options.clone(), shard, hint, status, shutdown.clone()));
     }
+    let figures = figures::Figures {
+        metrics: metrics.clone(),
+        link: Arc::clone(&link),
+        shards: statuses.iter().map(|(_, status)| status.clone()).collect(),
+        connect: Arc::clone(&options.connect),
+    };
     let state = health::State::new(statuses, Arc::clone(&link));
     let served = listener
         .map(|listener| health::serve(listener, state, &metrics))
@@ -106,7 +108,7 @@ async fn work(settings: &Settings, wanted: &[u32], shutdown: Shutdown) -> anyhow
         let (database, shutdown, clock) = (settings.database.clone(), shutdown.clone(), clock.clone());
         async move { partitions::keep(&database, PROGRAM, &clock, &shutdown, tell_partitions).await }
     });
-    let measuring = tokio::spawn(measure(Arc::clone(&link), shutdown.clone()));
+    let measuring = tokio::spawn(figures.watch());
     tracing::info!(shards = tasks.len(), "working");
     let mut fault = None;
     while let Some(ended) = tasks.join_next().await {
@@ -130,17 +132,6 @@ async fn work(settings: &Settings, wanted: &[u32], shutdown: Shutdown) -> anyhow
     }
     tracing::info!("stopped");
     fault.map_or(Ok(()), |error| Err(error.into()))
-}
-
-/// Sets the broker's figures until the program stops.
-async fn measure(link: Arc<Link>, shutdown: Shutdown) {
-    loop {
-        measure_broker(&link);
-        tokio::select! {
-            () = shutdown.wait() => return,
-            () = tokio::time::sleep(MEASURE_EVERY) => {}
-        }
-    }
 }
 
 #[allow(

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use actix_web::web::Bytes;
 use actix_ws::{CloseCode, CloseReason};
 use bytestring::ByteString;
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 /// Why a connection ends, as its close frame says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +102,7 @@ impl Frame {
 #[derive(Debug)]
 pub(crate) struct Queued {
     frame: Frame,
+    since: Instant,
     bytes: Arc<AtomicUsize>,
 }
 
@@ -107,6 +110,11 @@ impl Queued {
     /// What is sent.
     pub(crate) fn frame(&self) -> &Frame {
         &self.frame
+    }
+
+    /// How long it has waited.
+    pub(crate) fn waited(&self) -> Duration {
+        self.since.elapsed()
     }
 }
 
@@ -166,6 +174,7 @@ impl Outbox {
         self.bytes.fetch_add(frame.len(), Ordering::Relaxed);
         let queued = Queued {
             frame,
+            since: Instant::now(),
             bytes: Arc::clone(&self.bytes),
         };
         match self.frames.try_send(queued) {

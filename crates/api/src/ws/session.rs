@@ -95,6 +95,9 @@ async fn send(session: &mut Session, queued: Option<Queued>) -> bool {
         Some(Frame::Pong(bytes)) => session.pong(bytes).await,
         None => session.ping(b"").await,
     };
+    if let Some(queued) = queued {
+        crate::figures::sent(queued.waited());
+    }
     sent.is_ok()
 }
 

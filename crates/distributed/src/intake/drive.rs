@@ -29,7 +29,12 @@ impl Intake {
     /// How far it came. Doing it again is safe.
     pub(crate) async fn drive(&self, order: &Fresh, until: Instant) -> Result<(), NotDriven> {
         let funding = match order.reserve() {
-            Some(reserve) => self.fund(reserve, until).await.ok_or(NotDriven::Funds)?,
+            Some(reserve) => {
+                let begun = Instant::now();
+                let funding = self.fund(reserve, until).await;
+                self.stages.reserve.record(begun.elapsed().as_secs_f64());
+                funding.ok_or(NotDriven::Funds)?
+            }
             None => Funding::None,
         };
         let Ok(shard) = self.shard_of(order.place.market) else {
@@ -39,7 +44,10 @@ impl Intake {
         let row = order
             .command_row(shard, funding)
             .map_err(|_| NotDriven::Command)?;
-        match self.handing.ask(row).await {
+        let begun = Instant::now();
+        let handed = self.handing.ask(row).await;
+        self.stages.hand.record(begun.elapsed().as_secs_f64());
+        match handed {
             Some(Ok(())) => Ok(()),
             Some(Err(_)) | None => Err(NotDriven::Command),
         }

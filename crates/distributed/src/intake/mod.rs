@@ -68,6 +68,7 @@ mod tests;
 
 use crate::Told;
 use crate::encoding::encode;
+use crate::figures::{Stages, WaitingCommands};
 use crate::register::Register;
 
 /// The most orders of one statement, and the most instructions of one call to the wallet.
@@ -118,6 +119,8 @@ pub(crate) struct Intake {
     pub moments: Moments,
     pub admission: Admission,
     pub pressure: Pressure,
+    pub commands: WaitingCommands,
+    pub stages: Stages,
     pub sessions: Sessions,
     /// This run of this gateway, which holds its sessions.
     pub gateway: Uuid,
@@ -187,6 +190,8 @@ impl Intake {
             moments: Moments::new(clock, ids),
             admission: Admission::new(capacity),
             pressure: Pressure::default(),
+            commands: WaitingCommands::default(),
+            stages: Stages::default(),
             sessions: Sessions::default(),
             pool,
             wallet,

@@ -105,7 +105,10 @@ impl Intake {
             tracing::warn!(order_id = %order.id(), ?why, "an order stays PENDING for now");
             // Whoever is told that it is PENDING has waited, which mass cancels count on; and perhaps it goes on.
         }
-        outcome.await
+        let begun = Instant::now();
+        let outcome = outcome.await;
+        self.stages.outcome.record(begun.elapsed().as_secs_f64());
+        outcome
     }
 
     /// Stores an order as PENDING.
@@ -113,7 +116,10 @@ impl Intake {
     /// # Errors
     /// It is not stored, or that is not known.
     pub(crate) async fn store(&self, fresh: Fresh) -> Result<Stored, EntryError> {
-        match self.storing.ask(fresh).await {
+        let begun = Instant::now();
+        let stored = self.storing.ask(fresh).await;
+        self.stages.store.record(begun.elapsed().as_secs_f64());
+        match stored {
             Some(Ok(stored)) => Ok(stored),
             Some(Err(failure)) => {
                 if failure.is_refusal() {

@@ -2,7 +2,9 @@
 //! starts anew after any trouble.
 
 mod broker;
+mod figures;
 mod floor;
+mod lag;
 mod load;
 mod moving;
 mod outlet;

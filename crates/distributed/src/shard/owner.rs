@@ -8,7 +8,8 @@ use persistence::postgres::shard::{Cursors, Lease, ShardError, give_up, keep};
 use runtime::{ClockHealth, JumpGuard, Shutdown};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
+use trading::MarketFigures;
 
 use super::load::{every_market, load};
 use super::publisher::Publisher;
@@ -18,6 +19,7 @@ use super::status::{ShardState, Status};
 use super::tail::{Reader, Tail};
 use super::trimmer::Trimmer;
 use super::upkeep::Upkeep;
+use super::work::Stages;
 use crate::fold::ShardFold;
 
 /// How an ownership ended.
@@ -61,6 +63,10 @@ pub(super) struct Owner<'a> {
     pub(super) worked: bool,
     /// How many commands are still to be taken one by one.
     pub(super) careful: usize,
+    /// What is counted of its markets.
+    pub(super) figures: MarketFigures,
+    /// What is measured of its commands.
+    pub(super) stages: Stages,
 }
 
 /// What stands beside the loop while a shard is owned.
@@ -108,15 +114,22 @@ impl<'a> Owner<'a> {
             shutdown,
             worked: false,
             careful,
+            figures: MarketFigures::default(),
+            stages: Stages::default(),
         }
     }
 
     /// Owns the shard until something ends that.
     pub async fn run(mut self, mut connection: Connection) -> Ended {
+        let begun = Instant::now();
         let fold = match self.load(&mut connection).await {
             Ok(fold) => fold,
             Err(ended) => return ended,
         };
+        self.status.loaded(begun.elapsed());
+        for (market, _) in fold.engine().markets() {
+            self.figures.define(Arc::clone(market));
+        }
         // Events of a market that has moved to another shard may still have to be published here.
         let markets = match every_market(&mut connection).await {
             Ok(markets) => markets,
@@ -235,7 +248,7 @@ impl<'a> Owner<'a> {
             if let Some(why) = followers.ended() {
                 return self.trouble(why);
             }
-            let begun = tokio::time::Instant::now();
+            let begun = Instant::now();
             let pause = if self.may_work(&followers) {
                 let Some(own) = fold.take() else {
                     return self.trouble("the shard's state is gone".to_owned());

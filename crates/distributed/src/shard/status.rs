@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::figures::Figures;
+
 /// What is done for a shard at present.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ShardState {
@@ -51,41 +53,46 @@ pub struct Snapshot {
 /// How one shard is, for all who want to know. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Status {
-    shard: Arc<str>,
-    now: Arc<Mutex<Snapshot>>,
+    now: Arc<Mutex<Now>>,
     owning: watch::Sender<bool>,
+}
+
+#[derive(Debug)]
+struct Now {
+    snapshot: Snapshot,
+    figures: Figures,
 }
 
 impl Status {
     /// Of a shard that was not taken over yet.
     pub fn new(shard: u32) -> Self {
-        let status = Self {
-            shard: shard.to_string().into(),
-            now: Arc::new(Mutex::new(Snapshot {
-                state: ShardState::StandBy { trouble: None },
-                epoch: 0,
-                seq: 0,
-                published: 0,
-                settled: 0,
+        Self {
+            now: Arc::new(Mutex::new(Now {
+                snapshot: Snapshot {
+                    state: ShardState::StandBy { trouble: None },
+                    epoch: 0,
+                    seq: 0,
+                    published: 0,
+                    settled: 0,
+                },
+                figures: Figures::new(shard),
             })),
             owning: watch::Sender::new(false),
-        };
-        status.set(ShardState::StandBy { trouble: None });
-        status
+        }
     }
 
     /// How it is now.
     pub fn now(&self) -> Snapshot {
-        self.hold().clone()
+        self.hold().snapshot.clone()
     }
 
-    fn hold(&self) -> MutexGuard<'_, Snapshot> {
+    fn hold(&self) -> MutexGuard<'_, Now> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Why no commands are taken; none: they are, or another owner takes them.
     pub(super) fn halted(&self) -> Option<String> {
-        match &self.hold().state {
+        match &self.hold().snapshot.state {
             ShardState::Halted(why) => Some(why.clone()),
             _ => None,
         }
@@ -103,59 +110,72 @@ impl Status {
 
     /// So many old rows of the log were removed.
     pub(super) fn trimmed(&self, rows: u64) {
-        metrics::counter!("shard_log_trimmed_total", "shard" => self.label()).increment(rows);
-    }
-
-    fn label(&self) -> String {
-        self.shard.to_string()
+        self.hold().figures.count("shard_log_trimmed_total", rows);
     }
 
     pub(super) fn set(&self, state: ShardState) {
-        metrics::gauge!("shard_lease_state", "shard" => self.label()).set(state.number());
-        self.tell_owning(!matches!(state, ShardState::StandBy { .. }));
-        self.hold().state = state;
+        let stands_by = matches!(state, ShardState::StandBy { .. });
+        self.tell_owning(!stands_by);
+        let mut now = self.hold();
+        now.figures.state(state.number());
+        if stands_by {
+            now.figures.rest();
+        }
+        now.snapshot.state = state;
     }
 
     /// A shard was taken over.
     pub(super) fn taken(&self, epoch: u64, seq: u64, published: u64, settled: u64) {
-        metrics::counter!("shard_takeovers_total", "shard" => self.label()).increment(1);
-        metrics::gauge!("shard_epoch", "shard" => self.label()).set(epoch as f64);
         self.tell_owning(true);
         let mut now = self.hold();
-        now.state = ShardState::Loading;
-        (now.epoch, now.seq, now.published, now.settled) = (epoch, seq, published, settled);
+        now.figures.count("shard_takeovers_total", 1);
+        now.figures.state(ShardState::Loading.number());
+        now.figures.taken(epoch, seq, published, settled);
+        now.snapshot = Snapshot {
+            state: ShardState::Loading,
+            epoch,
+            seq,
+            published,
+            settled,
+        };
+    }
+
+    /// What a shard has was loaded.
+    pub(super) fn loaded(&self, took: Duration) {
+        self.hold().figures.loaded(took);
     }
 
     /// A batch was committed.
-    pub(super) fn committed(&self, seq: u64, commands: usize, took: Duration) {
-        metrics::gauge!("shard_sequence", "shard" => self.label()).set(seq as f64);
-        metrics::histogram!("shard_batch_commands", "shard" => self.label()).record(commands as f64);
-        metrics::histogram!("shard_commit_seconds", "shard" => self.label()).record(took.as_secs_f64());
-        self.hold().seq = seq;
-        self.lags();
+    pub(super) fn committed(&self, seq: u64, commands: usize, trades: u64, took: Duration) {
+        let mut now = self.hold();
+        now.snapshot.seq = seq;
+        let Snapshot {
+            published, settled, ..
+        } = now.snapshot;
+        now.figures.committed(seq, commands, trades, took);
+        now.figures.followed(published, settled, seq);
     }
 
     pub(super) fn published(&self, seq: u64) {
-        self.hold().published = seq;
-        self.lags();
+        let mut now = self.hold();
+        now.snapshot.published = seq;
+        let last = now.snapshot.seq;
+        now.figures.published(seq, last);
     }
 
     pub(super) fn settled(&self, seq: u64) {
-        self.hold().settled = seq;
-        self.lags();
+        let mut now = self.hold();
+        now.snapshot.settled = seq;
+        let last = now.snapshot.seq;
+        now.figures.settled(seq, last);
     }
 
-    fn lags(&self) {
-        let (publish, settle) = {
-            let now = self.hold();
-            let lag = |cursor: u64| now.seq.saturating_sub(cursor) as f64;
-            (lag(now.published), lag(now.settled))
-        };
-        metrics::gauge!("shard_publish_lag_batches", "shard" => self.label()).set(publish);
-        metrics::gauge!("shard_settle_lag_batches", "shard" => self.label()).set(settle);
+    /// Sets the figures of `/metrics` that change while nothing happens: ages.
+    pub fn measure(&self) {
+        self.hold().figures.look();
     }
 
     pub(super) fn count(&self, what: &'static str) {
-        metrics::counter!(what, "shard" => self.label()).increment(1);
+        self.hold().figures.count(what, 1);
     }
 }

@@ -139,6 +139,7 @@ impl Owner<'_> {
             at_hand: at_hand.clone(),
             rehearsal: self.options.rehearsal.clone(),
             alone: self.careful > 0,
+            stages: self.stages.clone(),
         };
         let applied = tokio::task::spawn_blocking(move || {
             let finished = apply(&mut fold, plan);
@@ -228,8 +229,11 @@ impl Owner<'_> {
         self.worked = true;
         self.lease.last_seq = batch.seq;
         upkeep.written(cursors);
+        let is_trade = |event: &&MarketEvent| matches!(event.event, Event::Trade(_));
+        let trades = batch.events.iter().filter(is_trade).count() as u64;
         self.status
-            .committed(batch.seq, batch.entries.len(), begun.elapsed());
+            .committed(batch.seq, batch.entries.len(), trades, begun.elapsed());
+        self.figures.count(&batch.events);
         // Who hears of it goes on beneath its commit.
         trace::within_sync(span.context(), || self.tell(batch, followers));
         Ok(())

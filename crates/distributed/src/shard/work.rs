@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use domain::{Event, MarketNumber, Stamp};
+use metrics::{Histogram, histogram};
 use runtime::Clock;
 use runtime::trace::{Kind, Span, TraceContext};
 use uuid::Uuid;
@@ -42,6 +44,41 @@ pub(super) struct Plan {
     pub rehearsal: Option<Rehearsal>,
     /// What is due by itself and a command are not done together.
     pub alone: bool,
+    pub stages: Stages,
+}
+
+/// How long commands wait, and how long it takes to apply them. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Stages {
+    queue: Histogram,
+    apply: Histogram,
+    matching: Histogram,
+}
+
+impl Default for Stages {
+    fn default() -> Self {
+        let stage = |name: &'static str| histogram!("order_stage_duration_seconds", "stage" => name);
+        Self {
+            queue: stage("queue"),
+            apply: stage("apply"),
+            matching: histogram!("matching_duration_seconds"),
+        }
+    }
+}
+
+impl Stages {
+    /// A command is applied at this moment. How long it has waited is known of placements.
+    fn begins(&self, command: &ShardCommand, at: Stamp) {
+        if let ShardCommand::Place(place) = command {
+            let waited = at.micros().saturating_sub(place.place.received_at.micros());
+            self.queue.record(Duration::from_micros(waited).as_secs_f64());
+        }
+    }
+
+    fn applied(&self, took: Duration) {
+        self.matching.record(took.as_secs_f64());
+        self.apply.record(took.as_secs_f64());
+    }
 }
 
 /// A batch that was applied and is to be committed.
@@ -72,6 +109,7 @@ pub(super) fn apply(fold: &mut ShardFold, plan: Plan) -> Result<Option<Finished>
         at_hand: &plan.at_hand,
         rehearsal: plan.rehearsal.as_ref(),
         alone: plan.alone,
+        stages: &plan.stages,
         out: Output::default(),
         entries: Vec::new(),
         done: Vec::new(),
@@ -123,6 +161,7 @@ struct Work<'a> {
     at_hand: &'a AtHand,
     rehearsal: Option<&'a Rehearsal>,
     alone: bool,
+    stages: &'a Stages,
     out: Output,
     entries: Vec<Entry>,
     done: Vec<Uuid>,
@@ -139,8 +178,11 @@ impl Work<'_> {
             }
             self.at_hand.set(task.id);
             self.rehearse(&task.command);
+            self.stages.begins(&task.command, at);
             let span = Span::beneath(task.trace, "apply command", Kind::Internal);
+            let begun = self.clock.monotonic();
             let applied = self.fold.apply(at, &task.command, task.progress, &mut self.out);
+            self.stages.applied(self.clock.monotonic().saturating_sub(begun));
             self.traces.extend(span.context());
             drop(span);
             let goes_on = applied.told.is_none();

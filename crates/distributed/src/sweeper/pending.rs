@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use domain::Stamp;
 use futures_util::future::join_all;
-use persistence::postgres::intake::{Draft, claim_drafts, claim_pending, waiting_commands};
+use persistence::postgres::intake::{Draft, claim_drafts, claim_pending, oldest_pending, waiting_commands};
 use persistence::postgres::views::halted_shards;
 use tokio::time::Instant;
 
 use crate::Funding;
 use crate::encoding::decode;
+use crate::figures;
 use crate::intake::{Amending, Fresh, Intake, NotDriven, patient};
 
 /// What is older than this is gone on with: whoever stored it has given up by then.
@@ -72,15 +73,19 @@ impl Intake {
         Some((count + skipped, left))
     }
 
-    /// Looks how many commands wait for the shards, and which shards take none.
+    /// Looks how many commands wait for the shards, which shards take none, and how long orders have been PENDING.
     pub(crate) async fn look_at_shards(self: Arc<Self>) {
         let look = async {
             let mut connection = self.pool.get().await?;
             let waiting = waiting_commands(&mut connection).await?;
-            Ok((waiting, halted_shards(&mut connection).await?))
+            let halted = halted_shards(&mut connection).await?;
+            Ok((waiting, halted, oldest_pending(&mut connection).await?))
         };
-        if let Ok((waiting, halted)) = patient("waiting commands", look).await {
-            self.pressure.set_waiting(waiting);
+        if let Ok((waiting, halted, oldest)) = patient("waiting commands", look).await {
+            figures::tell_pending(oldest);
+            self.pressure
+                .set_waiting(waiting.iter().map(|of| (of.shard, of.count)));
+            self.commands.tell(&waiting);
             self.pressure
                 .set_halted(halted.into_iter().map(|(shard, _)| shard));
         }

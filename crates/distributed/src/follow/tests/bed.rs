@@ -21,7 +21,7 @@ use wallet_client::{
 use super::writer::Writer;
 use crate::exchange::Options;
 use crate::follow::Views;
-use crate::{Batch, News, Outcomes};
+use crate::{Batch, News};
 
 /// How long anything may take; far more than any machine needs.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);

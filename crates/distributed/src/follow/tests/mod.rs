@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 use domain::{Event, Lots, MarketNumber, Price, Side::Buy, Side::Sell, UserId};
 use testbed::Database;
-use wallet_client::Wallet;
 
 use self::bed::{Dice, Follower, PATIENCE, Purse, balance, last, pool, settled, shown};
 use self::writer::{Writer, command};

@@ -1,6 +1,7 @@
 //! The shards' to-do lists, as gateways write them.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
@@ -152,19 +153,38 @@ struct WaitingRow {
     shard: i32,
     #[diesel(sql_type = BigInt)]
     count: i64,
+    #[diesel(sql_type = BigInt)]
+    oldest: i64,
 }
 
-/// How many commands wait in each shard's list, as far as there are any.
+/// What waits in the list of a shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// The shard.
+    pub shard: u32,
+    /// How many commands.
+    pub count: u64,
+    /// The age of the oldest of them, by the database's clock.
+    pub oldest: Duration,
+}
+
+/// What waits in each shard's list, as far as there is anything.
 ///
 /// # Errors
 /// See [`PgError`].
-pub async fn waiting_commands(connection: &mut Connection) -> Result<Vec<(u32, u64)>, PgError> {
+pub async fn waiting_commands(connection: &mut Connection) -> Result<Vec<Waiting>, PgError> {
     let rows: Vec<WaitingRow> = prepared(sql_query(
-        "SELECT shard, count(*) AS count FROM commands GROUP BY shard",
+        "SELECT shard, count(*) AS count, \
+         (extract(epoch FROM clock_timestamp() - min(created_at)) * 1000000)::bigint AS oldest \
+         FROM commands GROUP BY shard",
     ))
     .load(connection)
     .await?;
-    let waiting = |row: WaitingRow| (row.shard.cast_unsigned(), row.count.cast_unsigned());
+    let waiting = |row: WaitingRow| Waiting {
+        shard: row.shard.cast_unsigned(),
+        count: row.count.cast_unsigned(),
+        oldest: Duration::from_micros(u64::try_from(row.oldest).unwrap_or(0)),
+    };
     Ok(rows.into_iter().map(waiting).collect())
 }
 

@@ -15,12 +15,13 @@ mod timers;
 pub use amendments::{Draft, claim_drafts, hand_draft, insert_draft};
 pub use client_ids::{Claim, claims_of};
 pub use commands::{
-    CommandKind, CommandRow, CutoffRow, MassCancel, insert_commands, insert_mass_cancel, waiting_commands,
+    CommandKind, CommandRow, CutoffRow, MassCancel, Waiting, insert_commands, insert_mass_cancel,
+    waiting_commands,
 };
 pub use crowded::{Crowd, forget_oldest, next_crowd};
 pub use ends::{ClaimPage, EndedClaims, remove_cutoffs, remove_ended_claims};
 pub use markets::{Added, DefinedMarket, add_market, last_prices, markets_like};
-pub use pending::{ClaimedOrders, claim_pending};
+pub use pending::{ClaimedOrders, claim_pending, oldest_pending};
 pub use register::{
     RegisterLimits, RegisterRefusal, add_key, define_tier, register, register_version, revoke_key,
     set_account_tier,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use diesel::QueryableByName;
 use diesel::sql_query;
-use diesel::sql_types::{Array, BigInt, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Nullable, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl as _;
 use domain::{OrderId, Stamp};
 use uuid::Uuid;
@@ -37,6 +37,28 @@ pub(super) async fn stored_among(
     .await?;
     let id = |row: Id| OrderId::from_u128(row.order_id.as_u128());
     Ok(rows.into_iter().map(id).collect())
+}
+
+#[derive(QueryableByName)]
+struct Oldest {
+    #[diesel(sql_type = Nullable<BigInt>)]
+    micros: Option<i64>,
+}
+
+/// The age of the oldest PENDING order, by the database's clock; none: there is none.
+///
+/// # Errors
+/// See [`PgError`].
+pub async fn oldest_pending(connection: &mut Connection) -> Result<Option<Duration>, PgError> {
+    let oldest: Oldest = prepared(sql_query(
+        "SELECT (extract(epoch FROM clock_timestamp() - min(created_at)) * 1000000)::bigint AS micros \
+         FROM orders WHERE status = 'PENDING'",
+    ))
+    .get_result(connection)
+    .await?;
+    // An order of a gateway whose clock is ahead is new.
+    let age = |micros| Duration::from_micros(u64::try_from(micros).unwrap_or(0));
+    Ok(oldest.micros.map(age))
 }
 
 /// What was taken on of the PENDING orders that nobody drives.

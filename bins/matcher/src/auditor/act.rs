@@ -137,7 +137,10 @@ impl Operator {
         let mut problems = Vec::new();
         for gateway in &self.gateways {
             let path = symbol.replace('/', "-");
-            let url = format!("{}/api/v1/admin/markets/{path}/state", gateway.trim_end_matches('/'));
+            let url = format!(
+                "{}/api/v1/admin/markets/{path}/state",
+                gateway.trim_end_matches('/')
+            );
             let request = self.http.put(url).bearer_auth(token.expose_secret()).json(&body);
             match request.send().await {
                 Ok(answer) if answer.status().is_success() => return Ok(()),
@@ -156,7 +159,9 @@ impl Operator {
 /// The development issuer, as `gateway token` has it.
 fn own_issuer(environment: Environment, auth: &AuthSettings) -> anyhow::Result<TokenIssuer> {
     if environment != Environment::Development || auth.algorithm != Algorithm::Hs256 {
-        bail!("auditor.token_file: is needed: a file with an operator's token that has the right admin:markets");
+        bail!(
+            "auditor.token_file: is needed: a file with an operator's token that has the right admin:markets"
+        );
     }
     Ok(TokenIssuer::new(&auth.secret, &auth.issuer, &auth.audience)?)
 }

@@ -73,7 +73,10 @@ mod tests {
     fn a_reason_names_the_invariant_the_asset_and_no_more_than_a_few_accounts() {
         let told: Vec<Broken> = (1..=5).map(|account| broken(account, "off by 5")).collect();
         let text = reason(&told);
-        assert!(text.starts_with("the auditor: balances of USDT, accounts "), "{text}");
+        assert!(
+            text.starts_with("the auditor: balances of USDT, accounts "),
+            "{text}"
+        );
         assert!(text.contains("00000003 and 2 more; off by 5; off by 5"), "{text}");
         assert!(!text.contains("00000004"), "{text}");
     }
@@ -81,6 +84,10 @@ mod tests {
     #[test]
     fn a_reason_is_never_longer_than_a_gateway_takes() {
         let text = reason(&[broken(1, &"\u{e4}".repeat(1_000))]);
-        assert!(text.len() <= LONGEST && text.len() > LONGEST - 2, "{}", text.len());
+        assert!(
+            text.len() <= LONGEST && text.len() > LONGEST - 2,
+            "{}",
+            text.len()
+        );
     }
 }

@@ -102,7 +102,12 @@ async fn set_state(
         Some(reason) if reason.chars().count() <= LONGEST_REASON => {
             json!({ "state": wanted.word(), "reason": reason })
         }
-        Some(_) => return Err(Problem::invalid_field("reason", "must have at most 500 characters")),
+        Some(_) => {
+            return Err(Problem::invalid_field(
+                "reason",
+                "must have at most 500 characters",
+            ));
+        }
     };
     let act = Act::new("market.state", &market.symbol())
         .before(view.state.word())

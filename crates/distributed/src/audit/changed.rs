@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use persistence::postgres::wallet::{
-    AccountKey, AccountSums, account_sums, accounts_after, last_transaction,
+    AccountKey, AccountSums, Difference, account_sums, accounts_after, last_transaction,
 };
 use persistence::postgres::{Connection, PgError};
 
-use super::broken::{BALANCES, Broken, Touches};
+use super::broken::Broken;
 
 /// Accounts that are kept in mind; with more of them, all are forgotten, and each is summed anew when it next changes.
 const MOST: usize = 1_000_000;
@@ -34,19 +34,23 @@ pub struct Known {
 }
 
 impl Known {
-    /// Looks at the accounts that have changed, within the caller's snapshot.
-    pub(super) async fn look(&mut self, connection: &mut Connection) -> Result<Vec<Broken>, PgError> {
+    /// Looks at the accounts that have changed, within the caller's snapshot: what is wrong, and which they are.
+    pub(super) async fn look(
+        &mut self,
+        connection: &mut Connection,
+    ) -> Result<(Vec<Broken>, BTreeSet<AccountKey>), PgError> {
         let last = last_transaction(connection).await?;
         // What was there before is for the look at everything.
         let floor = *self.floor.get_or_insert(last);
-        let mut accounts: BTreeSet<AccountKey> = accounts_after(connection, floor).await?.into_iter().collect();
+        let mut accounts: BTreeSet<AccountKey> =
+            accounts_after(connection, floor).await?.into_iter().collect();
         accounts.extend(std::mem::take(&mut self.wrong));
         if self.checked.len() > MOST {
             self.checked.clear();
         }
-        let accounts: Vec<AccountKey> = accounts.into_iter().collect();
+        let all: Vec<AccountKey> = accounts.iter().cloned().collect();
         let mut broken = Vec::new();
-        for page in accounts.chunks(PAGE) {
+        for page in all.chunks(PAGE) {
             let since = |key: &AccountKey| self.checked.get(key).map_or(0, |checked| checked.number);
             let page: Vec<(AccountKey, i64)> = page.iter().map(|key| (key.clone(), since(key))).collect();
             let mut doubtful = Vec::new();
@@ -60,16 +64,16 @@ impl Known {
             for sums in account_sums(connection, &doubtful).await? {
                 if let Err((key, differs)) = self.take(&sums) {
                     self.wrong.insert(key);
-                    broken.push(*differs);
+                    broken.extend(differs);
                 }
             }
         }
         self.floor = Some(last);
-        Ok(broken)
+        Ok((broken, accounts))
     }
 
     /// Keeps an account in mind whose lines sum to its balances.
-    fn take(&mut self, sums: &AccountSums) -> Result<(), (AccountKey, Box<Broken>)> {
+    fn take(&mut self, sums: &AccountSums) -> Result<(), (AccountKey, Vec<Broken>)> {
         let key = (sums.user_id, sums.asset.clone());
         let before = self.checked.get(&key).copied().unwrap_or_default();
         let after = Checked {
@@ -81,23 +85,47 @@ impl Known {
             self.checked.insert(key, after);
             return Ok(());
         }
-        let apart = (
-            i128::from(sums.available) - i128::from(after.available),
-            i128::from(sums.reserved) - i128::from(after.reserved),
-        );
         let (user_id, asset) = (sums.user_id, &sums.asset);
-        let differs = Broken {
-            invariant: BALANCES,
-            rule: "the wallet's books agree".to_owned(),
-            touches: Touches::Asset(asset.clone()),
-            account: Some(user_id),
-            subject: format!("changed {user_id} {asset}"),
-            amount: format!("{} {}", apart.0, apart.1),
-            what: format!(
-                "lines in {asset} of user {user_id}: {} free and {} reserved, its lines say {} and {}, in units of 1e-8",
-                sums.available, sums.reserved, after.available, after.reserved
-            ),
+        let differs = |which: &str, found: i64, expected: i64| {
+            let [found, expected] = [i128::from(found), i128::from(expected)];
+            let difference = Difference {
+                rule: format!("{which} lines"),
+                user_id: Some(user_id),
+                asset: asset.clone(),
+                found: decimals(found),
+                expected: decimals(expected),
+                apart: decimals(found - expected),
+            };
+            (found != expected).then(|| Broken::of_wallet(&difference))
         };
-        Err((key, Box::new(differs)))
+        let differs = [
+            differs("available", sums.available, after.available),
+            differs("reserved", sums.reserved, after.reserved),
+        ];
+        Err((key, differs.into_iter().flatten().collect()))
+    }
+}
+
+/// Units of 1e-8 as PostgreSQL writes them.
+fn decimals(units: i128) -> String {
+    let sign = if units < 0 { "-" } else { "" };
+    let units = units.unsigned_abs();
+    format!("{sign}{}.{:08}", units / 100_000_000, units % 100_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_written_as_the_database_writes_them() {
+        for (units, text) in [
+            (0, "0.00000000"),
+            (500_000_000, "5.00000000"),
+            (-1, "-0.00000001"),
+            (-150_000_001, "-1.50000001"),
+        ] {
+            assert_eq!(decimals(units), text);
+        }
     }
 }

@@ -5,11 +5,13 @@ mod changed;
 mod money;
 mod watch;
 
+use std::collections::BTreeSet;
+
 use persistence::postgres::invariants::{
     MarketRow, amendments, audited_markets, broken_rules, held, log_gaps, needs, unsettled_trades,
 };
 use persistence::postgres::views::{ShardRow, shards};
-use persistence::postgres::wallet::{differences, differences_of_accounts};
+use persistence::postgres::wallet::{AccountKey, differences, differences_of_accounts};
 use persistence::postgres::{Connection, PgError};
 
 use crate::loaded::{Comparison, compare};
@@ -42,6 +44,8 @@ pub struct Findings {
     pub shards: Vec<(u32, u64, u64)>,
     /// The markets, where they live and what they take.
     pub markets: Vec<MarketRow>,
+    /// The accounts whose lines were summed because they have changed.
+    pub changed: BTreeSet<AccountKey>,
     /// Whether everything was read, and not only what has changed and what is small.
     pub is_full: bool,
 }
@@ -73,11 +77,7 @@ pub struct Look {
 ///
 /// # Errors
 /// The tables could not be read, or hold what this program cannot read.
-pub async fn watched(
-    connection: &mut Connection,
-    is_full: bool,
-    known: &mut Known,
-) -> Result<Look, PgError> {
+pub async fn watched(connection: &mut Connection, is_full: bool, known: &mut Known) -> Result<Look, PgError> {
     connection
         .build_transaction()
         .read_only()
@@ -103,8 +103,9 @@ async fn look(connection: &mut Connection, is_full: bool, known: &mut Known) -> 
         let of_accounts = differences_of_accounts(connection).await?;
         findings.broken.extend(of_accounts.iter().map(Broken::of_wallet));
     }
-    let of_changed = known.look(connection).await?;
+    let (of_changed, changed) = known.look(connection).await?;
     findings.broken.extend(of_changed);
+    findings.changed = changed;
     let waiting = money::outstanding(connection, &rows).await?;
     findings.outstanding = waiting.len();
     let needs = needs(connection).await?;
@@ -116,8 +117,7 @@ async fn look(connection: &mut Connection, is_full: bool, known: &mut Known) -> 
     if is_full {
         money::settlements(broken, &waiting, unsettled_trades(connection).await?);
     }
-    findings.is_quiet =
-        waiting.is_empty() && amended.is_empty() && !needs.values().any(|need| need.pending);
+    findings.is_quiet = waiting.is_empty() && amended.is_empty() && !needs.values().any(|need| need.pending);
     let pending = needs
         .iter()
         .filter(|(_, need)| need.pending && need.age_millis > PATIENCE_MILLIS)

@@ -3,15 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use super::broken::{BALANCES, Broken, LEDGER, NEEDED, NOT_NEGATIVE, RESERVED, ZERO_SUM};
+use super::broken::{BALANCES, Broken, LEDGER, NEEDED, NOT_NEGATIVE, RESERVED, Touches, ZERO_SUM};
 use super::{Findings, INVARIANTS};
 
 /// The kinds of rules that every look checks as a whole.
 const EVERY_LOOK: [&str; 4] = [ZERO_SUM, NOT_NEGATIVE, RESERVED, NEEDED];
 /// Those that speak of the wallet's tables alone.
 const OF_WALLET: [&str; 5] = [ZERO_SUM, NOT_NEGATIVE, RESERVED, BALANCES, LEDGER];
-/// What begins the subject of an account that a look at what has changed has found.
-const CHANGED: &str = "changed ";
 
 /// A difference that was seen.
 #[derive(Debug, Clone)]
@@ -45,7 +43,7 @@ impl Watch {
                 .any(|broken| broken.invariant == key.0 && broken.subject == key.1)
         };
         self.seen
-            .retain(|key, _| is_there(key) || !was_looked_at(key, found.is_full));
+            .retain(|key, seen| is_there(key) || !was_looked_at(&seen.broken, found));
         let mut news = Vec::new();
         for broken in &found.broken {
             let key = (broken.invariant, broken.subject.clone());
@@ -87,14 +85,18 @@ impl Watch {
 
     /// Whether this difference is still there.
     pub fn has(&self, broken: &Broken) -> bool {
-        self.seen.contains_key(&(broken.invariant, broken.subject.clone()))
+        self.seen
+            .contains_key(&(broken.invariant, broken.subject.clone()))
     }
 }
 
-/// Whether a look that does not name this difference says that it is gone.
-fn was_looked_at((invariant, subject): &(&'static str, String), is_full: bool) -> bool {
-    let of_changed = *invariant == BALANCES && subject.starts_with(CHANGED);
-    is_full || of_changed || EVERY_LOOK.contains(invariant)
+/// Whether a look that does not find this says that it is gone.
+fn was_looked_at(broken: &Broken, found: &Findings) -> bool {
+    let has_changed = match (&broken.account, &broken.touches) {
+        (Some(user_id), Touches::Asset(asset)) => found.changed.contains(&(*user_id, asset.clone())),
+        _ => false,
+    };
+    found.is_full || EVERY_LOOK.contains(&broken.invariant) || (broken.invariant == BALANCES && has_changed)
 }
 
 /// Whether all that was on its way then is settled now.

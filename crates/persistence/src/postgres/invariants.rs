@@ -17,7 +17,6 @@ pub use rules::{BrokenRow, broken_rules};
 /// At most so many rows are told for each rule.
 const TOLD: i64 = 20;
 
-
 /// What a held reservation has left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
@@ -281,7 +280,6 @@ pub async fn traded(connection: &mut Connection) -> Result<Vec<Traded>, PgError>
     };
     Ok(rows.into_iter().map(traded).collect())
 }
-
 
 /// A market as the tables have it.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]

@@ -30,8 +30,8 @@ pub use rabbitmq::RabbitmqSettings;
 pub use reload::{ReloadPlan, reloadable};
 pub use secret::{FileSecrets, SecretError, SecretProvider};
 pub use sections::{
-    AuditorSettings, DemoSettings, DistributedSettings, EmbeddedSettings, HistorySettings, LogFormat, LogOutput,
-    LoggingSettings, MonitoringSettings, ServerSettings,
+    AuditorSettings, DemoSettings, DistributedSettings, EmbeddedSettings, HistorySettings, LogFormat,
+    LogOutput, LoggingSettings, MonitoringSettings, ServerSettings,
 };
 pub use services::RedisSettings;
 pub use traffic::{LimitsSettings, WebsocketSettings};

@@ -325,7 +325,9 @@ fn members(options: &ExchangeOptions, urls: &Urls, dir: &Path) -> Result<Vec<Mem
         .find(|member| member.role() == Role::Wallet)
         .map(Member::url);
     let gateways = members.iter().filter(|member| member.role() == Role::Gateway);
-    let gateways: Vec<String> = gateways.map(Member::metrics_url).collect();
+    let gateways: Vec<String> = gateways
+        .map(|gateway| format!("{:?}", gateway.metrics_url()))
+        .collect();
     for member in &mut members {
         member.set("TRADE_ENGINE_MODE", "distributed");
         match &urls.pooler {
@@ -342,7 +344,8 @@ fn members(options: &ExchangeOptions, urls: &Urls, dir: &Path) -> Result<Vec<Mem
             member.set("TRADE_ENGINE_WALLET__URL", wallet);
         }
         if member.role() == Role::Auditor {
-            member.set("TRADE_ENGINE_AUDITOR__GATEWAYS", gateways.join(","));
+            let list = format!("[{}]", gateways.join(", "));
+            member.set("TRADE_ENGINE_AUDITOR__GATEWAYS", list);
         }
         for (name, value) in &options.settings {
             member.set(name, value);

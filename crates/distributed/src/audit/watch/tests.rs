@@ -1,7 +1,8 @@
 //! What counts, what is told, and when it is told again.
 
+use uuid::Uuid;
+
 use super::*;
-use crate::audit::Touches;
 
 fn broken(invariant: &'static str, subject: &str, amount: &str) -> Broken {
     Broken {
@@ -66,7 +67,18 @@ fn what_is_told_is_told_again_only_when_it_is_off_by_something_else_or_comes_bac
         let found: Vec<Broken> = amounts.iter().map(|amount| sum(amount)).collect();
         watch.take(&look(false, (9, 9), &found)).len()
     };
-    let looks: [&[&str]; 10] = [&["5"], &["5"], &["5"], &["6"], &["6"], &[], &["6"], &["6"], &["6"], &["7"]];
+    let looks: [&[&str]; 10] = [
+        &["5"],
+        &["5"],
+        &["5"],
+        &["6"],
+        &["6"],
+        &[],
+        &["6"],
+        &["6"],
+        &["6"],
+        &["7"],
+    ];
     let told = looks.map(|amounts| seen(amounts));
     assert_eq!(told, [0, 1, 0, 1, 0, 0, 0, 1, 0, 1]);
 }
@@ -84,13 +96,20 @@ fn a_difference_that_grows_with_every_look_counts() {
 fn what_only_a_look_at_everything_sees_stays_until_another_one_does_not() {
     let mut watch = Watch::default();
     let lines = broken(BALANCES, "available lines of somebody", "5");
-    let changed = broken(BALANCES, "changed somebody", "5");
+    let changed = Broken {
+        account: Some(Uuid::from_u128(7)),
+        ..broken(BALANCES, "available lines of another", "5")
+    };
     for _ in 0..2 {
         watch.take(&look(true, (9, 9), &[lines.clone(), changed.clone()]));
     }
     assert_eq!(watch.standing()[BALANCES], 2);
     watch.take(&look(false, (9, 9), &[]));
-    assert_eq!(watch.standing()[BALANCES], 1, "the account that had changed was looked at");
+    assert_eq!(watch.standing()[BALANCES], 2, "nobody has looked at them");
+    let mut of_changed = look(false, (9, 9), &[]);
+    of_changed.changed.insert((Uuid::from_u128(7), "USDT".to_owned()));
+    watch.take(&of_changed);
+    assert_eq!(watch.standing()[BALANCES], 1);
     assert!(watch.has(&lines) && !watch.has(&changed));
     watch.take(&look(true, (9, 9), &[]));
     assert_eq!(watch.standing()[BALANCES], 0);

@@ -32,7 +32,9 @@ impl Rules {
         );
         self.need(!gateways.is_empty(), "auditor.gateways", "must not be empty");
         for (index, gateway) in gateways.iter().enumerate() {
-            let rest = gateway.strip_prefix("http://").or_else(|| gateway.strip_prefix("https://"));
+            let rest = gateway
+                .strip_prefix("http://")
+                .or_else(|| gateway.strip_prefix("https://"));
             self.need(
                 rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['@', '?', '#', ' '])),
                 format!("auditor.gateways[{index}]"),

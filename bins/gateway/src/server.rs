@@ -16,7 +16,7 @@ use crate::edge::{Guards, jwt, secret_box};
 use crate::populate::populate;
 use crate::reload::{Reloader, Source};
 use crate::shape::Shape;
-use crate::{development, gauges, reload};
+use crate::{auditor, development, gauges, reload};
 
 /// How long a client may take to send its headers.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(5);
@@ -38,6 +38,7 @@ pub struct Gateway {
     state: ApiState,
     servers: Vec<Server>,
     patience: Duration,
+    audit_every: Duration,
 }
 
 /// Runs a gateway until it is told to stop.
@@ -173,6 +174,7 @@ pub async fn start(settings: &Settings, source: Option<Source>) -> anyhow::Resul
         state,
         servers,
         patience: settings.server.shutdown_timeout,
+        audit_every: settings.auditor.interval,
     })
 }
 
@@ -189,11 +191,16 @@ impl Gateway {
             state,
             servers,
             patience,
+            audit_every,
             ..
         } = self;
         reload::listen(Arc::clone(&state.reload), shutdown.clone())?;
         let connections = guards.connections.clone();
         let gauges = tokio::spawn(gauges::watch(shape.clone(), connections, shutdown.clone()));
+        let auditor = shape.embedded().map(|exchange| {
+            let watched = auditor::watch(exchange, state.clone(), audit_every, shutdown.clone());
+            tokio::spawn(watched)
+        });
         let keys = state.verifier.jwks_refresher().map(|refresher| {
             let until = shutdown.clone();
             tokio::spawn(refresher.run(async move { until.wait().await }))
@@ -212,7 +219,7 @@ impl Gateway {
             }
         });
         let served = futures_util::future::try_join_all(servers).await;
-        for task in [Some(stopper), Some(gauges), Some(streams), keys]
+        for task in [Some(stopper), Some(gauges), Some(streams), keys, auditor]
             .into_iter()
             .flatten()
         {

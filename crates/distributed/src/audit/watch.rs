@@ -44,7 +44,6 @@ impl Watch {
         };
         self.seen
             .retain(|key, seen| is_there(key) || !was_looked_at(&seen.broken, found));
-        let mut news = Vec::new();
         for broken in &found.broken {
             let key = (broken.invariant, broken.subject.clone());
             let Some(seen) = self.seen.get_mut(&key) else {
@@ -61,12 +60,27 @@ impl Watch {
             seen.broken = broken.clone();
             // The wallet writes its tables in one transaction: nothing that is on its way explains what they say.
             seen.counts |= OF_WALLET.contains(&broken.invariant) || all_settled(&seen.at, found);
-            if seen.counts && seen.told.as_ref() != Some(&broken.amount) {
-                seen.told = Some(broken.amount.clone());
-                news.push(broken.clone());
+        }
+        self.count_what_says_the_same();
+        let mut news = Vec::new();
+        for seen in self.seen.values_mut() {
+            if seen.counts && seen.told.as_ref() != Some(&seen.broken.amount) {
+                seen.told = Some(seen.broken.amount.clone());
+                news.push(seen.broken.clone());
             }
         }
         news
+    }
+
+    /// Of an asset in which a difference in the wallet's tables counts, the others in those tables do: that the accounts of a
+    /// sum that does not fit are found only by the look at everything behind it is no reason not to name them.
+    fn count_what_says_the_same(&mut self) {
+        let of_wallet = |seen: &Seen| OF_WALLET.contains(&seen.broken.invariant);
+        let counting = self.seen.values().filter(|seen| seen.counts && of_wallet(seen));
+        let counting: Vec<Touches> = counting.map(|seen| seen.broken.touches.clone()).collect();
+        for seen in self.seen.values_mut() {
+            seen.counts |= of_wallet(seen) && counting.contains(&seen.broken.touches);
+        }
     }
 
     /// How many differences count, of every kind; 0: all is well.

@@ -62,7 +62,7 @@ fn what_may_be_on_its_way_counts_only_when_all_that_was_is_settled() {
 #[test]
 fn what_is_told_is_told_again_only_when_it_is_off_by_something_else_or_comes_back() {
     let mut watch = Watch::default();
-    let sum = |amount| broken(ZERO_SUM, "sum USDT", amount);
+    let sum = |amount: &str| broken(ZERO_SUM, "sum USDT", amount);
     let mut seen = |amounts: &[&str]| {
         let found: Vec<Broken> = amounts.iter().map(|amount| sum(amount)).collect();
         watch.take(&look(false, (9, 9), &found)).len()
@@ -113,4 +113,15 @@ fn what_only_a_look_at_everything_sees_stays_until_another_one_does_not() {
     assert!(watch.has(&lines) && !watch.has(&changed));
     watch.take(&look(true, (9, 9), &[]));
     assert_eq!(watch.standing()[BALANCES], 0);
+}
+
+#[test]
+fn the_accounts_behind_a_sum_that_does_not_fit_are_told_with_it() {
+    let mut watch = Watch::default();
+    let sum = broken(ZERO_SUM, "sum USDT", "5");
+    let lines = broken(BALANCES, "available lines of somebody", "5");
+    let needed = broken(NEEDED, "an order", "5");
+    watch.take(&look(false, (9, 1), &[sum.clone()]));
+    let all = [sum.clone(), lines.clone(), needed];
+    assert_eq!(watch.take(&look(true, (9, 1), &all)), [lines, sum]);
 }

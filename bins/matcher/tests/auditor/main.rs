@@ -96,7 +96,11 @@ async fn while_orders_flow_there_is_no_false_alarm() {
     let flow = async |lane: usize| {
         let (token, mut rests) = (&tokens[lane % 2], Vec::new());
         for step in 0..100 {
-            let side = if (lane + step) % 3 == 0 { "SELL" } else { "BUY" };
+            let side = if (lane + step).is_multiple_of(3) {
+                "SELL"
+            } else {
+                "BUY"
+            };
             // Both within the band around the market's price.
             let (symbol, middle) = if step % 2 == 0 {
                 ("BTC/USDT", 60_000)

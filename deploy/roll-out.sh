@@ -84,7 +84,7 @@ if [[ -n ${BACK:-} ]]; then
   order=(deployment/gateway statefulset/matcher deployment/wallet)
 else
   migrate
-  order=(deployment/wallet statefulset/matcher deployment/gateway)
+  order=(deployment/wallet statefulset/matcher deployment/gateway deployment/auditor)
 fi
 for each in "${order[@]}"; do
   program "$each"

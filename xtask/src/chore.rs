@@ -35,6 +35,8 @@ pub enum Chore {
     Up(up::Options),
     /// What is written for shells, GitHub, Kubernetes, Docker and Prometheus, held against the tools that know it
     Validate(validate::Options),
+    /// Looks once whether the books of an exchange agree, and prints what does not
+    Audit(database::Audit),
     /// Looks at a deployment from outside
     Verify(verify::Options),
     /// The database's schema, forwards and back
@@ -63,6 +65,7 @@ impl Chore {
             Self::Load(options) => load::run(options),
             Self::Up(options) => up::run(options),
             Self::Validate(options) => validate::run(options),
+            Self::Audit(options) => database::audit(options),
             Self::Verify(options) => verify::run(options),
             Self::Migrate(command) => database::migrate(command),
             Self::Partitions(command) => database::partitions(command),

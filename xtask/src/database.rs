@@ -49,6 +49,63 @@ pub struct BenchInserts {
     arguments: Vec<String>,
 }
 
+/// What `cargo xtask audit` can be told.
+#[derive(clap::Args)]
+pub struct Audit {
+    /// The database of a distributed exchange, which may run: postgres://user:password@host:port/name
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        required_unless_present = "data"
+    )]
+    database: Option<String>,
+    /// Also replay the shards' logs
+    #[arg(long)]
+    replay: bool,
+    /// The data directory of an embedded exchange instead: its log and its audit file
+    #[arg(long, conflicts_with_all = ["database", "replay"])]
+    data: Option<PathBuf>,
+}
+
+/// Runs `matcher audit`, or `gateway journal verify` and `gateway audit verify`.
+pub fn audit(options: &Audit) -> Result<()> {
+    if let Some(data) = &options.data {
+        let data = data.display().to_string();
+        shell::run(&mut shell::cargo(&[
+            "run",
+            "--quiet",
+            "--package",
+            "gateway",
+            "--",
+            "journal",
+            "verify",
+            &data,
+        ]))?;
+        let file = format!("{data}/audit.log");
+        return shell::run(&mut shell::cargo(&[
+            "run",
+            "--quiet",
+            "--package",
+            "gateway",
+            "--",
+            "audit",
+            "verify",
+            &file,
+        ]));
+    }
+    let mut words = vec!["run", "--quiet", "--package", "matcher", "--", "audit"];
+    if options.replay {
+        words.push("--replay");
+    }
+    let mut command = shell::cargo(&words);
+    if let Some(database) = &options.database {
+        // Not among its arguments, which everybody on the machine can read.
+        command.env("DATABASE_URL", database);
+    }
+    shell::run(&mut command)
+}
+
 /// Runs `gateway migrate`, or begins a migration.
 pub fn migrate(command: &Migrate) -> Result<()> {
     let words: Vec<String> = match command {

@@ -61,6 +61,7 @@ pub fn run(options: &Options) -> Result<()> {
         .dir(dir)
         .gateways(options.gateways)
         .matchers(options.matchers)
+        .auditors(1)
         .usual_ports(true);
     if let Some(url) = &options.postgres {
         exchange = exchange.postgres(url);
@@ -143,7 +144,7 @@ fn greet(exchange: &Exchange) -> Result<()> {
                 let websocket = member.websocket_url();
                 println!("  {name:<12}{url}/api/v1   {websocket}   (operators: {metrics}/api/v1/admin)");
             }
-            Role::Matcher => println!("  {name:<12}{metrics}/metrics"),
+            Role::Matcher | Role::Auditor => println!("  {name:<12}{metrics}/metrics"),
             Role::Wallet => println!("  {name:<12}{url}/api/v1/wallets   {metrics}/metrics"),
         }
     }

@@ -5,6 +5,7 @@
 
 mod audit_command;
 mod audit_table;
+mod auditor;
 mod cli;
 mod demo;
 mod development;

@@ -16,7 +16,7 @@ use crate::edge::{Guards, jwt, secret_box};
 use crate::populate::populate;
 use crate::reload::{Reloader, Source};
 use crate::shape::Shape;
-use crate::{development, gauges, reload};
+use crate::{auditor, development, gauges, reload};
 
 /// How long a client may take to send its headers.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(5);
@@ -39,6 +39,7 @@ pub struct Gateway {
     metrics: Metrics,
     servers: Vec<Server>,
     patience: Duration,
+    audit_every: Duration,
 }
 
 /// Runs a gateway until it is told to stop.
@@ -175,6 +176,7 @@ pub async fn start(settings: &Settings, source: Option<Source>) -> anyhow::Resul
         metrics,
         servers,
         patience: settings.server.shutdown_timeout,
+        audit_every: settings.auditor.interval,
     })
 }
 
@@ -192,6 +194,7 @@ impl Gateway {
             metrics,
             servers,
             patience,
+            audit_every,
             ..
         } = self;
         reload::listen(Arc::clone(&state.reload), shutdown.clone())?;
@@ -202,6 +205,10 @@ impl Gateway {
             metrics,
             shutdown.clone(),
         ));
+        let auditor = shape.embedded().map(|exchange| {
+            let watched = auditor::watch(exchange, state.clone(), audit_every, shutdown.clone());
+            tokio::spawn(watched)
+        });
         let keys = state.verifier.jwks_refresher().map(|refresher| {
             let until = shutdown.clone();
             tokio::spawn(refresher.run(async move { until.wait().await }))
@@ -220,7 +227,7 @@ impl Gateway {
             }
         });
         let served = futures_util::future::try_join_all(servers).await;
-        for task in [Some(stopper), Some(gauges), Some(streams), keys]
+        for task in [Some(stopper), Some(gauges), Some(streams), keys, auditor]
             .into_iter()
             .flatten()
         {

@@ -41,6 +41,14 @@ impl Shape {
         })
     }
 
+    /// The exchange that is in this process as a whole, if it is.
+    pub(crate) fn embedded(&self) -> Option<Arc<Embedded>> {
+        match self {
+            Self::Embedded(exchange) => Some(Arc::clone(exchange)),
+            Self::Distributed(_) => None,
+        }
+    }
+
     /// What callers ask.
     pub(crate) fn exchange(&self) -> Arc<dyn Exchange> {
         match self {

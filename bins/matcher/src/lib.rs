@@ -2,6 +2,7 @@
 //! order flows.
 
 mod audit;
+mod auditor;
 mod flow;
 mod moving;
 mod pace;
@@ -16,6 +17,7 @@ mod worker;
 use std::io::Write;
 
 pub use audit::AuditArguments;
+pub use auditor::AuditorArguments;
 pub use flow::{Action, Flow, FlowError, Lifetime, Step};
 pub use moving::MoveArguments;
 pub use replay::ReplayArguments;
@@ -44,6 +46,9 @@ enum Task {
     /// Look whether everything holds in the tables of the distributed exchange; print one JSON object. Fails where
     /// something does not.
     Audit(AuditArguments),
+    /// Look again and again, show it at /metrics, and have markets of what does not hold take cancels only, until a signal
+    /// comes.
+    Auditor(AuditorArguments),
 }
 
 /// Does what it is asked to do and writes the answer to `out`.
@@ -60,6 +65,7 @@ pub fn run(arguments: Arguments, out: &mut impl Write) -> anyhow::Result<()> {
         Task::Run(arguments) => worker::run(&arguments)?,
         Task::Move(arguments) => moving::run(&arguments, out)?,
         Task::Audit(arguments) => audit::audit(&arguments, out)?,
+        Task::Auditor(arguments) => auditor::run(&arguments)?,
     }
     Ok(())
 }

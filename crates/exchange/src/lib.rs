@@ -12,12 +12,14 @@ mod register;
 mod silent;
 mod snapshot;
 mod tape;
+mod touched;
 
 pub use exchange::{Exchange, Fault, Output};
 pub use ledger::{Balance, gather_entries};
 pub use log::{LogBody, LogEntry, LogError};
 pub use register::{Register, RegisterFault};
 pub use snapshot::SnapshotError;
+pub use touched::Touched;
 
 /// A digest of the events stands in the log after so many commands.
 pub const DIGEST_EVERY: u32 = 1_000;

@@ -357,6 +357,23 @@ fn each_mistake_names_its_field_and_rule() {
             "distributed.in_flight: must be 16 to 1048576",
         ),
         (
+            "auditor: {interval: 999ms}",
+            "auditor.interval: must be 1s to 10m",
+        ),
+        (
+            "auditor: {full_interval: 14s}",
+            "auditor.full_interval: must be auditor.interval to 24h",
+        ),
+        (
+            "auditor: {statement_timeout: 2h}",
+            "auditor.statement_timeout: must be 1s to 1h",
+        ),
+        ("auditor: {gateways: []}", "auditor.gateways: must not be empty"),
+        (
+            "auditor: {gateways: ['http://me:secret@gateway']}",
+            "auditor.gateways[0]: must be an address",
+        ),
+        (
             "distributed: {keep_log: 59m}",
             "distributed.keep_log: must be at least 1h",
         ),

@@ -153,15 +153,12 @@ mod tests {
     use super::*;
 
     fn whole() -> Vec<Seen> {
-        let id = |name: &str, service: &str| format!("{service} {name}").into_bytes();
-        let services_of = |name: &str| HOPS.iter().filter(move |hop| hop.1 == name).map(|hop| hop.0);
+        let id = |service: &str, name: &str| format!("{service} {name}").into_bytes();
         let hops = HOPS.iter().map(|(service, name, parent)| Seen {
             service: (*service).to_owned(),
             name: (*name).to_owned(),
-            id: id(name, service),
-            parent: services_of(parent)
-                .next()
-                .map_or_else(Vec::new, |of| id(parent, of)),
+            id: id(service, name),
+            parent: (HOPS.iter().find(|hop| hop.1 == *parent)).map_or_else(Vec::new, |hop| id(hop.0, parent)),
         });
         hops.collect()
     }

@@ -25,6 +25,8 @@ pub struct AuditArguments {
 
 #[derive(Debug, Serialize)]
 struct BrokenRow {
+    /// Which kind of rule, as the metric `ledger_difference` names it.
+    invariant: &'static str,
     rule: String,
     what: String,
 }
@@ -68,6 +70,7 @@ async fn look(arguments: &AuditArguments) -> anyhow::Result<AuditReport> {
             .broken
             .into_iter()
             .map(|broken| BrokenRow {
+                invariant: broken.invariant,
                 rule: broken.rule,
                 what: broken.what,
             })

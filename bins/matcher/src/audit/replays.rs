@@ -29,6 +29,7 @@ pub(super) struct Replayed {
 
 fn broken(rule: &str, what: impl std::fmt::Display) -> BrokenRow {
     BrokenRow {
+        invariant: "replay",
         rule: rule.to_owned(),
         what: what.to_string(),
     }

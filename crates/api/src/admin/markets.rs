@@ -82,7 +82,11 @@ fn all_of(errors: Vec<FieldError>) -> Problem {
 #[serde(deny_unknown_fields)]
 struct StateBody {
     state: String,
+    reason: Option<String>,
 }
+
+/// The longest reason, in characters.
+const LONGEST_REASON: usize = 500;
 
 async fn set_state(
     Then(MarketsOperator(operator), JsonBody(body)): Then<MarketsOperator, JsonBody<StateBody>>,
@@ -93,9 +97,21 @@ async fn set_state(
     let market = view.market;
     let wanted = wire::word("state", &body.state, MarketState::ALL, MarketState::word);
     let wanted = wanted.map_err(error::field)?;
+    let after = match body.reason {
+        None => json!(wanted.word()),
+        Some(reason) if reason.chars().count() <= LONGEST_REASON => {
+            json!({ "state": wanted.word(), "reason": reason })
+        }
+        Some(_) => {
+            return Err(Problem::invalid_field(
+                "reason",
+                "must have at most 500 characters",
+            ));
+        }
+    };
     let act = Act::new("market.state", &market.symbol())
         .before(view.state.word())
-        .after(wanted.word());
+        .after(after);
     let number = market.number();
     act.run(&state, &operator, move |exchange| async move {
         exchange.set_market_state(number, wanted).await

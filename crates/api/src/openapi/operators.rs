@@ -107,7 +107,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
             "SetMarketState",
             request(
                 vec![("state", words(MarketState::ALL, MarketState::word))],
-                Vec::new(),
+                vec![("reason", json!({ "type": "string", "maxLength": 500 }))],
             ),
         ),
         (

@@ -39,11 +39,19 @@ pub enum Program {
     Matcher,
     /// A wallet service.
     Wallet,
+    /// An auditor of the distributed exchange.
+    Auditor,
 }
 
 impl Program {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::EmbeddedGateway, Self::Gateway, Self::Matcher, Self::Wallet];
+    pub const ALL: [Self; 5] = [
+        Self::EmbeddedGateway,
+        Self::Gateway,
+        Self::Matcher,
+        Self::Wallet,
+        Self::Auditor,
+    ];
 
     /// What people call it.
     pub const fn word(self) -> &'static str {
@@ -52,6 +60,7 @@ impl Program {
             Self::Gateway => "gateway, distributed",
             Self::Matcher => "matcher",
             Self::Wallet => "wallet service",
+            Self::Auditor => "auditor",
         }
     }
 
@@ -64,6 +73,7 @@ impl Program {
                 common::ENGINES,
                 gateway::GATEWAYS,
                 gateway::EMBEDDED,
+                services::AUDITORS,
             ],
             Self::Gateway => &[
                 common::ALL,
@@ -88,6 +98,7 @@ impl Program {
                 common::POOLS,
                 services::WALLETS,
             ],
+            Self::Auditor => &[common::ALL, services::AUDITORS],
         };
         tables.iter().copied().flatten()
     }

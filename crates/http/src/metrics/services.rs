@@ -1,6 +1,20 @@
-//! The table of metrics: what matchers and wallet services expose.
+//! The table of metrics: what matchers, wallet services and auditors expose.
 
 use super::family::{COUNTS, DURATIONS, FINE, Family, Label, counter, gauge, histogram};
+
+/// Of the auditor, which an embedded gateway has within itself.
+pub(super) const AUDITORS: &[Family] = &[
+    gauge(
+        "audit_last_success_timestamp_seconds",
+        &[],
+        "When everything could last be looked at, since 1970; 0: not yet.",
+    ),
+    gauge(
+        "ledger_difference",
+        &[Label::open("invariant")],
+        "How many places break the rule; 0: it holds.",
+    ),
+];
 
 pub(super) const MATCHERS: &[Family] = &[
     histogram(

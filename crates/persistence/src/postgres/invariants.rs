@@ -10,120 +10,12 @@ use uuid::Uuid;
 
 use super::{Connection, PgError};
 
+mod rules;
+
+pub use rules::{BrokenRow, broken_rules};
+
 /// At most so many rows are told for each rule.
 const TOLD: i64 = 20;
-
-/// A rule with the rows that break it, as text. `{trades}` and `{orders}` stand for the lowest id that the oldest partition
-/// may have: of what lies before, days of trades or months of orders may have been taken out. An order from before may have
-/// traded more than its trades that are still there, never less.
-const RULES: &[(&str, &str)] = &[
-    (
-        "an order's filled quantity is the sum of its trades",
-        "SELECT o.order_id || ' ' || o.filled_quantity || ' but trades ' || coalesce(t.sum, 0) AS what FROM orders o \
-         LEFT JOIN (SELECT order_id, sum(quantity) AS sum FROM \
-            (SELECT buyer_order_id AS order_id, quantity FROM trades UNION ALL SELECT seller_order_id, quantity FROM trades) x \
-            GROUP BY order_id) t USING (order_id) \
-         WHERE o.filled_quantity < coalesce(t.sum, 0) \
-            OR (o.filled_quantity <> coalesce(t.sum, 0) AND o.order_id >= {trades})",
-    ),
-    (
-        "an order's fees and notional are the sums of its trades'",
-        "SELECT o.order_id || ' fee ' || o.fee_paid || ' but ' || coalesce(t.fee, 0) || ', notional ' || o.filled_notional \
-            || ' but ' || coalesce(t.notional, 0) AS what FROM orders o \
-         LEFT JOIN (SELECT order_id, sum(fee) AS fee, sum(notional) AS notional FROM \
-            (SELECT buyer_order_id AS order_id, buyer_fee AS fee, price * quantity AS notional FROM trades \
-             UNION ALL SELECT seller_order_id, seller_fee, price * quantity FROM trades) x GROUP BY order_id) t USING (order_id) \
-         WHERE o.fee_paid < coalesce(t.fee, 0) OR o.filled_notional < coalesce(t.notional, 0) \
-            OR ((o.fee_paid <> coalesce(t.fee, 0) OR o.filled_notional <> coalesce(t.notional, 0)) AND o.order_id >= {trades})",
-    ),
-    (
-        "a trade is of its orders' users, market, sides and prices",
-        "SELECT t.trade_id::text AS what FROM trades t \
-         JOIN orders b ON b.order_id = t.buyer_order_id JOIN orders s ON s.order_id = t.seller_order_id \
-         WHERE b.side <> 'BUY' OR s.side <> 'SELL' OR b.symbol <> t.symbol OR s.symbol <> t.symbol \
-            OR b.user_id <> t.buyer_user_id OR s.user_id <> t.seller_user_id",
-    ),
-    (
-        "a market's trades are numbered without a gap",
-        "SELECT symbol || ' has ' || count(*) || ' trades up to number ' || max(number) AS what FROM trades \
-         GROUP BY symbol HAVING count(*) <> max(number) - min(number) + 1 OR count(DISTINCT number) <> count(*)",
-    ),
-    (
-        "the book is not crossed",
-        "SELECT b.symbol || ' bid ' || b.price || ' ask ' || a.price AS what FROM \
-         (SELECT symbol, max(price) AS price FROM orders WHERE side = 'BUY' AND turn IS NOT NULL \
-            AND status IN ('OPEN', 'PARTIALLY_FILLED') GROUP BY symbol) b \
-         JOIN (SELECT symbol, min(price) AS price FROM orders WHERE side = 'SELL' AND turn IS NOT NULL \
-            AND status IN ('OPEN', 'PARTIALLY_FILLED') GROUP BY symbol) a USING (symbol) WHERE b.price >= a.price",
-    ),
-    (
-        "an order that has ended holds nothing",
-        "SELECT order_id::text AS what FROM orders WHERE status NOT IN ('PENDING', 'OPEN', 'PARTIALLY_FILLED') \
-         AND (reserve_left <> 0 OR turn IS NOT NULL)",
-    ),
-    (
-        "a settlement is of a trade",
-        "SELECT l.key AS what FROM ledger_transactions l LEFT JOIN trades t ON t.trade_id = substr(l.key, 8)::uuid \
-         WHERE l.key LIKE 'settle:%' AND l.status = 0 AND t.trade_id IS NULL AND substr(l.key, 8)::uuid >= {trades}",
-    ),
-    (
-        "a client order id stands for an order of its user",
-        "SELECT c.user_id || ' ' || c.client_order_id AS what FROM client_order_ids c LEFT JOIN orders o USING (order_id) \
-         WHERE (o.user_id IS DISTINCT FROM c.user_id OR o.client_order_id IS DISTINCT FROM c.client_order_id) \
-            AND c.order_id >= {orders}",
-    ),
-];
-
-#[derive(QueryableByName)]
-struct What {
-    #[diesel(sql_type = Text)]
-    what: String,
-}
-
-/// The lowest id that a table's partitions may have, as SQL.
-async fn lowest(connection: &mut Connection, table: &str) -> Result<String, PgError> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = Nullable<SqlUuid>)]
-        id: Option<Uuid>,
-    }
-    let row: Row = diesel::sql_query(
-        "SELECT min(substring(pg_get_expr(c.relpartbound, c.oid) FROM 'FROM \\(''([0-9a-f-]{36})''\\)'))::uuid AS id \
-         FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid \
-         WHERE i.inhparent = to_regclass('public.' || $1) AND NOT i.inhdetachpending",
-    )
-    .bind::<Text, _>(table)
-    .get_result(connection)
-    .await?;
-    Ok(format!("'{}'::uuid", row.id.unwrap_or(Uuid::nil())))
-}
-
-/// The statement that tells the first rows that break a rule; how many is its parameter.
-fn statement(rule: &str, trades: &str, orders: &str) -> String {
-    let rule = rule.replace("{trades}", trades).replace("{orders}", orders);
-    // With the limit inside, PostgreSQL reckons with finding so many soon, and compares every row with every other.
-    format!("WITH broken AS MATERIALIZED ({rule}) SELECT what FROM broken LIMIT $1")
-}
-
-/// The rules between the tables that do not hold, each with a row that breaks it.
-///
-/// # Errors
-/// See [`PgError`].
-pub async fn broken_rules(connection: &mut Connection) -> Result<Vec<(&'static str, String)>, PgError> {
-    let mut broken = Vec::new();
-    let (trades, orders) = (
-        lowest(connection, "trades").await?,
-        lowest(connection, "orders").await?,
-    );
-    for (rule, sql) in RULES {
-        let rows: Vec<What> = diesel::sql_query(statement(sql, &trades, &orders))
-            .bind::<BigInt, _>(TOLD)
-            .load(connection)
-            .await?;
-        broken.extend(rows.into_iter().map(|row| (*rule, row.what)));
-    }
-    Ok(broken)
-}
 
 /// What a held reservation has left.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,6 +24,10 @@ pub struct Held {
     pub reservation_id: Uuid,
     /// The order.
     pub order_id: Uuid,
+    /// Whose.
+    pub user_id: Uuid,
+    /// Of what.
+    pub asset: String,
     /// What is left, in units of 1e-8.
     pub left: i64,
 }
@@ -142,6 +38,10 @@ struct HeldRow {
     reservation_id: Uuid,
     #[diesel(sql_type = SqlUuid)]
     order_id: Uuid,
+    #[diesel(sql_type = SqlUuid)]
+    user_id: Uuid,
+    #[diesel(sql_type = Text)]
+    asset: String,
     #[diesel(sql_type = BigInt)]
     left: i64,
 }
@@ -152,7 +52,7 @@ struct HeldRow {
 /// See [`PgError`].
 pub async fn held(connection: &mut Connection) -> Result<BTreeMap<Uuid, Held>, PgError> {
     let rows: Vec<HeldRow> = diesel::sql_query(
-        "SELECT reservation_id, order_id, (left_amount * 100000000)::bigint AS left FROM reservations \
+        "SELECT reservation_id, order_id, user_id, asset, (left_amount * 100000000)::bigint AS left FROM reservations \
          WHERE status = 'held' AND left_amount > 0",
     )
     .load(connection)
@@ -161,11 +61,15 @@ pub async fn held(connection: &mut Connection) -> Result<BTreeMap<Uuid, Held>, P
         let HeldRow {
             reservation_id,
             order_id,
+            user_id,
+            asset,
             left,
         } = row;
         let held = Held {
             reservation_id,
             order_id,
+            user_id,
+            asset,
             left,
         };
         (reservation_id, held)
@@ -174,8 +78,12 @@ pub async fn held(connection: &mut Connection) -> Result<BTreeMap<Uuid, Held>, P
 }
 
 /// What a live order holds, as its shard's owner has committed it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Need {
+    /// Whose.
+    pub user_id: Uuid,
+    /// What it pays with.
+    pub asset: String,
     /// Whether it is stored and not applied yet.
     pub pending: bool,
     /// What is left of its reservation, in units of 1e-8.
@@ -188,6 +96,10 @@ pub struct Need {
 struct NeedRow {
     #[diesel(sql_type = SqlUuid)]
     order_id: Uuid,
+    #[diesel(sql_type = SqlUuid)]
+    user_id: Uuid,
+    #[diesel(sql_type = Text)]
+    asset: String,
     #[diesel(sql_type = Bool)]
     pending: bool,
     #[diesel(sql_type = BigInt)]
@@ -202,7 +114,8 @@ struct NeedRow {
 /// See [`PgError`].
 pub async fn needs(connection: &mut Connection) -> Result<BTreeMap<Uuid, Need>, PgError> {
     let rows: Vec<NeedRow> = diesel::sql_query(
-        "SELECT order_id, status = 'PENDING' AS pending, (reserve_left * 100000000)::bigint AS reserve_left, \
+        "SELECT order_id, user_id, split_part(symbol, '/', CASE side WHEN 'BUY' THEN 2 ELSE 1 END) AS asset, \
+            status = 'PENDING' AS pending, (reserve_left * 100000000)::bigint AS reserve_left, \
             (extract(epoch FROM clock_timestamp() - created_at) * 1000)::bigint AS age_millis \
          FROM orders WHERE status IN ('PENDING', 'OPEN', 'PARTIALLY_FILLED')",
     )
@@ -211,11 +124,15 @@ pub async fn needs(connection: &mut Connection) -> Result<BTreeMap<Uuid, Need>, 
     let entry = |row: NeedRow| {
         let NeedRow {
             order_id,
+            user_id,
+            asset,
             pending,
             reserve_left,
             age_millis,
         } = row;
         let need = Need {
+            user_id,
+            asset,
             pending,
             reserve_left,
             age_millis,
@@ -243,23 +160,25 @@ pub async fn answered(connection: &mut Connection, keys: &[String]) -> Result<BT
     Ok(rows.into_iter().map(|row| row.key).collect())
 }
 
-/// Trades whose settlement the wallet has not answered.
+/// Trades whose settlement the wallet has not answered, each with its market.
 ///
 /// # Errors
 /// See [`PgError`].
-pub async fn unsettled_trades(connection: &mut Connection) -> Result<BTreeSet<Uuid>, PgError> {
+pub async fn unsettled_trades(connection: &mut Connection) -> Result<BTreeMap<Uuid, String>, PgError> {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = SqlUuid)]
         trade_id: Uuid,
+        #[diesel(sql_type = Text)]
+        symbol: String,
     }
     let rows: Vec<Row> = diesel::sql_query(
-        "SELECT t.trade_id FROM trades t LEFT JOIN ledger_transactions l ON l.key = 'settle:' || t.trade_id::text \
+        "SELECT t.trade_id, t.symbol FROM trades t LEFT JOIN ledger_transactions l ON l.key = 'settle:' || t.trade_id::text \
          AND l.status = 0 WHERE l.key IS NULL",
     )
     .load(connection)
     .await?;
-    Ok(rows.into_iter().map(|row| row.trade_id).collect())
+    Ok(rows.into_iter().map(|row| (row.trade_id, row.symbol)).collect())
 }
 
 /// Amendments on their way: announced by a gateway, or waiting for the shard's owner.
@@ -281,11 +200,11 @@ pub async fn amendments(connection: &mut Connection) -> Result<BTreeSet<Uuid>, P
 }
 
 /// Rows of a shard's log whose numbers are not one more than those before, and logs whose beginning is gone though it was
-/// not published and settled yet.
+/// not published and settled yet; each with its shard.
 ///
 /// # Errors
 /// See [`PgError`].
-pub async fn log_gaps(connection: &mut Connection) -> Result<Vec<String>, PgError> {
+pub async fn log_gaps(connection: &mut Connection) -> Result<Vec<(u32, String)>, PgError> {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = Integer)]
@@ -310,7 +229,8 @@ pub async fn log_gaps(connection: &mut Connection) -> Result<Vec<String>, PgErro
     .await?;
     let told = |row: Row| {
         let Row { shard, seq, before } = row;
-        format!("shard {shard}: number {seq} after {before:?}")
+        let what = format!("shard {shard}: number {seq} after {before:?}");
+        (shard.cast_unsigned(), what)
     };
     Ok(rows.into_iter().map(told).collect())
 }
@@ -361,5 +281,25 @@ pub async fn traded(connection: &mut Connection) -> Result<Vec<Traded>, PgError>
     Ok(rows.into_iter().map(traded).collect())
 }
 
-#[cfg(test)]
-mod tests;
+/// A market as the tables have it.
+#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
+pub struct MarketRow {
+    /// For example `BTC/USDT`.
+    #[diesel(sql_type = Text)]
+    pub symbol: String,
+    /// Where it lives.
+    #[diesel(sql_type = Integer)]
+    pub shard: i32,
+    /// What it takes, in the word of the API.
+    #[diesel(sql_type = Text)]
+    pub state: String,
+}
+
+/// Every market that has a shard.
+///
+/// # Errors
+/// See [`PgError`].
+pub async fn audited_markets(connection: &mut Connection) -> Result<Vec<MarketRow>, PgError> {
+    let rows = diesel::sql_query("SELECT symbol, shard, status AS state FROM market_state ORDER BY symbol");
+    Ok(rows.load(connection).await?)
+}

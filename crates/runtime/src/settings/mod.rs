@@ -30,8 +30,8 @@ pub use rabbitmq::RabbitmqSettings;
 pub use reload::{ReloadPlan, reloadable};
 pub use secret::{FileSecrets, SecretError, SecretProvider};
 pub use sections::{
-    DemoSettings, DistributedSettings, EmbeddedSettings, HistorySettings, LogFormat, LogOutput,
-    LoggingSettings, MonitoringSettings, ServerSettings,
+    AuditorSettings, DemoSettings, DistributedSettings, EmbeddedSettings, HistorySettings, LogFormat,
+    LogOutput, LoggingSettings, MonitoringSettings, ServerSettings,
 };
 pub use services::RedisSettings;
 pub use traffic::{LimitsSettings, WebsocketSettings};
@@ -72,6 +72,8 @@ pub struct Settings {
     pub embedded: EmbeddedSettings,
     /// The exchange in many processes.
     pub distributed: DistributedSettings,
+    /// Who looks whether everything holds.
+    pub auditor: AuditorSettings,
     /// The stored history (embedded).
     pub history: HistorySettings,
     /// Tokens and API keys.
@@ -103,6 +105,7 @@ impl Default for Settings {
             matching: MatchingSettings::default(),
             embedded: EmbeddedSettings::default(),
             distributed: DistributedSettings::default(),
+            auditor: AuditorSettings::default(),
             history: HistorySettings::default(),
             auth: AuthSettings::default(),
             logging: LoggingSettings::default(),

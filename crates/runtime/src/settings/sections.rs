@@ -1,6 +1,7 @@
 //! The sections of the settings about this program itself: listeners, the shapes of the exchange, history, demo, logs,
-//! monitoring.
+//! monitoring, the auditor.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -117,6 +118,39 @@ impl Default for DistributedSettings {
             shards: 1,
             in_flight: 8_192,
             keep_log: Duration::from_secs(7 * 24 * 60 * 60),
+        }
+    }
+}
+
+/// The auditor: a program of its own (distributed), a task of the gateway (embedded).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditorSettings {
+    /// Between two looks at what accounts, reservations and live orders say of each other, and at what has changed;
+    /// embedded: at everything.
+    #[serde(with = "duration")]
+    pub interval: Duration,
+    /// Distributed: between two looks at everything; they take at most a tenth of the time, so they may come later.
+    #[serde(with = "duration")]
+    pub full_interval: Duration,
+    /// Distributed: how long a statement may take.
+    #[serde(with = "duration")]
+    pub statement_timeout: Duration,
+    /// Distributed: where operators' requests are taken, the first that answers is asked.
+    pub gateways: Vec<String>,
+    /// Distributed: a file that holds a token with the right admin:markets; it is read for every request. Needed outside of
+    /// development, where the auditor makes one itself.
+    pub token_file: Option<PathBuf>,
+}
+
+impl Default for AuditorSettings {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(15),
+            full_interval: Duration::from_secs(60),
+            statement_timeout: Duration::from_secs(60),
+            gateways: vec!["http://127.0.0.1:9090".to_owned()],
+            token_file: None,
         }
     }
 }

@@ -41,6 +41,8 @@ pub enum Role {
     Matcher,
     /// Changes balances.
     Wallet,
+    /// Looks whether everything holds.
+    Auditor,
 }
 
 impl Role {
@@ -50,6 +52,7 @@ impl Role {
             Self::Gateway => ("gateway", &["run"]),
             Self::Matcher => ("matcher", &["run"]),
             Self::Wallet => ("wallet-service", &[]),
+            Self::Auditor => ("matcher", &["auditor"]),
         }
     }
 
@@ -59,6 +62,7 @@ impl Role {
             Self::Gateway => "trade_gateway",
             Self::Matcher => "trade_matcher",
             Self::Wallet => "trade_wallet",
+            Self::Auditor => "trade_auditor",
         }
     }
 
@@ -68,6 +72,7 @@ impl Role {
             Self::Gateway => "gateway",
             Self::Matcher => "matcher",
             Self::Wallet => "wallet",
+            Self::Auditor => "auditor",
         }
     }
 }
@@ -307,7 +312,7 @@ impl Member {
     async fn readiness(&self) -> Option<String> {
         let port = match self.role {
             Role::Gateway | Role::Wallet => self.http.number(),
-            Role::Matcher => self.metrics.number(),
+            Role::Matcher | Role::Auditor => self.metrics.number(),
         };
         match health::get(port, "/health/ready").await {
             Ok((200, body)) => Some(body),

@@ -71,7 +71,7 @@ impl Exchange {
     pub async fn start_programs(&mut self) -> Result<()> {
         self.migrate()?;
         self.log_in().await?;
-        for role in [Role::Wallet, Role::Matcher, Role::Gateway] {
+        for role in [Role::Wallet, Role::Matcher, Role::Gateway, Role::Auditor] {
             for member in self.members.iter_mut().filter(|member| member.role() == role) {
                 member.spawn()?;
             }
@@ -306,6 +306,7 @@ fn members(options: &ExchangeOptions, urls: &Urls, dir: &Path) -> Result<Vec<Mem
         (Role::Wallet, options.wallets),
         (Role::Matcher, options.matchers),
         (Role::Gateway, options.gateways),
+        (Role::Auditor, options.auditors),
     ];
     let mut members = Vec::new();
     for (role, count) in counts {
@@ -323,10 +324,14 @@ fn members(options: &ExchangeOptions, urls: &Urls, dir: &Path) -> Result<Vec<Mem
         .iter()
         .find(|member| member.role() == Role::Wallet)
         .map(Member::url);
+    let gateways = members.iter().filter(|member| member.role() == Role::Gateway);
+    let gateways: Vec<String> = gateways
+        .map(|gateway| format!("{:?}", gateway.metrics_url()))
+        .collect();
     for member in &mut members {
         member.set("TRADE_ENGINE_MODE", "distributed");
         match &urls.pooler {
-            Some(pooler) if member.role() != Role::Matcher => {
+            Some(pooler) if matches!(member.role(), Role::Gateway | Role::Wallet) => {
                 member.set("TRADE_ENGINE_DATABASE__URL", pooler);
                 member.set("TRADE_ENGINE_DATABASE__DIRECT_URL", &urls.postgres);
                 member.set("TRADE_ENGINE_DATABASE__TRANSACTION_POOLING", "true");
@@ -337,6 +342,10 @@ fn members(options: &ExchangeOptions, urls: &Urls, dir: &Path) -> Result<Vec<Mem
         member.set("TRADE_ENGINE_RABBITMQ__URL", &urls.rabbitmq);
         if let Some(wallet) = &wallet {
             member.set("TRADE_ENGINE_WALLET__URL", wallet);
+        }
+        if member.role() == Role::Auditor {
+            let list = format!("[{}]", gateways.join(", "));
+            member.set("TRADE_ENGINE_AUDITOR__GATEWAYS", list);
         }
         for (name, value) in &options.settings {
             member.set(name, value);

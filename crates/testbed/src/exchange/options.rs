@@ -10,6 +10,7 @@ pub struct ExchangeOptions {
     pub(super) gateways: u32,
     pub(super) matchers: u32,
     pub(super) wallets: u32,
+    pub(super) auditors: u32,
     pub(super) usual_ports: bool,
     pub(super) pooled: Option<PathBuf>,
     pub(super) postgres: Option<String>,
@@ -27,6 +28,7 @@ impl ExchangeOptions {
             gateways: 2,
             matchers: 2,
             wallets: 1,
+            auditors: 0,
             usual_ports: false,
             pooled: None,
             postgres: None,
@@ -61,6 +63,13 @@ impl ExchangeOptions {
     #[must_use]
     pub fn wallets(mut self, count: u32) -> Self {
         self.wallets = count;
+        self
+    }
+
+    /// How many auditors, which ask all gateways.
+    #[must_use]
+    pub fn auditors(mut self, count: u32) -> Self {
+        self.auditors = count;
         self
     }
 

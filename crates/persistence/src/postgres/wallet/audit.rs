@@ -5,12 +5,13 @@ use diesel::{QueryableByName, sql_query};
 use diesel_async::RunQueryDsl as _;
 use uuid::Uuid;
 
-use super::super::{Connection, PgError, prepared};
+use super::super::{Connection, PgError};
 
 /// At most so many differences are told.
 const LIMIT: i64 = 1_000;
 
-const DIFFERENCES: &str = "SELECT d.rule, d.user_id, d.asset, d.found::text AS found, d.expected::text AS expected FROM (
+/// What accounts and reservations say of each other. Reads no line of the ledger.
+const OF_ACCOUNTS: &str = "
     SELECT 'sum' AS rule, NULL::uuid AS user_id, a.asset, sum(a.total) AS found, 0::numeric AS expected
     FROM (SELECT asset, available_balance + reserved_balance AS total FROM wallets
         UNION ALL SELECT asset, fees + external FROM house_accounts) AS a
@@ -24,8 +25,10 @@ const DIFFERENCES: &str = "SELECT d.rule, d.user_id, d.asset, d.found::text AS f
     SELECT 'reserved', user_id, asset, coalesce(w.reserved_balance, 0), coalesce(r.held, 0)
     FROM wallets w FULL JOIN (SELECT user_id, asset, sum(left_amount) AS held FROM reservations
         WHERE status = 'held' GROUP BY user_id, asset) AS r USING (user_id, asset)
-    WHERE coalesce(w.reserved_balance, 0) <> coalesce(r.held, 0)
-    UNION ALL
+    WHERE coalesce(w.reserved_balance, 0) <> coalesce(r.held, 0)";
+
+/// What the lines of the ledger say of accounts and of one another. Reads all of them.
+const OF_LINES: &str = "
     SELECT 'available lines', user_id, asset, coalesce(w.available_balance, 0), coalesce(e.available, 0)
     FROM wallets w FULL JOIN (SELECT user_id, asset, sum(available) AS available FROM ledger_entries
         WHERE user_id IS NOT NULL GROUP BY user_id, asset) AS e USING (user_id, asset)
@@ -50,8 +53,15 @@ const DIFFERENCES: &str = "SELECT d.rule, d.user_id, d.asset, d.found::text AS f
     GROUP BY transaction_number, asset HAVING sum(amount) <> 0
     UNION ALL
     SELECT 'unexplained lines', NULL, e.asset, count(*), 0 FROM ledger_entries e
-    LEFT JOIN ledger_transactions t ON t.number = e.transaction_number WHERE t.number IS NULL GROUP BY e.asset
-    ) AS d ORDER BY d.rule, d.asset, d.user_id LIMIT $1";
+    LEFT JOIN ledger_transactions t ON t.number = e.transaction_number WHERE t.number IS NULL GROUP BY e.asset";
+
+/// The statement that finds what these parts find, as at most so many differences as its parameter says.
+fn statement(parts: &str) -> String {
+    format!(
+        "SELECT d.rule, d.user_id, d.asset, d.found::text AS found, d.expected::text AS expected, \
+            (d.found - d.expected)::text AS apart FROM ({parts}) AS d ORDER BY d.rule, d.asset, d.user_id LIMIT $1"
+    )
+}
 
 /// Something that must hold and does not.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
@@ -74,6 +84,9 @@ pub struct Difference {
     /// What it should be.
     #[diesel(sql_type = Text)]
     pub expected: String,
+    /// What was found less what it should be.
+    #[diesel(sql_type = Text)]
+    pub apart: String,
 }
 
 impl std::fmt::Display for Difference {
@@ -84,6 +97,7 @@ impl std::fmt::Display for Difference {
             asset,
             found,
             expected,
+            apart: _,
         } = self;
         write!(f, "{rule} in {asset}")?;
         if let Some(user_id) = user_id {
@@ -98,7 +112,20 @@ impl std::fmt::Display for Difference {
 /// # Errors
 /// The statement failed.
 pub async fn differences(connection: &mut Connection) -> Result<Vec<Difference>, PgError> {
-    Ok(prepared(sql_query(DIFFERENCES).bind::<BigInt, _>(LIMIT))
+    let parts = format!("{OF_ACCOUNTS} UNION ALL {OF_LINES}");
+    Ok(sql_query(statement(&parts))
+        .bind::<BigInt, _>(LIMIT)
+        .load(connection)
+        .await?)
+}
+
+/// The same of the rules `sum`, `negative` and `reserved` alone, for which no line of the ledger is read.
+///
+/// # Errors
+/// The statement failed.
+pub async fn differences_of_accounts(connection: &mut Connection) -> Result<Vec<Difference>, PgError> {
+    Ok(sql_query(statement(OF_ACCOUNTS))
+        .bind::<BigInt, _>(LIMIT)
         .load(connection)
         .await?)
 }

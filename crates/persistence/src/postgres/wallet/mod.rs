@@ -4,6 +4,7 @@
 //! (asset, shard), so that any number of wallets may work at once without a deadlock.
 
 mod audit;
+mod changed;
 mod columns;
 mod load;
 mod read;
@@ -11,7 +12,8 @@ mod record;
 mod store;
 mod work;
 
-pub use audit::{Difference, differences};
+pub use audit::{Difference, differences, differences_of_accounts};
+pub use changed::{AccountKey, AccountSums, account_sums, accounts_after, last_transaction};
 pub use read::{balances, entries, ping};
 pub use record::{
     Changes, HouseAccount, HouseChange, NewLine, NewTransaction, ReservationStatus, StoredAccount,

@@ -1,5 +1,6 @@
 //! The rules that typed settings must keep, checked all together.
 
+mod auditor;
 mod auth;
 mod rabbitmq;
 mod services;
@@ -29,6 +30,7 @@ pub(super) fn check(settings: &Settings) -> Vec<Problem> {
     rules.websocket(&settings.websocket);
     rules.embedded(&settings.embedded);
     rules.distributed(&settings.distributed);
+    rules.auditor(&settings.auditor);
     rules.history(&settings.history);
     rules.auth(&settings.auth, settings.environment);
     rules.logging(&settings.logging);

@@ -1,122 +1,26 @@
-//! What must always hold, checked over the tables at one moment: money, reservations, orders, trades, logs.
+//! What reservations hold against what live orders need and what money instructions on their way will take.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::MoneyInstruction;
-use persistence::postgres::invariants::{
-    Held, Need, amendments, answered, broken_rules, held, log_gaps, needs, unsettled_trades,
-};
-use persistence::postgres::views::{batches_after, shards};
-use persistence::postgres::wallet::differences;
+use persistence::postgres::invariants::{Held, Need, answered};
+use persistence::postgres::views::{ShardRow, batches_after};
 use persistence::postgres::{Connection, PgError};
 use uuid::Uuid;
 
+use super::broken::{Broken, NEEDED, SETTLED, Touches};
 use crate::Batch;
-use crate::loaded::{Comparison, compare};
 
 /// Batches that are read at once.
 const PAGE: usize = 500;
-/// A PENDING order is told of when it is older.
-const PATIENCE_MILLIS: i64 = 30_000;
-
-/// Something that must hold and does not.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Broken {
-    /// Which rule.
-    pub rule: String,
-    /// What breaks it.
-    pub what: String,
-}
-
-/// What was found at one moment.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Findings {
-    /// What does not hold; none: all is well.
-    pub broken: Vec<Broken>,
-    /// Whether nothing was on its way: no command waited, every batch was settled, no order was PENDING.
-    pub is_quiet: bool,
-    /// Orders that had not ended.
-    pub live_orders: usize,
-    /// Money instructions of batches that the wallet had not answered yet.
-    pub outstanding: usize,
-    /// Shards whose tables, loaded, have the digest of the last batch in their log.
-    pub states_compared: usize,
-    /// Shards of which that cannot be said before their next batch, and why.
-    pub states_unclear: Vec<String>,
-}
-
-impl Findings {
-    fn tell(&mut self, rule: &str, what: impl std::fmt::Display) {
-        self.broken.push(Broken {
-            rule: rule.to_owned(),
-            what: what.to_string(),
-        });
-    }
-}
-
-/// Checks everything at one moment, in one transaction of one snapshot that writes nothing. Reads all orders, trades and
-/// balances: not for a busy primary every second.
-///
-/// # Errors
-/// The tables could not be read, or hold what this program cannot read.
-pub async fn audit(connection: &mut Connection) -> Result<Findings, PgError> {
-    connection
-        .build_transaction()
-        .read_only()
-        .repeatable_read()
-        .run(async |connection: &mut Connection| look(connection).await)
-        .await
-}
-
-async fn look(connection: &mut Connection) -> Result<Findings, PgError> {
-    let mut findings = Findings::default();
-    for (rule, what) in broken_rules(connection).await? {
-        findings.tell(rule, what);
-    }
-    for gap in log_gaps(connection).await? {
-        findings.tell("a shard's log has no gap", gap);
-    }
-    for difference in differences(connection).await? {
-        findings.tell("the wallet's books agree", format!("{difference:?}"));
-    }
-    states(connection, &mut findings).await?;
-    let money = outstanding(connection).await?;
-    findings.outstanding = money.len();
-    let needs = needs(connection).await?;
-    findings.live_orders = needs.len();
-    let held = held(connection).await?;
-    let amended = amendments(connection).await?;
-    reservations(&mut findings, &money, &needs, &held, &amended);
-    for (order_id, need) in &needs {
-        if need.pending && need.age_millis > PATIENCE_MILLIS {
-            findings.tell(
-                "no order stays PENDING",
-                format!("{order_id}: {} ms", need.age_millis),
-            );
-        }
-    }
-    settlements(&mut findings, &money, unsettled_trades(connection).await?);
-    findings.is_quiet = money.is_empty() && amended.is_empty() && !needs.values().any(|need| need.pending);
-    Ok(findings)
-}
-
-/// What is loaded is what was in memory.
-async fn states(connection: &mut Connection, findings: &mut Findings) -> Result<(), PgError> {
-    let shards = shards(connection).await?;
-    for shard in &shards {
-        match compare(connection, shard, shards.len() == 1).await? {
-            Comparison::Same => findings.states_compared += 1,
-            Comparison::Differs(what) => findings.tell("the tables hold the state of the log", what),
-            Comparison::Unclear(why) => findings.states_unclear.push(why),
-        }
-    }
-    Ok(())
-}
 
 /// The money instructions of the logs that the wallet has not answered.
-async fn outstanding(connection: &mut Connection) -> Result<Vec<MoneyInstruction>, PgError> {
+pub(super) async fn outstanding(
+    connection: &mut Connection,
+    shards: &[ShardRow],
+) -> Result<Vec<MoneyInstruction>, PgError> {
     let mut waiting = Vec::new();
-    for shard in shards(connection).await? {
+    for shard in shards {
         let mut after = shard.settled_seq;
         loop {
             let rows = batches_after(connection, shard.shard, after, shard.last_seq, PAGE).await?;
@@ -188,14 +92,13 @@ fn taken(money: &[MoneyInstruction]) -> BTreeMap<Uuid, i128> {
 
 /// What is reserved is what live orders still need, what instructions on their way will take, and what amendments on
 /// their way hold.
-fn reservations(
-    findings: &mut Findings,
+pub(super) fn reservations(
+    broken: &mut Vec<Broken>,
     money: &[MoneyInstruction],
     needs: &BTreeMap<Uuid, Need>,
     held: &BTreeMap<Uuid, Held>,
     amended: &BTreeSet<Uuid>,
 ) {
-    const RULE: &str = "what is reserved is what is needed";
     let taken = taken(money);
     for (id, reservation) in held {
         let need = needs.get(id);
@@ -208,26 +111,47 @@ fn reservations(
         if is_amendment && on_its_way == 0 && amended.contains(&reservation.order_id) {
             continue;
         }
-        if i128::from(reservation.left) != needed {
-            findings.tell(
-                RULE,
+        let apart = i128::from(reservation.left) - needed;
+        if apart != 0 {
+            broken.push(needed_otherwise(
+                (reservation.user_id, &reservation.asset),
+                *id,
+                apart,
                 format!(
                     "reservation {id} of order {}: {} held, {needed} needed",
                     reservation.order_id, reservation.left
                 ),
-            );
+            ));
         }
     }
     for (id, need) in needs {
         let expected = i128::from(need.reserve_left) + taken.get(id).copied().unwrap_or(0);
         if !need.pending && expected != 0 && !held.contains_key(id) {
-            findings.tell(RULE, format!("order {id}: nothing held, {expected} needed"));
+            let what = format!("order {id}: nothing held, {expected} needed");
+            let account = (need.user_id, need.asset.as_str());
+            broken.push(needed_otherwise(account, *id, -expected, what));
         }
     }
 }
 
+fn needed_otherwise((user_id, asset): (Uuid, &str), id: Uuid, apart: i128, what: String) -> Broken {
+    Broken {
+        invariant: NEEDED,
+        rule: "what is reserved is what is needed".to_owned(),
+        touches: Touches::Asset(asset.to_owned()),
+        account: Some(user_id),
+        subject: id.to_string(),
+        amount: apart.to_string(),
+        what,
+    }
+}
+
 /// Every trade is settled, or its settlement is on its way.
-fn settlements(findings: &mut Findings, money: &[MoneyInstruction], unsettled: BTreeSet<Uuid>) {
+pub(super) fn settlements(
+    broken: &mut Vec<Broken>,
+    money: &[MoneyInstruction],
+    unsettled: BTreeMap<Uuid, String>,
+) {
     let waiting: BTreeSet<u128> = money
         .iter()
         .filter_map(|instruction| match instruction {
@@ -235,9 +159,17 @@ fn settlements(findings: &mut Findings, money: &[MoneyInstruction], unsettled: B
             _ => None,
         })
         .collect();
-    for trade in unsettled {
+    for (trade, symbol) in unsettled {
         if !waiting.contains(&trade.as_u128()) {
-            findings.tell("every trade is settled", trade);
+            broken.push(Broken {
+                invariant: SETTLED,
+                rule: "every trade is settled".to_owned(),
+                touches: Touches::Market(symbol),
+                account: None,
+                subject: trade.to_string(),
+                amount: String::new(),
+                what: trade.to_string(),
+            });
         }
     }
 }

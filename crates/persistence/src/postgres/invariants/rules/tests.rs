@@ -4,6 +4,8 @@ use secrecy::SecretString;
 use testbed::Database;
 use tokio_postgres::{Client, NoTls};
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::postgres::connect;
 
@@ -48,7 +50,7 @@ async fn plan(client: &Client, rule: &str) -> Vec<String> {
 #[tokio::test]
 async fn each_rule_looks_for_all_that_breaks_it_before_the_first_rows_are_told() {
     let (_database, client) = filled().await;
-    for (rule, sql) in RULES {
+    for Rule { name: rule, sql, .. } in RULES {
         let plan = plan(&client, sql).await;
         assert_eq!(plan[0], "Limit", "{rule}: {plan:#?}");
         assert_eq!(plan[1], "CTE broken", "{rule}: {plan:#?}");
@@ -62,7 +64,7 @@ async fn each_rule_looks_for_all_that_breaks_it_before_the_first_rows_are_told()
 #[tokio::test]
 async fn no_rule_goes_through_all_trades_for_each_order() {
     let (_database, client) = filled().await;
-    for (rule, sql) in &RULES[..3] {
+    for Rule { name: rule, sql, .. } in &RULES[..3] {
         assert!(sql.contains("trades") && sql.contains("orders"), "{rule}");
         let plan = plan(&client, sql).await;
         let loops = plan.iter().filter(|step| step.starts_with("Nested Loop"));
@@ -77,8 +79,8 @@ async fn of_many_rows_that_break_a_rule_the_first_twenty_are_told() {
     assert_eq!(broken_rules(&mut connection).await.unwrap(), []);
     client.batch_execute("TRUNCATE trades").await.unwrap();
     let mut told = BTreeMap::new();
-    for (rule, _) in broken_rules(&mut connection).await.unwrap() {
-        *told.entry(rule).or_insert(0) += 1;
+    for row in broken_rules(&mut connection).await.unwrap() {
+        *told.entry(row.rule).or_insert(0) += 1;
     }
     let wanted = [
         ("an order's fees and notional are the sums of its trades'", TOLD),

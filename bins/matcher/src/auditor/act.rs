@@ -1,0 +1,167 @@
+//! What an auditor does about a difference: it asks a gateway, as any operator does, to let the markets take cancels only.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use distributed::audit::{Broken, Watch};
+use http::{Scope, Scopes, TokenIssuer, TokenRequest};
+use persistence::postgres::invariants::MarketRow;
+use runtime::settings::{Algorithm, AuthSettings, Environment, FileSecrets, SecretProvider as _};
+use runtime::{Clock, Settings};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::reason::reason;
+
+/// How long a gateway may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Who the auditor is in development; elsewhere its token says so.
+const DEVELOPMENT_USER: Uuid = Uuid::from_u128(0x0000_0000_0000_4000_8000_0000_0000_a0d1);
+/// For how many seconds a token of development is good: one is made for every request.
+const TOKEN_LIFE: u64 = 60;
+/// The states out of which a market is taken. Another one lets in no order either, or is an operator's own doing.
+const TAKES_ORDERS: [&str; 2] = ["open", "post_only"];
+
+/// The markets that are to take cancels only, each with why.
+#[derive(Debug, Default)]
+pub(super) struct Wanted(BTreeMap<String, Vec<Broken>>);
+
+impl Wanted {
+    /// Wants the markets that this touches and that take orders; they are returned.
+    pub(super) fn add(&mut self, broken: &Broken, markets: &[MarketRow]) -> Vec<String> {
+        let touched = markets
+            .iter()
+            .filter(|market| broken.touches.market(market) && takes_orders(market));
+        let touched: Vec<String> = touched.map(|market| market.symbol.clone()).collect();
+        for symbol in &touched {
+            self.0.entry(symbol.clone()).or_default().push(broken.clone());
+        }
+        touched
+    }
+
+    /// Wants no more what nothing speaks for any longer, or what has come about.
+    pub(super) fn forget(&mut self, watch: &Watch, markets: &[MarketRow]) {
+        self.0.retain(|symbol, why| {
+            why.retain(|broken| watch.has(broken));
+            let market = markets.iter().find(|market| market.symbol == *symbol);
+            !why.is_empty() && market.is_some_and(takes_orders)
+        });
+    }
+
+    /// Has it done. What a gateway does not do stays wanted.
+    pub(super) async fn command(&mut self, operator: &Operator) {
+        let mut left = BTreeMap::new();
+        for (symbol, why) in std::mem::take(&mut self.0) {
+            let reason = reason(&why);
+            match operator.cancel_only(&symbol, &reason).await {
+                Ok(()) => tracing::error!(symbol, reason, "the market takes cancels only"),
+                Err(error) => {
+                    tracing::error!(
+                        symbol,
+                        reason,
+                        error = format!("{error:#}"),
+                        "the market still takes orders"
+                    );
+                    left.insert(symbol, why);
+                }
+            }
+        }
+        self.0 = left;
+    }
+}
+
+fn takes_orders(market: &MarketRow) -> bool {
+    TAKES_ORDERS.contains(&market.state.as_str())
+}
+
+/// What the auditor shows to a gateway.
+enum Credential {
+    /// A file with a token, which somebody keeps good.
+    File(PathBuf),
+    /// Tokens of the development issuer.
+    Own(TokenIssuer),
+}
+
+/// The operators' routes of the gateways.
+pub(super) struct Operator {
+    http: reqwest::Client,
+    gateways: Vec<String>,
+    credential: Credential,
+}
+
+impl Operator {
+    /// As the settings say.
+    ///
+    /// # Errors
+    /// There is no token, or it cannot be read.
+    pub(super) fn of(settings: &Settings) -> anyhow::Result<Self> {
+        let credential = match &settings.auditor.token_file {
+            Some(file) => {
+                FileSecrets.secret(file).context("auditor.token_file")?;
+                Credential::File(file.clone())
+            }
+            None => Credential::Own(own_issuer(settings.environment, &settings.auth)?),
+        };
+        let http = reqwest::Client::builder()
+            .timeout(PATIENCE)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()?;
+        Ok(Self {
+            http,
+            gateways: settings.auditor.gateways.clone(),
+            credential,
+        })
+    }
+
+    fn token(&self) -> anyhow::Result<SecretString> {
+        match &self.credential {
+            Credential::File(file) => Ok(FileSecrets.secret(file)?),
+            Credential::Own(issuer) => Ok(issuer.issue(&TokenRequest {
+                user_id: DEVELOPMENT_USER,
+                institution_id: None,
+                scopes: Scopes::of(&[Scope::AdminMarkets]),
+                issued_secs: Clock::System.wall_us() / 1_000_000,
+                valid_secs: TOKEN_LIFE,
+            })?),
+        }
+    }
+
+    /// Lets the market take cancels only. The first gateway that does it is enough.
+    async fn cancel_only(&self, symbol: &str, reason: &str) -> anyhow::Result<()> {
+        let token = self.token()?;
+        let body = json!({ "state": "cancel_only", "reason": reason });
+        let mut problems = Vec::new();
+        for gateway in &self.gateways {
+            let path = symbol.replace('/', "-");
+            let url = format!(
+                "{}/api/v1/admin/markets/{path}/state",
+                gateway.trim_end_matches('/')
+            );
+            let request = self.http.put(url).bearer_auth(token.expose_secret()).json(&body);
+            match request.send().await {
+                Ok(answer) if answer.status().is_success() => return Ok(()),
+                Ok(answer) => {
+                    let status = answer.status();
+                    let text = answer.text().await.unwrap_or_default();
+                    problems.push(format!("{gateway}: {status} {text}"));
+                }
+                Err(error) => problems.push(format!("{gateway}: {error}")),
+            }
+        }
+        bail!("no gateway has done it: {}", problems.join("; "))
+    }
+}
+
+/// The development issuer, as `gateway token` has it.
+fn own_issuer(environment: Environment, auth: &AuthSettings) -> anyhow::Result<TokenIssuer> {
+    if environment != Environment::Development || auth.algorithm != Algorithm::Hs256 {
+        bail!(
+            "auditor.token_file: is needed: a file with an operator's token that has the right admin:markets"
+        );
+    }
+    Ok(TokenIssuer::new(&auth.secret, &auth.issuer, &auth.audience)?)
+}

@@ -4,7 +4,8 @@ use anyhow::Result;
 use clap::Parser;
 
 use crate::{
-    chaos, coverage, crash, database, layers, lint, load, rules, session, test, tidy, up, validate, verify,
+    chaos, coverage, crash, database, image, layers, lint, load, rules, session, test, tidy, up, validate,
+    verify,
 };
 
 /// A chore.
@@ -35,6 +36,8 @@ pub enum Chore {
     Up(up::Options),
     /// What is written for shells, GitHub, Kubernetes, Docker and Prometheus, held against the tools that know it
     Validate(validate::Options),
+    /// The images of the programs, out of docker/Dockerfile
+    Image(image::Options),
     /// Looks at a deployment from outside
     Verify(verify::Options),
     /// The database's schema, forwards and back
@@ -63,6 +66,7 @@ impl Chore {
             Self::Load(options) => load::run(options),
             Self::Up(options) => up::run(options),
             Self::Validate(options) => validate::run(options),
+            Self::Image(options) => image::run(options),
             Self::Verify(options) => verify::run(options),
             Self::Migrate(command) => database::migrate(command),
             Self::Partitions(command) => database::partitions(command),

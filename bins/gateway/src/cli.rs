@@ -118,9 +118,7 @@ fn serve(settings: Settings, file: Option<PathBuf>, variables: Variables) -> any
 }
 
 fn healthcheck(server: &ServerSettings) -> anyhow::Result<()> {
-    let tokio = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let tokio = tokio.context("the asynchronous runtime does not start")?;
     tokio.block_on(http::healthcheck(&server.host, server.http_port))?;
     say("ready")

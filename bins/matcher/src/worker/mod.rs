@@ -53,9 +53,7 @@ pub(crate) fn healthcheck(arguments: HealthArguments, out: &mut impl Write) -> a
     if server.metrics_port == 0 {
         bail!("server.metrics_port: is 0, so nobody can be asked");
     }
-    let tokio = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let tokio = tokio.context("the asynchronous runtime does not start")?;
     tokio.block_on(http::healthcheck(&server.host, server.metrics_port))?;
     writeln!(out, "ready")?;

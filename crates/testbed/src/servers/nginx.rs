@@ -12,7 +12,8 @@ use super::{Options, Place, Program, Server};
 use crate::ports::Port;
 use crate::programs::{self, Account};
 
-const ADVICE: &str = "Debian and Ubuntu: apt-get install nginx-light; Fedora: dnf install nginx; macOS: brew install nginx";
+const ADVICE: &str =
+    "Debian and Ubuntu: apt-get install nginx-light; Fedora: dnf install nginx; macOS: brew install nginx";
 /// What operators get.
 const COMMITTED: &str = include_str!("../../../../docker/nginx/nginx.conf");
 /// Who runs it where we are root.
@@ -48,14 +49,20 @@ impl Program for NginxProgram {
         let dir = place.dir.display().to_string();
         let own = [
             ("listen 8080;", format!("listen 127.0.0.1:{};", place.port)),
-            ("listen 8081;", format!("listen 127.0.0.1:{};", websockets.number())),
+            (
+                "listen 8081;",
+                format!("listen 127.0.0.1:{};", websockets.number()),
+            ),
             (" /tmp/", format!(" {dir}/")),
         ];
         let given = options.settings.iter();
         let given = given.map(|(committed, here)| (committed.as_str(), here.clone()));
         let mut text = COMMITTED.to_owned();
         for (committed, here) in own.into_iter().chain(given) {
-            ensure!(text.contains(committed), "docker/nginx/nginx.conf has no {committed:?}");
+            ensure!(
+                text.contains(committed),
+                "docker/nginx/nginx.conf has no {committed:?}"
+            );
             text = text.replace(committed, &here);
         }
         std::fs::write(place.dir.join("nginx.conf"), text)?;

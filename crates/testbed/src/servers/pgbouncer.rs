@@ -65,7 +65,8 @@ impl Program for PgBouncerProgram {
         }
         std::fs::write(place.dir.join("pgbouncer.ini"), lines)?;
         // The account may not be able to enter the folder where it was built.
-        std::fs::copy(&program, place.dir.join("pgbouncer")).with_context(|| program.display().to_string())?;
+        std::fs::copy(&program, place.dir.join("pgbouncer"))
+            .with_context(|| program.display().to_string())?;
         if let Some(account) = account {
             account.owns(&place.dir)?;
         }

@@ -16,13 +16,23 @@ set -a && . "$root/.env.example" && set +a
 scratch=$(mktemp -d)
 chmod 755 "$scratch"
 pids=() containers=() ports=()
+# Each job is a process group.
+set -m
 leave() {
-  local code=$?
+  local code=$? pid
   trap - EXIT
+  trap '' PIPE
+  set +e
   [ $code = 0 ] || tail -n 15 "$scratch"/*.log >&2
-  ((${#pids[@]} == 0)) || kill "${pids[@]}" 2>/dev/null || true
-  wait || true
-  [ ! -e "$scratch/postgres/postmaster.pid" ] || as postgres "$bin/pg_ctl" -D "$scratch/postgres" -m fast stop >/dev/null
+  # Each with all that it has started, the last one first; what does not end is killed.
+  for signal in TERM KILL; do
+    for pid in ${pids[@]+"${pids[@]}"}; do kill -s $signal -- "-$pid" 2>/dev/null; done
+    for _ in $(seq 50); do
+      jobs -r | grep -q . || break
+      sleep 0.2
+    done
+  done
+  ERL_EPMD_PORT=${ports[8]:-1} epmd -kill >/dev/null 2>&1
   ((${#containers[@]} == 0)) || buildah rm "${containers[@]}" >/dev/null
   rm -rf "$scratch"
   exit $code
@@ -31,7 +41,7 @@ trap leave EXIT
 as() { setpriv --reuid "$(id -u "$1")" --regid "$(id -g "$1")" --clear-groups -- "${@:2}"; }
 start() { # start NAME COMMAND...
   "${@:2}" >>"$scratch/$1.log" 2>&1 &
-  pids+=($!)
+  pids=($! "${pids[@]}")
 }
 until_it() { # until_it WHAT COMMAND...
   for _ in $(seq 300); do
@@ -54,8 +64,8 @@ folder postgres postgres
 as postgres "$bin/initdb" -D "$scratch/postgres" -U postgres --auth=trust >"$scratch/postgres.log"
 sed -i 's/^host .*127.*trust/host all postgres 127.0.0.1\/32 trust\nhost all all 127.0.0.1\/32 scram-sha-256/' \
   "$scratch/postgres/pg_hba.conf"
-as postgres "$bin/postgres" -D "$scratch/postgres" -p "$pg" -c listen_addresses=127.0.0.1 \
-  -c unix_socket_directories="$scratch/postgres" -c max_connections=200 >>"$scratch/postgres.log" 2>&1 &
+start postgres as postgres "$bin/postgres" -D "$scratch/postgres" -p "$pg" -c listen_addresses=127.0.0.1 \
+  -c unix_socket_directories="$scratch/postgres" -c max_connections=200
 export PGHOST=127.0.0.1 PGPORT=$pg POSTGRES_USER=postgres POSTGRES_DB=mytrader
 until_it 'PostgreSQL answers' "$bin/psql" -U postgres -c 'CREATE DATABASE mytrader'
 "$root/docker/postgres/logins.sh"

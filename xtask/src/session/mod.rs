@@ -89,7 +89,7 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 async fn both(programs: &Path, dir: &Path, between: &Between) -> Result<()> {
-    let embedded = side::embedded(programs, &dir.join("embedded")).await?;
+    let embedded = side::embedded(programs, &dir.join("embedded"), between).await?;
     println!("embedded: {}", embedded.end);
     let distributed = side::distributed(programs, &dir.join("distributed"), between).await?;
     let balanced = if between.nginx { "nginx and " } else { "" };

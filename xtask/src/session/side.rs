@@ -21,14 +21,14 @@ const SETTINGS: [(&str, &str); 5] = [
     ("TRADE_ENGINE_EMBEDDED__MIN_FREE_BYTES", "16777216"),
 ];
 
-/// The session with an embedded exchange.
-pub async fn embedded(programs: &Path, dir: &Path) -> Result<Outcome> {
+/// The session with an embedded exchange, the same as that with the other one.
+pub async fn embedded(programs: &Path, dir: &Path, between: &Between) -> Result<Outcome> {
     let mut gateway = Member::embedded(programs, dir)?;
     for (name, value) in SETTINGS {
         gateway.set(name, value);
     }
     gateway.start().await?;
-    let outcome = held(programs, dir, &gateway, &Doors::Own)?;
+    let outcome = held(programs, dir, &gateway, between, &Doors::Own)?;
     gateway.stop().await?;
     Ok(outcome)
 }
@@ -54,7 +54,7 @@ pub async fn distributed(programs: &Path, dir: &Path, between: &Between) -> Resu
         bail!("there are not two gateways");
     };
     let doors = nginx.as_ref().map_or(Doors::Also(second), Doors::Balanced);
-    let outcome = held(programs, dir, first, &doors).and_then(|outcome| {
+    let outcome = held(programs, dir, first, between, &doors).and_then(|outcome| {
         audited(&exchange)?;
         Ok(outcome)
     });
@@ -149,7 +149,7 @@ enum Doors<'a> {
 }
 
 /// Holds the session, and reads its transcript.
-fn held(programs: &Path, dir: &Path, gateway: &Member, doors: &Doors) -> Result<Outcome> {
+fn held(programs: &Path, dir: &Path, gateway: &Member, between: &Between, doors: &Doors) -> Result<Outcome> {
     let file = dir.join("transcript");
     let mut script = Command::new("bash");
     script
@@ -161,8 +161,11 @@ fn held(programs: &Path, dir: &Path, gateway: &Member, doors: &Doors) -> Result<
         .env("GATEWAY", programs.join("gateway"))
         .env("WS", programs.join("examples/ws"))
         .env("TRANSCRIPT", &file);
-    for name in ["PARTS", "DATA", "SETTINGS", "PRIVATE", "ALSO_PUBLIC"] {
+    for name in ["PARTS", "DATA", "SETTINGS", "PRIVATE", "ALSO_PUBLIC", "BALANCED"] {
         script.env_remove(name);
+    }
+    if between.nginx {
+        script.env("BALANCED", "yes");
     }
     match doors {
         Doors::Own => {}

@@ -23,6 +23,7 @@
 #   ALSO_PUBLIC  another gateway of the same exchange: requests and connections go to one and the other in turn
 #   ALSO_ADMIN   where its operators' calls are taken
 #   ALSO_WS_URL  where it takes WebSockets      ALSO_PUBLIC with ws for http, and /ws
+#   BALANCED     anything where PUBLIC is a balancer, which refuses some requests itself: they are left out
 #   TRANSCRIPT   a file that gets every request and answer, and every frame that was waited for; without names that were
 #                made up, times and secrets. `cargo xtask session` compares two of them
 #   PARTS    which parts to run                 all of them; definition, money and conservation always run

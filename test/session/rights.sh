@@ -31,9 +31,11 @@ for header in "Authorization: $alices" "Authorization: Basic $alices" "Authoriza
   asked="nobody: ${header:0:30}..."
   expect 401 code=unauthenticated
 done
-ask alice GET /api/v1/orders '' -H "Authorization: Bearer $alices"
-asked='alice: two Authorization headers'
-expect 401 code=unauthenticated
+if [ -z "${BALANCED:-}" ]; then # else the balancer says so itself
+  ask alice GET /api/v1/orders '' -H "Authorization: Bearer $alices"
+  asked='alice: two Authorization headers'
+  expect 401 code=unauthenticated
+fi
 ask nobody GET "/api/v1/orders?access_token=$alices"
 asked='nobody: a token in the query'
 expect 401 code=unauthenticated

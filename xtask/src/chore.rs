@@ -4,7 +4,8 @@ use anyhow::Result;
 use clap::Parser;
 
 use crate::{
-    chaos, coverage, crash, database, layers, lint, load, rules, session, test, tidy, up, validate, verify,
+    chaos, coverage, crash, database, image, layers, lint, load, rules, session, test, tidy, up, validate,
+    verify,
 };
 
 /// A chore.
@@ -37,6 +38,8 @@ pub enum Chore {
     Validate(validate::Options),
     /// Looks once whether the books of an exchange agree, and prints what does not
     Audit(database::Audit),
+    /// The images of the programs, out of docker/Dockerfile
+    Image(image::Options),
     /// Looks at a deployment from outside
     Verify(verify::Options),
     /// The database's schema, forwards and back
@@ -66,6 +69,7 @@ impl Chore {
             Self::Up(options) => up::run(options),
             Self::Validate(options) => validate::run(options),
             Self::Audit(options) => database::audit(options),
+            Self::Image(options) => image::run(options),
             Self::Verify(options) => verify::run(options),
             Self::Migrate(command) => database::migrate(command),
             Self::Partitions(command) => database::partitions(command),

@@ -7,6 +7,7 @@ mod coverage;
 mod crash;
 mod database;
 mod http;
+mod image;
 mod layers;
 mod lint;
 mod load;

@@ -154,7 +154,7 @@ async fn answers(needed: Needed, port: u16) -> Option<String> {
 }
 
 /// Installs a package of the distribution where we may, and says whether that was done.
-fn installed(package: &str) -> bool {
+pub fn installed(package: &str) -> bool {
     if !may_install() {
         return false;
     }

@@ -1,12 +1,12 @@
 //! `cargo xtask test`: every test of the workspace.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
 use crate::chaos;
-use crate::servers::Servers;
+use crate::servers::{self, Servers};
 use crate::session;
 use crate::shell;
 use crate::steps::Steps;
@@ -19,6 +19,8 @@ pub fn run() -> Result<()> {
     let mut steps = Steps::default();
     let mut servers = Servers::default();
     steps.step("servers", || servers.find(true));
+    // Before the tests, which leave out what needs it.
+    let balanced = nginx();
     let cargo = |arguments: &[&str]| {
         let mut command = shell::cargo(arguments);
         servers.tell(&mut command);
@@ -50,7 +52,7 @@ pub fn run() -> Result<()> {
         cargo(&["test", "--workspace", "--doc", "--no-fail-fast"])
     });
     steps.step("session", || {
-        session::run(&session::Options::through(pgbouncer()?))
+        session::run(&session::Options::through(pgbouncer()?, balanced))
     });
     steps.step("chaos, the short form", chaos::short);
     steps.step_if_possible("schemathesis", against_description);
@@ -76,6 +78,16 @@ fn pgbouncer() -> Result<Option<PathBuf>> {
         }
         _ => bail!("test/pgbouncer.sh failed ({})", output.status),
     }
+}
+
+/// Whether there is an nginx, or can be.
+fn nginx() -> bool {
+    let there = || shell::succeeds(Command::new("nginx").arg("-v")) || Path::new("/usr/sbin/nginx").is_file();
+    let there = there() || (servers::installed("nginx-light") && there());
+    if !there {
+        println!("nginx is not installed: the session goes to the gateways themselves");
+    }
+    there
 }
 
 /// Where cargo builds, and what else is kept from one run to the next.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
-use runtime::settings::{Environment, Variables, find_file};
+use runtime::settings::{Environment, ServerSettings, Variables, find_file};
 use runtime::{Settings, Shutdown, telemetry, trace};
 
 use crate::audit_command::AuditCommand;
@@ -33,6 +33,8 @@ pub struct Cli {
 enum Command {
     /// Runs the gateway (the default).
     Run,
+    /// Asks the gateway on this machine whether it is ready; the exit code tells.
+    Healthcheck,
     /// Makes a token for a user. Not in production: there an identity provider makes them.
     Token(TokenCommand),
     /// Looks into the journal; nothing is changed.
@@ -77,6 +79,7 @@ impl Cli {
         }
         match self.command.unwrap_or(Command::Run) {
             Command::Run => serve(settings, file, variables),
+            Command::Healthcheck => healthcheck(&settings.server),
             Command::Token(token) => token.execute(&settings),
             Command::Journal(journal) => journal.execute(&settings),
             Command::Audit(audit) => audit.execute(&settings),
@@ -113,6 +116,13 @@ fn serve(settings: Settings, file: Option<PathBuf>, variables: Variables) -> any
             .context("signals cannot be listened to")?;
         crate::run(settings, Some(source), shutdown).await
     })
+}
+
+fn healthcheck(server: &ServerSettings) -> anyhow::Result<()> {
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let tokio = tokio.context("the asynchronous runtime does not start")?;
+    tokio.block_on(http::healthcheck(&server.host, server.http_port))?;
+    say("ready")
 }
 
 /// Prints a line for a person or a script. A reader that has gone (`| head`) is no error.

@@ -49,6 +49,19 @@ fn tokens_are_made_for_names_and_ids() {
 }
 
 #[test]
+fn its_own_healthcheck_tells_whether_a_gateway_is_ready() {
+    let dir = tempfile::tempdir().unwrap();
+    let served = Program::start(dir.path());
+    let file = served.settings_file();
+    let asks = || output(&mut gateway(&["--config", file.to_str().unwrap(), "healthcheck"]));
+    let (succeeded, out, errors) = asks();
+    assert!(succeeded && out == "ready\n", "{out}{errors}");
+    assert!(served.stop());
+    let (succeeded, _, errors) = asks();
+    assert!(!succeeded && errors.contains("does not answer"), "{errors}");
+}
+
+#[test]
 fn a_token_that_would_be_worth_nothing_is_not_made() {
     for (arguments, why) in [
         (&["token", "mallory"][..], "the user must be a name or a UUID"),

@@ -25,7 +25,7 @@ pub use report::{LatencyReport, Report};
 pub use tally::{FillRow, Listener, Tally};
 pub use target::{BookRow, Core, StillRests, Target};
 pub use whole::Whole;
-pub use worker::RunArguments;
+pub use worker::{HealthArguments, RunArguments};
 
 /// What the matcher is asked to do.
 #[derive(Debug, clap::Parser)]
@@ -39,6 +39,8 @@ pub struct Arguments {
 enum Task {
     /// Own shards of the distributed exchange, or stand by for them, until a signal comes.
     Run(RunArguments),
+    /// Ask the matcher that runs on this machine whether it is ready; the exit code tells.
+    Healthcheck(HealthArguments),
     /// Move a market of the distributed exchange to another shard, once all that its shard has committed is settled.
     Move(MoveArguments),
     /// Run a recorded order flow through the matching core, or through the whole exchange; print one JSON object with figures and totals.
@@ -63,6 +65,7 @@ pub fn run(arguments: Arguments, out: &mut impl Write) -> anyhow::Result<()> {
             writeln!(out)?;
         }
         Task::Run(arguments) => worker::run(&arguments)?,
+        Task::Healthcheck(arguments) => worker::healthcheck(arguments, out)?,
         Task::Move(arguments) => moving::run(&arguments, out)?,
         Task::Audit(arguments) => audit::audit(&arguments, out)?,
         Task::Auditor(arguments) => auditor::run(&arguments)?,

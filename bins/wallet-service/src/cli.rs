@@ -2,15 +2,11 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use runtime::settings::{Mode, Variables, WalletSettings, find_file};
 use runtime::{Settings, Shutdown, telemetry, trace};
-
-/// How long a service may take to say how it is.
-const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The wallet service, which alone changes balances. Without a command it serves.
 #[derive(Debug, Parser)]
@@ -97,22 +93,7 @@ fn on_tokio(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()
 }
 
 async fn healthcheck(wallet: &WalletSettings) -> anyhow::Result<()> {
-    let host = match wallet.host.as_str() {
-        "0.0.0.0" => "127.0.0.1".to_owned(),
-        "::" => "[::1]".to_owned(),
-        host if host.contains(':') => format!("[{host}]"),
-        host => host.to_owned(),
-    };
-    let url = format!("http://{host}:{}/health/ready", wallet.port);
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .timeout(HEALTH_TIMEOUT)
-        .build()?;
-    let answer = client.get(&url).send().await;
-    let status = answer.with_context(|| format!("{url} does not answer"))?.status();
-    if !status.is_success() {
-        bail!("{url} answers {}", status.as_u16());
-    }
+    http::healthcheck(&wallet.host, wallet.port).await?;
     say("ready")
 }
 

@@ -20,4 +20,4 @@ pub use ports::Port;
 pub use process::Process;
 pub use proxy::{Direction, Proxy};
 pub use rustix::process::Signal;
-pub use servers::{Options, PgBouncer, Postgres, RabbitMq, Redis};
+pub use servers::{Nginx, Options, PgBouncer, Postgres, RabbitMq, Redis};

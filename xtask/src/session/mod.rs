@@ -3,6 +3,7 @@
 
 mod away;
 mod candles;
+mod drain;
 mod names;
 mod side;
 mod sink;
@@ -29,16 +30,26 @@ pub struct Options {
     /// Gateways and wallet reach PostgreSQL through the PgBouncer of this folder (test/pgbouncer.sh), in transaction mode
     #[arg(long)]
     pgbouncer: Option<PathBuf>,
+    /// Requests and WebSockets go through an nginx with docker/nginx/nginx.conf; at the end a gateway behind it is taken out
+    #[arg(long)]
+    nginx: bool,
 }
 
 impl Options {
-    /// Everything is built, and gateways and wallet reach PostgreSQL through the PgBouncer of this folder, if any.
-    pub fn through(pgbouncer: Option<PathBuf>) -> Self {
+    /// Everything is built, and what lies between client, gateways and PostgreSQL.
+    pub fn through(pgbouncer: Option<PathBuf>, nginx: bool) -> Self {
         Self {
             pgbouncer,
+            nginx,
             ..Self::default()
         }
     }
+}
+
+/// What lies between a client and the distributed exchange, and between its programs and PostgreSQL.
+struct Between {
+    pgbouncer: Option<PathBuf>,
+    nginx: bool,
 }
 
 /// What a session came to.
@@ -62,8 +73,11 @@ pub fn run(options: &Options) -> Result<()> {
         |dir| shell::root().join(dir),
     );
     std::fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
-    let pgbouncer = options.pgbouncer.as_ref().map(|dir| shell::root().join(dir));
-    let held = Runtime::new()?.block_on(both(&programs, &dir, pgbouncer.as_deref()));
+    let between = Between {
+        pgbouncer: options.pgbouncer.as_ref().map(|dir| shell::root().join(dir)),
+        nginx: options.nginx,
+    };
+    let held = Runtime::new()?.block_on(both(&programs, &dir, &between));
     match held {
         Ok(()) if options.dir.is_none() => {
             std::fs::remove_dir_all(&dir).with_context(|| dir.display().to_string())
@@ -76,12 +90,16 @@ pub fn run(options: &Options) -> Result<()> {
     }
 }
 
-async fn both(programs: &Path, dir: &Path, pgbouncer: Option<&Path>) -> Result<()> {
-    let embedded = side::embedded(programs, &dir.join("embedded")).await?;
+async fn both(programs: &Path, dir: &Path, between: &Between) -> Result<()> {
+    let embedded = side::embedded(programs, &dir.join("embedded"), between).await?;
     println!("embedded: {}", embedded.end);
-    let distributed = side::distributed(programs, &dir.join("distributed"), pgbouncer).await?;
-    let pooled = pgbouncer.map_or("", |_| " and PgBouncer");
-    println!("distributed, through two gateways{pooled}: {}", distributed.end);
+    let distributed = side::distributed(programs, &dir.join("distributed"), between).await?;
+    let balanced = if between.nginx { "nginx and " } else { "" };
+    let pooled = between.pgbouncer.as_ref().map_or("", |_| " and PgBouncer");
+    println!(
+        "distributed, through {balanced}two gateways{pooled}: {}",
+        distributed.end
+    );
     compared(&embedded, &distributed)
 }
 

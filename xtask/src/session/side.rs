@@ -4,13 +4,12 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
-use testbed::{Exchange, ExchangeOptions, Member, Role};
+use testbed::{Exchange, ExchangeOptions, Member, Nginx, Options, Role};
 
-use super::Outcome;
-use super::away;
 use super::sink::Sink;
 use super::traced;
 use super::transcript::Transcript;
+use super::{Between, Outcome, away, drain};
 use crate::http::{Asked, Question, ask};
 use crate::shell;
 
@@ -24,23 +23,23 @@ const SETTINGS: [(&str, &str); 5] = [
     ("TRADE_ENGINE_EMBEDDED__MIN_FREE_BYTES", "16777216"),
 ];
 
-/// The session with an embedded exchange.
-pub async fn embedded(programs: &Path, dir: &Path) -> Result<Outcome> {
+/// The session with an embedded exchange, the same as that with the other one.
+pub async fn embedded(programs: &Path, dir: &Path, between: &Between) -> Result<Outcome> {
     let mut gateway = Member::embedded(programs, dir)?;
     for (name, value) in SETTINGS {
         gateway.set(name, value);
     }
     gateway.start().await?;
-    let outcome = held(programs, dir, &gateway, None)?;
+    let outcome = held(programs, dir, &gateway, between, &Doors::Own)?;
     gateway.stop().await?;
     Ok(outcome)
 }
 
-/// The session with a distributed exchange, through its two gateways in turn, and between them and PostgreSQL the PgBouncer
-/// of this folder, if any.
-pub async fn distributed(programs: &Path, dir: &Path, pgbouncer: Option<&Path>) -> Result<Outcome> {
+/// The session with a distributed exchange, through its two gateways in turn or through nginx before them, and between them
+/// and PostgreSQL a PgBouncer, if any.
+pub async fn distributed(programs: &Path, dir: &Path, between: &Between) -> Result<Outcome> {
     let mut options = ExchangeOptions::new(programs).dir(dir);
-    if let Some(program) = pgbouncer {
+    if let Some(program) = &between.pgbouncer {
         options = options.pooled(program);
     }
     for (name, value) in SETTINGS {
@@ -57,23 +56,52 @@ pub async fn distributed(programs: &Path, dir: &Path, pgbouncer: Option<&Path>) 
     }
     let mut exchange = Exchange::start(options).await?;
     greeted_with_money(&exchange).await?;
+    let mut nginx = match between.nginx {
+        true => Some(balancer(&exchange, dir).await?),
+        false => None,
+    };
     let gateways: Vec<&Member> = exchange.of(Role::Gateway).collect();
     let [first, second] = gateways[..] else {
         bail!("there are not two gateways");
     };
-    let outcome = held(programs, dir, first, Some(second)).and_then(|outcome| {
+    let doors = nginx.as_ref().map_or(Doors::Also(second), Doors::Balanced);
+    let outcome = held(programs, dir, first, between, &doors).and_then(|outcome| {
         audited(&exchange)?;
         Ok(outcome)
     });
     if outcome.is_ok() {
         traced::followed(&exchange, &sink).await?;
+        if let Some(nginx) = &mut nginx {
+            drain::tried(&mut exchange, nginx, programs, dir).await?;
+        }
         away::tried(&mut exchange).await?;
     }
     if let Some(fallen) = exchange.fallen() {
         bail!("{fallen}");
     }
+    if let Some(nginx) = &mut nginx {
+        nginx.stop().await?;
+    }
     exchange.stop().await?;
     outcome
+}
+
+/// The load balancer that operators get, before the gateways of an exchange.
+async fn balancer(exchange: &Exchange, dir: &Path) -> Result<Nginx> {
+    let mut options = Options::new().dir(dir.join("nginx"));
+    for gateway in exchange.of(Role::Gateway) {
+        let (http, websocket) = addresses(gateway);
+        options = options.setting(&format!("{}:8080", gateway.name()), &http);
+        options = options.setting(&format!("{}:8081", gateway.name()), &websocket);
+    }
+    Nginx::start(options).await
+}
+
+/// Where a gateway answers HTTP and WebSockets, without scheme and path.
+pub fn addresses(gateway: &Member) -> (String, String) {
+    let (url, websocket) = (gateway.url(), gateway.websocket_url());
+    let bare = |url: &str| url.split('/').nth(2).unwrap_or_default().to_owned();
+    (bare(&url), bare(&websocket))
 }
 
 /// Whoever is greeted can trade at once: each gateway shows the funds of development's users as soon as it is ready.
@@ -122,8 +150,18 @@ fn audited(exchange: &Exchange) -> Result<()> {
     Ok(())
 }
 
+/// Where a session's requests go.
+enum Doors<'a> {
+    /// To the gateway itself.
+    Own,
+    /// To it and this one in turn.
+    Also(&'a Member),
+    /// To a balancer; only operators' go to the gateway itself.
+    Balanced(&'a Nginx),
+}
+
 /// Holds the session, and reads its transcript.
-fn held(programs: &Path, dir: &Path, gateway: &Member, also: Option<&Member>) -> Result<Outcome> {
+fn held(programs: &Path, dir: &Path, gateway: &Member, between: &Between, doors: &Doors) -> Result<Outcome> {
     let file = dir.join("transcript");
     let mut script = Command::new("bash");
     script
@@ -135,14 +173,25 @@ fn held(programs: &Path, dir: &Path, gateway: &Member, also: Option<&Member>) ->
         .env("GATEWAY", programs.join("gateway"))
         .env("WS", programs.join("examples/ws"))
         .env("TRANSCRIPT", &file);
-    for name in ["PARTS", "DATA", "SETTINGS", "PRIVATE", "ALSO_PUBLIC"] {
+    for name in ["PARTS", "DATA", "SETTINGS", "PRIVATE", "ALSO_PUBLIC", "BALANCED"] {
         script.env_remove(name);
     }
-    if let Some(also) = also {
-        script
-            .env("ALSO_PUBLIC", also.url())
-            .env("ALSO_ADMIN", also.metrics_url())
-            .env("ALSO_WS_URL", also.websocket_url());
+    if between.nginx {
+        script.env("BALANCED", "yes");
+    }
+    match doors {
+        Doors::Own => {}
+        Doors::Also(also) => {
+            script
+                .env("ALSO_PUBLIC", also.url())
+                .env("ALSO_ADMIN", also.metrics_url())
+                .env("ALSO_WS_URL", also.websocket_url());
+        }
+        Doors::Balanced(nginx) => {
+            script
+                .env("PUBLIC", nginx.url())
+                .env("WS_URL", nginx.websocket_url());
+        }
     }
     // It makes tokens under the settings of the gateway.
     for (name, value) in gateway.command(&[]).get_envs() {

@@ -90,6 +90,7 @@ pub const CHECKS: &[Check] = &[
         files: &[
             ".github/**/*.yml",
             ".github/**/*.yaml",
+            "compose.yaml",
             "config/*.yaml",
             "deploy/**/*.yml",
             "deploy/**/*.yaml",

@@ -3,6 +3,7 @@
 mod figures;
 mod health;
 
+use std::io::Write;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,6 +30,30 @@ pub struct RunArguments {
     /// The shards, such as `0,2`; all of them where none is named.
     #[arg(long, value_delimiter = ',')]
     shards: Vec<u32>,
+}
+
+/// Which matcher to ask.
+#[derive(Debug, Args)]
+pub struct HealthArguments {
+    /// Its settings file; else config/config.yaml where there is one.
+    #[arg(long)]
+    config: Option<PathBuf>,
+}
+
+/// Asks the matcher on this machine whether it is ready.
+///
+/// # Errors
+/// It is not, or has no listener that could be asked.
+pub(crate) fn healthcheck(arguments: HealthArguments, out: &mut impl Write) -> anyhow::Result<()> {
+    let server = setup::settings(arguments.config)?.server;
+    if server.metrics_port == 0 {
+        bail!("server.metrics_port: is 0, so nobody can be asked");
+    }
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let tokio = tokio.context("the asynchronous runtime does not start")?;
+    tokio.block_on(http::healthcheck(&server.host, server.metrics_port))?;
+    writeln!(out, "ready")?;
+    Ok(())
 }
 
 /// Works until a signal comes.

@@ -1,5 +1,6 @@
 //! A server of one's own: on a free loopback port, with a data folder of its own, which may be killed and comes back.
 
+mod nginx;
 mod options;
 mod pgbouncer;
 mod postgres;
@@ -19,6 +20,7 @@ use crate::certificates::Certificates;
 use crate::ports::Port;
 use crate::process::Process;
 
+pub use nginx::NginxProgram;
 pub use options::Options;
 pub use pgbouncer::PgBouncerProgram;
 pub use postgres::{PostgresProgram, may_hold_postgres};
@@ -31,6 +33,8 @@ pub type Postgres = Server<PostgresProgram>;
 pub type Redis = Server<RedisProgram>;
 /// A PgBouncer in transaction mode before a PostgreSQL.
 pub type PgBouncer = Server<PgBouncerProgram>;
+/// An nginx before gateways.
+pub type Nginx = Server<NginxProgram>;
 /// A RabbitMQ node, with an Erlang port mapper of its own.
 pub type RabbitMq = Server<RabbitMqProgram>;
 

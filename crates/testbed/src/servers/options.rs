@@ -33,7 +33,7 @@ impl Options {
         self
     }
 
-    /// PgBouncer: its program lies here, else in one of the folders of PATH.
+    /// PgBouncer and nginx: the program lies here, else in one of the folders of PATH.
     #[must_use]
     pub fn programs(mut self, dir: impl Into<PathBuf>) -> Self {
         self.programs = Some(dir.into());

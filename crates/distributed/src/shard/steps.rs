@@ -216,10 +216,7 @@ impl Owner<'_> {
         };
         let culprits: Vec<Uuid> = (done.iter().copied()).chain(going_on.map(|(id, _)| id)).collect();
         let begun = Instant::now();
-        let traces = batch.traces.iter().copied().map(Some);
-        let mut span = Span::of_group("commit batch", Kind::Client, traces, None);
-        span.set("db.system.name", "postgresql");
-        span.set("shard.sequence", batch.seq.cast_signed());
+        let mut span = commit_span(&batch);
         if let Err(error) = commit(connection, &write).await {
             self.status.count("shard_commit_errors_total");
             span.fail(error.to_string());
@@ -274,6 +271,15 @@ impl Owner<'_> {
             other => other,
         }
     }
+}
+
+/// The span of a batch's commit, in the trace of its first command.
+fn commit_span(batch: &Batch) -> Span {
+    let traces = batch.traces.iter().copied().map(Some);
+    let mut span = Span::of_group("commit batch", Kind::Client, traces, None);
+    span.set("db.system.name", "postgresql");
+    span.set("shard.sequence", batch.seq.cast_signed());
+    span
 }
 
 /// The market that a command names without naming an order.

@@ -4,8 +4,8 @@ use anyhow::Result;
 use clap::Parser;
 
 use crate::{
-    chaos, coverage, crash, database, image, layers, lint, load, rules, session, test, tidy, up, validate,
-    verify,
+    alerts, chaos, coverage, crash, database, image, layers, lint, load, rules, session, test, tidy, up,
+    validate, verify,
 };
 
 /// A chore.
@@ -26,6 +26,8 @@ pub enum Chore {
     Crash(crash::Options),
     /// Breaks the distributed exchange under load, piece by piece; nothing acknowledged may be lost or doubled
     Chaos(chaos::Options),
+    /// Causes faults under the eyes of a real Prometheus: each alert must fire, and go quiet when its fault is mended
+    Alerts(alerts::Options),
     /// Holds one session with the distributed exchange and with the embedded one; both must answer alike
     Session(session::Options),
     /// Takes one safety rule at a time out of a copy, and sees the test fail that guards it
@@ -63,6 +65,7 @@ impl Chore {
             Self::Coverage(options) => coverage::run(options),
             Self::Crash(options) => crash::run(options),
             Self::Chaos(options) => chaos::run(options),
+            Self::Alerts(options) => alerts::run(options),
             Self::Session(options) => session::run(options),
             Self::Rules(options) => rules::run(options),
             Self::Load(options) => load::run(options),

@@ -1,6 +1,7 @@
 //! The project's chores, run as `cargo xtask <chore>`.
 #![expect(clippy::print_stdout, reason = "a chore reports on standard output")]
 
+mod alerts;
 mod chaos;
 mod chore;
 mod coverage;

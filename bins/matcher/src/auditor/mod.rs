@@ -132,6 +132,7 @@ impl Auditor {
     async fn watch(&mut self, connection: Connection, health: &Health, shutdown: &Shutdown) {
         let mut connection = Some(connection);
         loop {
+            let begun = Instant::now();
             let outcome = tokio::select! {
                 () = shutdown.wait() => return,
                 outcome = self.once(&mut connection) => outcome,
@@ -142,8 +143,9 @@ impl Auditor {
                 tracing::error!(%error, "nothing could be audited");
             }
             health.tell(outcome.err().map(|error| error.to_string()));
+            // Under load something is always on its way: looking again must not take more than its share.
             let pause = if self.watch.is_suspicious() {
-                self.interval.min(AGAIN)
+                self.interval.min(AGAIN).max(begun.elapsed() * SHARE)
             } else {
                 self.interval
             };

@@ -1,0 +1,108 @@
+//! Which fault makes which alerts fire.
+
+/// A fault that can be caused and mended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// One gateway is killed.
+    OneGateway,
+    /// All gateways are killed.
+    Gateways,
+    /// The matcher that stands by is stopped.
+    StandBy,
+    /// All matchers are killed while orders go on.
+    Matchers,
+    /// The owner of the shard is killed again and again.
+    Owners,
+    /// The wallet service is killed while orders go on.
+    Wallet,
+    /// RabbitMQ is stopped.
+    Broker,
+    /// Redis is stopped.
+    Redis,
+    /// PostgreSQL stands still for most of the time.
+    SlowDatabase,
+    /// PostgreSQL is stopped.
+    Database,
+    /// A balance is changed by hand.
+    Balance,
+    /// The auditor is killed.
+    Auditor,
+    /// A command that makes no sense stands in the list of the shard.
+    Garbage,
+    /// Somebody tries tokens.
+    Tokens,
+}
+
+/// A fault and what it sets off.
+#[derive(Debug)]
+pub struct Case {
+    /// What is done.
+    pub fault: Fault,
+    /// What must fire, all of it, and be quiet when it is mended.
+    pub alerts: &'static [&'static str],
+}
+
+const fn case(fault: Fault, alerts: &'static [&'static str]) -> Case {
+    Case { fault, alerts }
+}
+
+/// Those that can be caused from outside in a minute or two.
+pub const CASES: &[Case] = &[
+    case(Fault::OneGateway, &["TargetDown"]),
+    case(Fault::Gateways, &["GatewaysGone"]),
+    case(Fault::StandBy, &["ShardStandByMissing"]),
+    case(Fault::Matchers, &["MatchersGone", "MatchingEngineStopped"]),
+    case(Fault::Owners, &["ShardTakeoversMany"]),
+    case(
+        Fault::Wallet,
+        &[
+            "WalletGone",
+            "WalletBreakerOpen",
+            "WalletCallsFailing",
+            "OrdersLeftPending",
+        ],
+    ),
+    case(Fault::Broker, &["BrokerAway"]),
+    case(Fault::Redis, &["RedisAway"]),
+    case(Fault::SlowDatabase, &["HighOrderLatency"]),
+    case(
+        Fault::Database,
+        &[
+            "GatewayCannotFollow",
+            "OrderErrorBudgetBurnFast",
+            "OrderErrorBudgetBurn",
+        ],
+    ),
+    case(Fault::Balance, &["LedgerDifference"]),
+    case(Fault::Auditor, &["AuditStale"]),
+    case(Fault::Garbage, &["UndecodableKept"]),
+    case(Fault::Tokens, &["AuthFailuresHigh"]),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::shell;
+
+    #[test]
+    fn every_alert_that_is_caused_is_one_of_the_rules() {
+        let mut rules = String::new();
+        for entry in std::fs::read_dir(shell::root().join("deploy/prometheus")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.to_string_lossy().ends_with(".rules.yaml") {
+                rules += &std::fs::read_to_string(path).unwrap();
+            }
+        }
+        let known: BTreeSet<&str> = rules
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("- alert: "))
+            .collect();
+        for case in CASES {
+            for alert in case.alerts {
+                assert!(known.contains(alert), "{alert}");
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! A small flow of orders that trade with each other, through both gateways, for as long as it is let.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::Result;
+use testbed::{Exchange, Role};
+use tokio::task::JoinSet;
+
+use crate::http::{Question, ask};
+use crate::shell;
+
+/// Between two orders of a user.
+const BETWEEN: Duration = Duration::from_millis(150);
+
+/// Goes on until it is stopped, whatever the answers.
+pub struct Flow {
+    over: Arc<AtomicBool>,
+    asked: Arc<AtomicU64>,
+    tasks: JoinSet<()>,
+}
+
+impl Flow {
+    /// Begins.
+    ///
+    /// # Errors
+    /// There are no tokens to be had.
+    pub fn start(exchange: &mut Exchange) -> Result<Self> {
+        let (over, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let gateways: Vec<_> = exchange.of(Role::Gateway).collect();
+        let mut tasks = JoinSet::new();
+        for (at, gateway) in gateways.into_iter().enumerate() {
+            let (user, side) = if at % 2 == 0 {
+                ("alice", "SELL")
+            } else {
+                ("bob", "BUY")
+            };
+            let token = shell::output(&mut gateway.command(&["token", user]))?;
+            let (port, token) = (gateway.port(), token.trim().to_owned());
+            let (over, asked) = (Arc::clone(&over), Arc::clone(&asked));
+            tasks.spawn(async move {
+                let body = format!(
+                    r#"{{"symbol":"BTC/USDT","side":"{side}","order_type":"LIMIT","price":"50000","quantity":"0.0001"}}"#
+                );
+                while !over.load(Ordering::Relaxed) {
+                    let question = Question {
+                        port,
+                        method: "POST",
+                        path: "/api/v1/orders",
+                        token: &token,
+                        body: &body,
+                    };
+                    // An answer of any kind will do: faults are what this is for.
+                    drop(ask(question).await);
+                    asked.fetch_add(1, Ordering::Relaxed);
+                    tokio::time::sleep(BETWEEN).await;
+                }
+            });
+        }
+        Ok(Self { over, asked, tasks })
+    }
+
+    /// Ends it; how many orders were asked for.
+    pub async fn stop(self) -> u64 {
+        self.over.store(true, Ordering::Relaxed);
+        self.tasks.join_all().await;
+        self.asked.load(Ordering::Relaxed)
+    }
+}

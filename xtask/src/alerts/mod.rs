@@ -1,0 +1,101 @@
+//! `cargo xtask alerts`: a real Prometheus watches a real exchange by the rules of deploy/prometheus; each fault must make its
+//! alert fire, and its mitigation must make it quiet again.
+
+mod cases;
+mod faults;
+mod flow;
+mod prometheus;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use testbed::{Exchange, ExchangeOptions};
+use tokio::runtime::Runtime;
+
+use crate::{shell, up};
+use cases::{CASES, Case};
+use flow::Flow;
+use prometheus::Prometheus;
+
+/// What `cargo xtask alerts` can be told.
+#[derive(Debug, Default, clap::Args)]
+pub struct Options {
+    /// The programs lie here; nothing is built
+    #[arg(long)]
+    programs: Option<PathBuf>,
+    /// Where logs and data stay [default: a folder that goes unless something is wrong]
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Only the cases of these alerts
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+}
+
+/// Causes one fault after the other.
+///
+/// # Errors
+/// An alert does not fire, or does not go quiet; the rest is tried all the same.
+pub fn run(options: &Options) -> Result<()> {
+    let programs = match &options.programs {
+        Some(programs) => shell::root().join(programs),
+        None => up::build(true)?,
+    };
+    let dir = options.dir.as_ref().map_or_else(
+        || std::env::temp_dir().join(format!("trade-engine-alerts-{}", std::process::id())),
+        |dir| shell::root().join(dir),
+    );
+    std::fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
+    let cases: Vec<&Case> = (CASES.iter())
+        .filter(|case| {
+            options.only.is_empty()
+                || case
+                    .alerts
+                    .iter()
+                    .any(|alert| options.only.iter().any(|only| only == alert))
+        })
+        .collect();
+    let mut exchange = ExchangeOptions::new(programs).dir(&dir).auditors(1);
+    for (name, value) in faults::SETTINGS {
+        exchange = exchange.setting(name, value);
+    }
+    let failed = Runtime::new()?.block_on(async {
+        let mut exchange = Exchange::start(exchange).await?;
+        let mut prometheus = Prometheus::start(&exchange, &dir).await?;
+        let flow = Flow::start(&mut exchange)?;
+        prometheus.until_quiet(&[]).await.context("before any fault")?;
+        let mut failed = Vec::new();
+        for case in cases {
+            match tried(case, &mut exchange, &prometheus).await {
+                Ok(()) => println!("{}: fired, and went quiet", case.alerts.join(", ")),
+                Err(error) => {
+                    println!("{}: FAILED: {error:#}", case.alerts.join(", "));
+                    failed.push(case.alerts.join(", "));
+                }
+            }
+        }
+        println!("{} orders were asked for meanwhile", flow.stop().await);
+        prometheus.stop().await?;
+        exchange.stop().await?;
+        anyhow::Ok(failed)
+    })?;
+    if !failed.is_empty() {
+        bail!("{}; logs: {}", failed.join("; "), dir.display());
+    }
+    match options.dir {
+        None => std::fs::remove_dir_all(&dir).with_context(|| dir.display().to_string()),
+        Some(_) => Ok(()),
+    }
+}
+
+/// One fault: caused, seen, mended, and seen to be gone. It is mended whatever is seen.
+async fn tried(case: &Case, exchange: &mut Exchange, prometheus: &Prometheus) -> Result<()> {
+    faults::cause(case.fault, exchange, prometheus)
+        .await
+        .context("the fault")?;
+    let fired = prometheus.until_firing(case.alerts).await;
+    faults::mend(case.fault, exchange, prometheus)
+        .await
+        .context("the mitigation")?;
+    fired?;
+    prometheus.until_quiet(case.alerts).await
+}

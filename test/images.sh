@@ -44,8 +44,8 @@ start() { # start NAME COMMAND...
   pids=($! "${pids[@]}")
 }
 until_it() { # until_it WHAT COMMAND...
-  for _ in $(seq 150); do
-    if "${@:2}" >/dev/null 2>&1; then
+  for _ in $(seq 60); do
+    if "${@:2}" >"$scratch/last.log" 2>&1; then
       echo "$1"
       return
     fi

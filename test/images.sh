@@ -6,7 +6,7 @@
 #
 # Migrates, starts a wallet service, a matcher and two gateways as uid 65532, asks each for its health with its image's own
 # health check, places an order and watches it trade through nginx. Everything ends with the script. Needs root, buildah,
-# PostgreSQL, Redis, RabbitMQ, nginx, curl, and a PgBouncer that test/pgbouncer.sh can find or build.
+# PostgreSQL, Redis, RabbitMQ, nginx, curl, and a PgBouncer that test/pgbouncer.sh can find or build (in the folder PGBOUNCER).
 set -euo pipefail
 export LC_ALL=C
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -44,8 +44,8 @@ start() { # start NAME COMMAND...
   pids=($! "${pids[@]}")
 }
 until_it() { # until_it WHAT COMMAND...
-  for _ in $(seq 300); do
-    if "${@:2}" >/dev/null 2>&1; then
+  for _ in $(seq 60); do
+    if "${@:2}" >"$scratch/last.log" 2>&1; then
       echo "$1"
       return
     fi
@@ -61,7 +61,7 @@ pg=${ports[0]} pooled=${ports[1]} redis=${ports[2]} amqp=${ports[3]} management=
 # PostgreSQL, with the logins that compose.yaml makes.
 bin=$(pg_config --bindir 2>/dev/null || dirname "$(find /usr/lib/postgresql -name initdb | sort | tail -n 1)")
 folder postgres postgres
-as postgres "$bin/initdb" -D "$scratch/postgres" -U postgres --auth=trust >"$scratch/postgres.log"
+as postgres "$bin/initdb" -D "$scratch/postgres" -U postgres --encoding=UTF8 --auth=trust >"$scratch/postgres.log"
 sed -i 's/^host .*127.*trust/host all postgres 127.0.0.1\/32 trust\nhost all all 127.0.0.1\/32 scram-sha-256/' \
   "$scratch/postgres/pg_hba.conf"
 start postgres as postgres "$bin/postgres" -D "$scratch/postgres" -p "$pg" -c listen_addresses=127.0.0.1 \
@@ -116,22 +116,27 @@ container() { # container PROGRAM: a new one, named in $made
 }
 direct=("TRADE_ENGINE_DATABASE__PORT=$pg")
 through=("TRADE_ENGINE_DATABASE__PORT=$pooled" TRADE_ENGINE_DATABASE__TRANSACTION_POOLING=true)
-container gateway && gateway=$made
-container matcher && matcher=$made
-container wallet-service && wallet=$made
+container gateway
+gateway=$made
+container matcher
+matcher=$made
+container wallet-service
+wallet=$made
 user=$(buildah inspect --format '{{.OCIv1.Config.User}}' "$gateway")
 [ "$user" = 65532:65532 ] || { echo "images: the gateway's user is $user" >&2; exit 1; }
 within "$gateway" "${direct[@]}" TRADE_ENGINE_DATABASE__USER=postgres -- /usr/local/bin/gateway migrate up
-start wallet within "$wallet" "${through[@]}" TRADE_ENGINE_DATABASE__USER=wallet "TRADE_ENGINE_DATABASE__PASSWORD=$WALLET_DB_PASSWORD" \
+start wallet within "$wallet" "${through[@]}" TRADE_ENGINE_DATABASE__USER=wallet \
+  "TRADE_ENGINE_DATABASE__DIRECT_URL=postgres://wallet:$WALLET_DB_PASSWORD@127.0.0.1:$pg/mytrader" "TRADE_ENGINE_DATABASE__PASSWORD=$WALLET_DB_PASSWORD" \
   "TRADE_ENGINE_WALLET__METRICS_PORT=0" -- /usr/local/bin/wallet-service serve
-until_it 'the wallet service says itself that it is healthy' within "$wallet" -- /usr/local/bin/wallet-service healthcheck
+until_it 'the wallet service says itself that it is healthy' within "$wallet" "${direct[@]}" -- /usr/local/bin/wallet-service healthcheck
 matchers=("${direct[@]}" TRADE_ENGINE_DATABASE__USER=matcher "TRADE_ENGINE_DATABASE__PASSWORD=$MATCHER_DB_PASSWORD"
   "TRADE_ENGINE_SERVER__METRICS_PORT=${ports[10]}")
 start matcher within "$matcher" "${matchers[@]}" -- /usr/local/bin/matcher run
 until_it 'the matcher says itself that it is healthy' within "$matcher" "${matchers[@]}" -- /usr/local/bin/matcher healthcheck
 for number in 0 1; do
   http=${ports[11 + number]} websocket=${ports[13 + number]}
-  gateways=("${through[@]}" TRADE_ENGINE_DATABASE__USER=gateway "TRADE_ENGINE_DATABASE__PASSWORD=$GATEWAY_DB_PASSWORD"
+  gateways=("${through[@]}" TRADE_ENGINE_DATABASE__USER=gateway
+    "TRADE_ENGINE_DATABASE__DIRECT_URL=postgres://gateway:$GATEWAY_DB_PASSWORD@127.0.0.1:$pg/mytrader" "TRADE_ENGINE_DATABASE__PASSWORD=$GATEWAY_DB_PASSWORD"
     "TRADE_ENGINE_SERVER__HTTP_PORT=$http" "TRADE_ENGINE_SERVER__WEBSOCKET_PORT=$websocket" TRADE_ENGINE_SERVER__METRICS_PORT=0)
   start "gateway-$((number + 1))" within "$gateway" "${gateways[@]}" -- /usr/local/bin/gateway run
   until_it "gateway-$((number + 1)) says itself that it is healthy" within "$gateway" "${gateways[@]}" -- /usr/local/bin/gateway healthcheck

@@ -29,7 +29,7 @@ const KILLS: u32 = 5;
 /// Between two tokens that are tried.
 const BETWEEN_TOKENS: Duration = Duration::from_millis(60);
 /// The balance that is changed: alice's of a market in which nobody trades.
-const CHANGE: &str = "UPDATE wallets SET available = available + $1::text::numeric \
+const CHANGE: &str = "UPDATE wallets SET available_balance = available_balance + $1::text::numeric \
     WHERE user_id = '00000000-0000-4000-8000-0000000000a1' AND asset = 'ETH'";
 const GARBAGE: &str = "INSERT INTO commands (id, shard, kind, body, created_at) \
     VALUES ('00000000-0000-7000-8000-000000000001', 0, 'cancel_all', '\\x01ff', now())";

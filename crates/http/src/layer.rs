@@ -58,7 +58,7 @@ pub struct Edge {
     make_id: Arc<dyn Fn() -> String + Send + Sync>,
     proxies: Arc<TrustedProxies>,
     addresses: Option<Arc<AddressLimits>>,
-    /// Whether any caller may say to which trace its requests belong.
+    /// Whether callers may say to which trace their requests belong.
     joins_callers: bool,
 }
 
@@ -74,8 +74,8 @@ impl Edge {
         }
     }
 
-    /// Requests belong to the trace that their caller names: for services whose callers are services of ours. Else only
-    /// trusted proxies are believed, so that nobody has all of his requests recorded.
+    /// Requests belong to the trace that their caller names: for services whose callers are services of ours. Else each
+    /// request has a trace of its own, so that nobody has all of his requests recorded.
     #[must_use]
     pub fn joining_callers(mut self) -> Self {
         self.joins_callers = true;
@@ -98,9 +98,7 @@ impl Edge {
 
     /// The work on a request, in its caller's trace where the caller is believed.
     fn span(&self, request: &ServiceRequest) -> Span {
-        let peer = request.peer_addr().map(|peer| peer.ip());
-        let is_believed = self.joins_callers || peer.is_some_and(|peer| self.proxies.trusts(peer));
-        let parent = request.headers().get(&TRACEPARENT).filter(|_| is_believed);
+        let parent = request.headers().get(&TRACEPARENT).filter(|_| self.joins_callers);
         let parent = parent.and_then(|parent| TraceContext::parse(parent.to_str().ok()?));
         let method = metrics::method_name(request.method());
         let route = request.match_pattern().unwrap_or_default();

@@ -131,9 +131,10 @@ impl Broken {
                 _ => ORDERS,
             },
             rule: rule.to_owned(),
+            // Some rules name nothing but the market.
+            subject: format!("{subject} {}", market.as_deref().unwrap_or("everywhere")),
             touches: market.map_or(Touches::All, Touches::Market),
             account: None,
-            subject,
             amount,
             what,
         }

@@ -1,7 +1,7 @@
 //! What an auditor makes of what it sees again and again: a difference counts when it was seen twice and nothing that was on
 //! its way explains it, and is acted on once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::broken::{BALANCES, Broken, LEDGER, NEEDED, NOT_NEGATIVE, RESERVED, Touches, ZERO_SUM};
 use super::{Findings, INVARIANTS};
@@ -44,8 +44,13 @@ impl Watch {
         };
         self.seen
             .retain(|key, seen| is_there(key) || !was_looked_at(&seen.broken, found));
+        let mut looked = BTreeSet::new();
         for broken in &found.broken {
             let key = (broken.invariant, broken.subject.clone());
+            // Two questions of one look may find the same: that is seen once.
+            if !looked.insert(key.clone()) {
+                continue;
+            }
             let Some(seen) = self.seen.get_mut(&key) else {
                 let at = found.shards.iter().map(|(shard, last, _)| (*shard, *last));
                 let seen = Seen {

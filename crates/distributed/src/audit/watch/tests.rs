@@ -126,3 +126,13 @@ fn the_accounts_behind_a_sum_that_does_not_fit_are_told_with_it() {
     let all = [sum.clone(), lines.clone(), needed];
     assert_eq!(watch.take(&look(true, (9, 1), &all)), [lines, sum]);
 }
+
+#[test]
+fn what_two_questions_of_one_look_find_is_seen_once() {
+    let mut watch = Watch::default();
+    let lines = broken(BALANCES, "available lines a USDT", "5");
+    let twice = [lines.clone(), lines.clone()];
+    assert_eq!(watch.take(&look(true, (9, 9), &twice)), []);
+    assert_eq!(watch.take(&look(true, (9, 9), &twice)), [lines]);
+    assert_eq!(watch.standing()[BALANCES], 1);
+}

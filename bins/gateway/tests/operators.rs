@@ -182,10 +182,16 @@ fn fewer_connections_are_taken_from_the_next_reload_on_and_websockets_count() {
     change(&served, "limits: { ", "limits: { connections_per_address: 1, ");
     served.signal("HUP");
     until("a second connection is refused", || {
-        answer(served.public, "/health/live").is_some_and(|answer| answer.contains("too_many_connections"))
+        answer(served.public, "/api/v1/markets").is_some_and(|answer| answer.contains("too_many_connections"))
     });
+    assert!(
+        served.is_ready(),
+        "who asks for its health is answered all the same"
+    );
     drop(open);
-    until("there is room again", || served.is_ready());
+    until("there is room again", || {
+        answer(served.public, "/api/v1/markets").is_some_and(|answer| answer.starts_with("HTTP/1.1 200"))
+    });
     assert!(served.stop());
 }
 

@@ -81,10 +81,11 @@ program() { # program KIND/NAME
 
 apply settings network
 if [[ -n ${BACK:-} ]]; then
-  order=(deployment/gateway statefulset/matcher deployment/wallet)
+  order=(deployment/gateway statefulset/matcher deployment/wallet deployment/auditor)
 else
   migrate
-  order=(deployment/wallet statefulset/matcher deployment/gateway deployment/auditor)
+  # The auditor must understand what the others write: it is the first forwards, and the last back.
+  order=(deployment/auditor deployment/wallet statefulset/matcher deployment/gateway)
 fi
 for each in "${order[@]}"; do
   program "$each"

@@ -15,7 +15,8 @@ const OVERLAYS: &[&str] = &["deploy/overlays/*/kustomization.yaml"];
 const CUSTOM_KINDS: [&str; 1] = ["ServiceMonitor"];
 
 /// What a roll-out applies, each selected by its component (deploy/roll-out.sh).
-const COMPONENTS: [&str; 8] = [
+const COMPONENTS: [&str; 9] = [
+    "auditor",
     "settings",
     "network",
     "migrations",

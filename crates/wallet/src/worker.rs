@@ -77,7 +77,7 @@ impl Worker {
         loop {
             tried += 1;
             let traces = pieces.iter().map(|piece| piece.trace);
-            let mut span = Span::of_group("wallet transaction", Kind::Client, traces, None);
+            let mut span = Span::of_group("wallet transaction", Kind::Client, traces);
             span.set("db.system.name", "postgresql");
             let failure = match trace::within(span.context(), self.attempt(&requests)).await {
                 Ok(replies) => {

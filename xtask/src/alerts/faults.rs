@@ -62,7 +62,7 @@ pub async fn cause(fault: Fault, exchange: &mut Exchange, prometheus: &Prometheu
 ///
 /// # Errors
 /// It cannot be done.
-pub async fn mend(fault: Fault, exchange: &mut Exchange, _: &Prometheus) -> Result<()> {
+pub async fn mend(fault: Fault, exchange: &mut Exchange) -> Result<()> {
     match fault {
         Fault::OneGateway => exchange.member("gateway-2")?.start().await?,
         Fault::StandBy => exchange.member("matcher-2")?.start().await?,

@@ -93,7 +93,7 @@ async fn tried(case: &Case, exchange: &mut Exchange, prometheus: &Prometheus) ->
         .await
         .context("the fault")?;
     let fired = prometheus.until_firing(case.alerts).await;
-    faults::mend(case.fault, exchange, prometheus)
+    faults::mend(case.fault, exchange)
         .await
         .context("the mitigation")?;
     fired?;

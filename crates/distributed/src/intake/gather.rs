@@ -81,7 +81,7 @@ async fn lane<G: Gathered>(
         }
         next = Instant::now() + options.pace;
         let traces = group.iter().map(|waiting| waiting.trace);
-        let mut span = Span::of_group(name, Kind::Client, traces, None);
+        let mut span = Span::of_group(name, Kind::Client, traces);
         span.set("items", group.len() as i64);
         let (items, answers): (Vec<_>, Vec<_>) = group
             .into_iter()

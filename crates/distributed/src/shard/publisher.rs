@@ -78,7 +78,7 @@ impl Publisher {
                     break;
                 }
             }
-            let span = Span::of_group("publish events", Kind::Producer, traces, None);
+            let span = Span::of_group("publish events", Kind::Producer, traces);
             trace::within(span.context(), self.publish(&announced)).await;
             drop(span);
             self.cursor.send_replace(done);

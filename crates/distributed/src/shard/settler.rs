@@ -103,7 +103,7 @@ impl Settler {
                     break;
                 }
             }
-            let mut span = Span::of_group("settle", Kind::Internal, traces, None);
+            let mut span = Span::of_group("settle", Kind::Internal, traces);
             let settled = trace::within(span.context(), self.settle(money, &mut latest)).await;
             if let Err(refused) = settled {
                 span.fail(refused.clone());

@@ -276,7 +276,7 @@ impl Owner<'_> {
 /// The span of a batch's commit, in the trace of its first command.
 fn commit_span(batch: &Batch) -> Span {
     let traces = batch.traces.iter().copied().map(Some);
-    let mut span = Span::of_group("commit batch", Kind::Client, traces, None);
+    let mut span = Span::of_group("commit batch", Kind::Client, traces);
     span.set("db.system.name", "postgresql");
     span.set("shard.sequence", batch.seq.cast_signed());
     span

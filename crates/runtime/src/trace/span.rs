@@ -1,7 +1,6 @@
 //! One piece of work within a trace: begun when it is made, ended when it is dropped.
 
 use std::borrow::Cow;
-use std::time::SystemTime;
 
 use opentelemetry::trace::{Span as _, SpanKind, Status, TraceContextExt as _, Tracer as _};
 use opentelemetry::{Context, KeyValue, Value};
@@ -61,7 +60,13 @@ impl Span {
 
     /// A part of the work of this context.
     pub fn beneath(parent: Option<TraceContext>, name: &'static str, kind: Kind) -> Self {
-        Self::began(parent, name, kind, None)
+        match (export::tracer(), parent) {
+            (Some(tracer), Some(context)) if context.is_sampled() => {
+                let builder = tracer.span_builder(name).with_kind(kind.into());
+                Self::recorded(tracer.build_with_context(builder, &beneath(parent)))
+            }
+            _ => Self::unrecorded(parent),
+        }
     }
 
     /// A part of the work of the running task.
@@ -69,33 +74,15 @@ impl Span {
         Self::beneath(current(), name, kind)
     }
 
-    /// As [`Span::beneath`], begun before it was known that it would be told of.
-    pub fn began(
-        parent: Option<TraceContext>,
-        name: &'static str,
-        kind: Kind,
-        at: Option<SystemTime>,
-    ) -> Self {
-        match (export::tracer(), parent) {
-            (Some(tracer), Some(context)) if context.is_sampled() => {
-                let mut builder = tracer.span_builder(name).with_kind(kind.into());
-                builder.start_time = at;
-                Self::recorded(tracer.build_with_context(builder, &beneath(parent)))
-            }
-            _ => Self::unrecorded(parent),
-        }
-    }
-
     /// Work that is done for many at once: in the trace of the first that is recorded, with links to the others.
     pub fn of_group(
         name: &'static str,
         kind: Kind,
         members: impl IntoIterator<Item = Option<TraceContext>>,
-        at: Option<SystemTime>,
     ) -> Self {
         let mut members = members.into_iter().flatten().filter(|one| one.is_sampled());
         let first = members.next();
-        let mut span = Self::began(first, name, kind, at);
+        let mut span = Self::beneath(first, name, kind);
         if let Some(recording) = &mut span.recording {
             for member in members.take(MOST_LINKS) {
                 recording.add_link(member.as_remote(), Vec::new());

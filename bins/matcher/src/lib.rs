@@ -4,6 +4,7 @@
 mod audit;
 mod auditor;
 mod flow;
+mod listener;
 mod moving;
 mod pace;
 mod replay;

@@ -74,7 +74,7 @@ async fn work(settings: &Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     }
     let health = Health::default();
     let served = listener
-        .map(|listener| health::serve(listener, health.clone(), &metrics))
+        .map(|listener| crate::listener::serve(listener, health.clone(), &metrics))
         .transpose()?;
     let handle = served.as_ref().map(actix_web::dev::Server::handle);
     let serving = served.map(tokio::spawn);

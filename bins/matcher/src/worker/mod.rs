@@ -125,7 +125,7 @@ async fn work(settings: &Settings, wanted: &[u32], shutdown: Shutdown) -> anyhow
     };
     let state = health::State::new(statuses, Arc::clone(&link));
     let served = listener
-        .map(|listener| health::serve(listener, state, &metrics))
+        .map(|listener| crate::listener::serve(listener, state, &metrics))
         .transpose()?;
     let handle = served.as_ref().map(actix_web::dev::Server::handle);
     let serving = served.map(tokio::spawn);

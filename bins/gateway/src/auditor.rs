@@ -4,15 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::ApiState;
 use domain::MarketState;
 use embedded::Embedded;
 use exchange::{Fault, Touched};
-use http::{AuditEntry, Credential};
+use http::{AuditEntry, AuditLog, Credential};
 use runtime::{Clock, Shutdown};
 use serde_json::json;
 use tokio::time::Instant;
-use trading::MarketView;
+use trading::{MarketView, Operations as _, Queries as _};
 use uuid::Uuid;
 
 /// Who acts, in the audit file.
@@ -31,16 +30,21 @@ fn touches(touched: Touched, view: &MarketView) -> bool {
 }
 
 /// Looks until the program stops.
-pub(crate) async fn watch(exchange: Arc<Embedded>, state: ApiState, interval: Duration, shutdown: Shutdown) {
-    show(None);
+pub(crate) async fn watch(
+    exchange: Arc<Embedded>,
+    log: Arc<AuditLog>,
+    interval: Duration,
+    shutdown: Shutdown,
+) {
+    let mut auditor = Auditor::new(exchange, log);
+    show(&[]);
     metrics::gauge!("audit_last_success_timestamp_seconds").set(0.0);
-    let mut told = None;
     loop {
         let begun = Instant::now();
-        match exchange.audit().await {
+        match auditor.exchange.audit().await {
             Ok(audit) => {
-                show(audit.fault.as_ref());
-                told = react(audit.fault, told, &state).await;
+                show(&audit.faults);
+                auditor.react(audit.faults).await;
                 metrics::gauge!("audit_last_success_timestamp_seconds").set(seconds());
             }
             Err(error) => tracing::warn!(%error, "nothing could be audited"),
@@ -53,58 +57,88 @@ pub(crate) async fn watch(exchange: Arc<Embedded>, state: ApiState, interval: Du
     }
 }
 
-/// Acts on a fault that was not told yet; what is told by then. What could not be done is tried again at the next look.
-async fn react(fault: Option<Fault>, told: Option<Fault>, state: &ApiState) -> Option<Fault> {
-    let fault = fault?;
-    if told.as_ref() == Some(&fault) {
-        return told;
-    }
-    let (invariant, touched) = fault.touched();
-    tracing::error!(invariant, what = %fault, "the books differ: markets go to cancel_only");
-    let markets = state.exchange.markets();
-    let mut all_done = true;
-    for view in markets.all().iter().filter(|view| touches(touched, view)) {
-        if matches!(view.state, MarketState::Open | MarketState::PostOnly) {
-            all_done &= cancel_only(view, &format!("the auditor: {invariant}; {fault}"), state).await;
+/// What the auditor acts with, and what it has acted on.
+struct Auditor {
+    exchange: Arc<Embedded>,
+    log: Arc<AuditLog>,
+    /// The faults of the last look whose markets were taken back.
+    told: Vec<Fault>,
+}
+
+impl Auditor {
+    const fn new(exchange: Arc<Embedded>, log: Arc<AuditLog>) -> Self {
+        Self {
+            exchange,
+            log,
+            told: Vec::new(),
         }
     }
-    all_done.then_some(fault)
+
+    /// Acts on the faults that were not told yet. What could not be done is tried again at the next look; a market that an
+    /// operator opened again in spite of a fault stays open for as long as that fault is the same.
+    async fn react(&mut self, faults: Vec<Fault>) {
+        let before = std::mem::take(&mut self.told);
+        for fault in faults {
+            if before.contains(&fault) || self.stop_markets_of(&fault).await {
+                self.told.push(fault);
+            }
+        }
+    }
+
+    /// Lets the markets that a fault touches take cancels only; whether that was done.
+    async fn stop_markets_of(&self, fault: &Fault) -> bool {
+        let (invariant, touched) = fault.touched();
+        tracing::error!(invariant, what = %fault, "the books differ: markets go to cancel_only");
+        let markets = self.exchange.markets();
+        let mut all_done = true;
+        for view in markets.all().iter().filter(|view| touches(touched, view)) {
+            if matches!(view.state, MarketState::Open | MarketState::PostOnly) {
+                all_done &= self
+                    .cancel_only(view, &format!("the auditor: {invariant}; {fault}"))
+                    .await;
+            }
+        }
+        all_done
+    }
+
+    /// Lets a market take cancels only, as an operator would, and writes it down; whether it was done.
+    async fn cancel_only(&self, view: &MarketView, reason: &str) -> bool {
+        let number = view.market.number();
+        let outcome = self
+            .exchange
+            .set_market_state(number, MarketState::CancelOnly)
+            .await;
+        let symbol = view.market.symbol().to_string();
+        if let Err(error) = &outcome {
+            tracing::error!(symbol, ?error, "the market still takes orders");
+        }
+        let entry = AuditEntry {
+            at: now_text(),
+            actor: ACTOR,
+            credential: Credential::Token,
+            address: None,
+            action: "market.state".into(),
+            target: symbol,
+            before: json!(view.state.word()),
+            after: json!({ "state": MarketState::CancelOnly.word(), "reason": reason }),
+            outcome: if outcome.is_ok() { "done" } else { "not done" }.into(),
+            request_id: String::new(),
+        };
+        if let Err(error) = self.log.append(entry).await {
+            tracing::error!(%error, "the audit file cannot be written");
+        }
+        outcome.is_ok()
+    }
 }
 
-/// Lets a market take cancels only, as an operator would, and writes it down; whether it was done.
-async fn cancel_only(view: &MarketView, reason: &str, state: &ApiState) -> bool {
-    let number = view.market.number();
-    let outcome = state
-        .exchange
-        .set_market_state(number, MarketState::CancelOnly)
-        .await;
-    let symbol = view.market.symbol().to_string();
-    if let Err(error) = &outcome {
-        tracing::error!(symbol, ?error, "the market still takes orders");
-    }
-    let entry = AuditEntry {
-        at: now_text(),
-        actor: ACTOR,
-        credential: Credential::Token,
-        address: None,
-        action: "market.state".into(),
-        target: symbol,
-        before: json!(view.state.word()),
-        after: json!({ "state": MarketState::CancelOnly.word(), "reason": reason }),
-        outcome: if outcome.is_ok() { "done" } else { "not done" }.into(),
-        request_id: String::new(),
-    };
-    if let Err(error) = state.audit.append(entry).await {
-        tracing::error!(%error, "the audit file cannot be written");
-    }
-    outcome.is_ok()
-}
-
-fn show(fault: Option<&Fault>) {
-    let broken = fault.map(|fault| fault.touched().0);
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "metrics are floats, and there are few faults"
+)]
+fn show(faults: &[Fault]) {
     for invariant in Fault::INVARIANTS {
-        let count = f64::from(u8::from(broken == Some(invariant)));
-        metrics::gauge!("ledger_difference", "invariant" => invariant).set(count);
+        let of_kind = faults.iter().filter(|fault| fault.touched().0 == invariant);
+        metrics::gauge!("ledger_difference", "invariant" => invariant).set(of_kind.count() as f64);
     }
 }
 
@@ -124,3 +158,6 @@ fn now_text() -> String {
 fn seconds() -> f64 {
     Clock::System.wall_us() as f64 / 1_000_000.0
 }
+
+#[cfg(test)]
+mod tests;

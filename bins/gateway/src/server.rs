@@ -206,7 +206,7 @@ impl Gateway {
             shutdown.clone(),
         ));
         let auditor = shape.embedded().map(|exchange| {
-            let watched = auditor::watch(exchange, state.clone(), audit_every, shutdown.clone());
+            let watched = auditor::watch(exchange, Arc::clone(&state.audit), audit_every, shutdown.clone());
             tokio::spawn(watched)
         });
         let keys = state.verifier.jwks_refresher().map(|refresher| {

@@ -6,6 +6,7 @@ use persistence::postgres::views::{LoggedBatch, ShardRow, batches_after};
 use persistence::postgres::{Connection, PgError};
 
 use crate::Batch;
+use crate::encoding::Undecodable;
 use crate::shard::{LoadError, load};
 
 /// What a comparison came to.
@@ -43,7 +44,16 @@ pub(crate) async fn compare(
     if let Some(why) = other_rules(&last) {
         return Ok(Comparison::Unclear(why));
     }
-    let last = Batch::from_row(last).map_err(|error| PgError::bad_row("shard_log", error))?;
+    let what =
+        |error: &Undecodable| format!("shard {number}: batch {} cannot be read: {error}", shard.last_seq);
+    let last = match Batch::from_row(last) {
+        Ok(last) => last,
+        // That is no reason to look at nothing else.
+        Err(error @ (Undecodable::Version(_) | Undecodable::Kind(_))) => {
+            return Ok(Comparison::Unclear(what(&error)));
+        }
+        Err(error) => return Ok(Comparison::Differs(what(&error))),
+    };
     let digest = match load(connection, number, 0).await {
         Ok(mut fold) => fold.digest(),
         Err(LoadError::Database(error)) if !matches!(error, PgError::BadRow { .. }) => return Err(error),

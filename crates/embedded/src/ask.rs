@@ -34,8 +34,8 @@ pub struct Audit {
     pub seq: u64,
     /// The digest of all events up to it.
     pub digest: u128,
-    /// The first invariant that does not hold.
-    pub fault: Option<Fault>,
+    /// What does not hold, of each market, asset and room the first of each kind; none: all is well.
+    pub faults: Vec<Fault>,
 }
 
 impl Embedded {
@@ -47,7 +47,7 @@ impl Embedded {
         let look = |exchange: &Exchange| Audit {
             seq: exchange.seq(),
             digest: exchange.event_digest(),
-            fault: exchange.check().err(),
+            faults: exchange.faults(),
         };
         self.read(look).await
     }

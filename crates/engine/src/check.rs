@@ -29,10 +29,34 @@ impl Engine {
     /// # Errors
     /// The first that does not hold.
     pub fn check(&self) -> Result<(), EngineFault> {
+        self.faults().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// What does not hold, of each market the first; none: all is well. Walks everything, too.
+    pub fn faults(&self) -> Vec<EngineFault> {
         let mut placed = 0;
+        let mut faults = Vec::new();
         for row in &self.markets {
-            placed += self.check_market(row)?;
+            match self.check_market(row) {
+                Ok(count) => placed += count,
+                Err(fault) => faults.push(fault),
+            }
         }
+        // Where a market is wrong, its orders were not counted.
+        if faults.is_empty() && !self.are_counted(placed) {
+            faults.push(EngineFault::Count);
+        }
+        if !self.switches.are_consistent() {
+            faults.push(EngineFault::Switches);
+        }
+        if !self.sessions.are_consistent() {
+            faults.push(EngineFault::Sessions);
+        }
+        faults
+    }
+
+    /// Whether books, stops, lists and timers have every order, and no other; so many are placed.
+    fn are_counted(&self, placed: usize) -> bool {
         let listed: usize = self
             .users
             .all()
@@ -53,17 +77,7 @@ impl Engine {
             .iter()
             .filter(|(end, _, key)| self.expires(*key) == Some(*end))
             .count();
-        if [placed, listed, counted] != [self.orders.len(); 3] || [timed, expiring] != [self.timers.len(); 2]
-        {
-            return Err(EngineFault::Count);
-        }
-        if !self.switches.are_consistent() {
-            return Err(EngineFault::Switches);
-        }
-        if !self.sessions.are_consistent() {
-            return Err(EngineFault::Sessions);
-        }
-        Ok(())
+        [placed, listed, counted] == [self.orders.len(); 3] && [timed, expiring] == [self.timers.len(); 2]
     }
 
     /// What live orders have reserved, by order.

@@ -327,20 +327,27 @@ impl Exchange {
     /// # Errors
     /// The first that does not hold.
     pub fn check(&self) -> Result<(), Fault> {
-        self.engine.check().map_err(Fault::Engine)?;
-        self.ledger.check().map_err(Fault::Ledger)?;
-        self.register.check(self.last).map_err(Fault::Register)?;
+        self.faults().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// What does not hold: of each market, of each asset and of each other room the first of each kind, so that one which
+    /// stands hides no other; none: all is well. Walks everything, too.
+    pub fn faults(&self) -> Vec<Fault> {
+        let mut faults: Vec<Fault> = self.engine.faults().into_iter().map(Fault::Engine).collect();
+        faults.extend(self.ledger.faults().into_iter().map(Fault::Ledger));
+        faults.extend(self.register.check(self.last).err().map(Fault::Register));
         let mut held = 0;
+        let mut differing = None;
         for (order_id, slot, amount) in self.engine.reservations() {
             held += 1;
             if self.ledger.reserved(ledger::ReservationSlot(slot.0)) != amount {
-                return Err(Fault::Reservation(order_id));
+                differing.get_or_insert(order_id);
             }
         }
-        if self.ledger.reservation_count() == held {
-            Ok(())
-        } else {
-            Err(Fault::Stray)
+        faults.extend(differing.map(Fault::Reservation));
+        if self.ledger.reservation_count() != held {
+            faults.push(Fault::Stray);
         }
+        faults
     }
 }

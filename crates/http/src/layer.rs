@@ -101,10 +101,12 @@ impl Edge {
         let parent = request.headers().get(&TRACEPARENT).filter(|_| self.joins_callers);
         let parent = parent.and_then(|parent| TraceContext::parse(parent.to_str().ok()?));
         let method = metrics::method_name(request.method());
-        let route = request.match_pattern().unwrap_or_default();
-        let mut span = Span::of_request(format!("{method} {route}"), parent);
-        span.set("http.request.method", method);
-        span.set("http.route", route);
+        let route = || request.match_pattern().unwrap_or_default();
+        let mut span = Span::of_request(|| format!("{method} {}", route()), parent);
+        if span.is_recorded() {
+            span.set("http.request.method", method);
+            span.set("http.route", route());
+        }
         span
     }
 

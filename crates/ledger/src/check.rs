@@ -14,57 +14,72 @@ impl Ledger {
     /// # Errors
     /// The first thing that does not hold.
     pub fn check(&self) -> Result<(), LedgerFault> {
-        self.check_sums()?;
-        self.check_reserved(Ordering::is_eq)?;
-        let reservations = self.reservation_records();
-        let same = |pair: &[crate::ReservationRecord]| pair[0].key() == pair[1].key();
-        match reservations.windows(2).position(same) {
-            Some(index) => Err(LedgerFault::BadSnapshot {
-                records: "reservations",
-                index: index + 1,
-            }),
-            None => Ok(()),
-        }
+        self.faults().into_iter().next().map_or(Ok(()), Err)
     }
 
-    fn check_sums(&self) -> Result<(), LedgerFault> {
+    /// What of that does not hold, of each asset the first of each kind; none: all is well.
+    pub fn faults(&self) -> Vec<LedgerFault> {
+        let mut faults = self.unbalanced();
+        faults.extend(self.misreserved(Ordering::is_eq));
+        let reservations = self.reservation_records();
+        let same = |pair: &[crate::ReservationRecord]| pair[0].key() == pair[1].key();
+        if let Some(index) = reservations.windows(2).position(same) {
+            faults.push(LedgerFault::BadSnapshot {
+                records: "reservations",
+                index: index + 1,
+            });
+        }
+        faults
+    }
+
+    fn unbalanced(&self) -> Vec<LedgerFault> {
         let own = |of: &crate::asset::AssetAccounts| i128::from(of.fees.0) - i128::from(of.came_in.0);
         let mut sums: Vec<i128> = self.assets.iter().map(own).collect();
         for Account { balance, asset, .. } in self.accounts.iter() {
             sums[asset.index()] += i128::from(balance.available.0) + i128::from(balance.reserved.0);
         }
-        let unbalanced = self.assets.iter().zip(sums).find(|(_, sum)| *sum != 0);
-        match unbalanced {
-            Some((of, sum)) => Err(LedgerFault::Unbalanced { asset: of.asset, sum }),
-            None => Ok(()),
-        }
+        let unbalanced = self.assets.iter().zip(sums).filter(|(_, sum)| *sum != 0);
+        unbalanced
+            .map(|(of, sum)| LedgerFault::Unbalanced { asset: of.asset, sum })
+            .collect()
     }
 
     /// Checks how the sum of an account's reservations compares with what it has reserved, and that it is not too large.
     pub(crate) fn check_reserved(&self, holds: fn(Ordering) -> bool) -> Result<(), LedgerFault> {
+        self.misreserved(holds).into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// The first account of each asset of which that is not so.
+    fn misreserved(&self, holds: fn(Ordering) -> bool) -> Vec<LedgerFault> {
         let mut held = vec![0u128; self.accounts.len()];
         for (_, reservation) in self.reservations.live() {
             held[reservation.pays.index()] += u128::from(reservation.amount.0);
         }
+        let mut faults = Vec::new();
+        let mut is_told = vec![false; self.assets.iter().count()];
         for (account, held) in self.accounts.iter().zip(held) {
             let Account {
                 balance,
-                asset,
+                asset: slot,
                 user_id,
             } = account;
-            let asset = self.assets[*asset].asset;
-            if balance.total() > u128::from(Amount::MAX.0) {
-                return Err(LedgerFault::AccountTooLarge { asset });
-            }
-            if !holds(held.cmp(&u128::from(balance.reserved.0))) {
-                return Err(LedgerFault::ReservedMismatch {
+            let asset = self.assets[*slot].asset;
+            let fault = if balance.total() > u128::from(Amount::MAX.0) {
+                LedgerFault::AccountTooLarge { asset }
+            } else if !holds(held.cmp(&u128::from(balance.reserved.0))) {
+                LedgerFault::ReservedMismatch {
                     user_id: *user_id,
                     asset,
                     reserved: balance.reserved,
                     held,
-                });
+                }
+            } else {
+                continue;
+            };
+            if !std::mem::replace(&mut is_told[slot.index()], true) {
+                faults.push(fault);
             }
         }
-        Ok(())
+        faults
     }
 }

@@ -49,6 +49,25 @@ async fn money_from_nowhere_is_found() {
 }
 
 #[tokio::test]
+async fn a_thousand_accounts_of_one_asset_hide_no_other_asset() {
+    let stage = busy().await;
+    let change = "INSERT INTO wallets (user_id, asset, available_balance)
+            SELECT gen_random_uuid(), 'BTC', 1 FROM generate_series(1, 1100);
+        UPDATE wallets SET available_balance = available_balance + 3 WHERE asset = 'USDT' AND reserved_balance > 0";
+    let broken = broken_by(&stage, change).await;
+    let usdt = broken.iter().filter(|text| text.contains(" in USDT"));
+    assert_eq!(
+        usdt.collect::<Vec<_>>(),
+        [
+            &format!("available lines in USDT of user {ALICE}: 58.00000000 instead of 55.00000000"),
+            "sum in USDT: 3.00000000 instead of 0",
+        ]
+    );
+    // A hundred accounts, and what they sum to.
+    assert_eq!(broken.len(), 101 + 2, "{broken:#?}");
+}
+
+#[tokio::test]
 async fn reserved_money_that_no_order_holds_is_found() {
     let stage = busy().await;
     let change = "UPDATE reservations SET left_amount = left_amount - 1 WHERE asset = 'USDT'";

@@ -15,14 +15,36 @@ pub enum Fault {
     Owners,
     /// The wallet service is killed while orders go on.
     Wallet,
+    /// The wallet service stands still for most of the time.
+    SlowWallet,
+    /// The wallet's role may not write the ledger.
+    WalletRights,
     /// RabbitMQ is stopped.
     Broker,
+    /// RabbitMQ takes messages and answers nothing.
+    FrozenBroker,
+    /// Nobody reads the trades' queue, and what lies in it expires.
+    Unread,
     /// Redis is stopped.
     Redis,
     /// PostgreSQL stands still for most of the time.
     SlowDatabase,
     /// PostgreSQL is stopped.
     Database,
+    /// A transaction holds the orders' table, and many ask for it.
+    Lock,
+    /// The gateways' role may not read the shards' logs.
+    Blind,
+    /// The lease of the shard is somebody's who does not exist.
+    Lease,
+    /// The matchers' sessions on PostgreSQL are ended again and again.
+    Sessions,
+    /// Readers of the WebSocket do not read.
+    Readers,
+    /// An order of a market that nobody knows was left PENDING.
+    Unreadable,
+    /// A reservation was taken away by hand, and its order trades.
+    Refused,
     /// A balance is changed by hand.
     Balance,
     /// The auditor is killed.
@@ -40,10 +62,23 @@ pub struct Case {
     pub fault: Fault,
     /// What must fire, all of it, and be quiet when it is mended.
     pub alerts: &'static [&'static str],
+    /// What must fire as well, and looks back so far that nobody waits for its end.
+    pub lasting: &'static [&'static str],
+}
+
+impl Case {
+    /// Everything that must fire.
+    pub fn all(&self) -> Vec<&'static str> {
+        [self.alerts, self.lasting].concat()
+    }
 }
 
 const fn case(fault: Fault, alerts: &'static [&'static str]) -> Case {
-    Case { fault, alerts }
+    Case {
+        fault,
+        alerts,
+        lasting: &[],
+    }
 }
 
 /// Those that can be caused from outside in a minute or two.
@@ -60,23 +95,36 @@ pub const CASES: &[Case] = &[
             "WalletBreakerOpen",
             "WalletCallsFailing",
             "OrdersLeftPending",
+            "UnsettledTrades",
         ],
     ),
-    case(Fault::Broker, &["BrokerAway"]),
+    case(Fault::SlowWallet, &["WalletCallsSlow"]),
+    case(Fault::WalletRights, &["WalletTransactionsFailing"]),
+    case(Fault::Broker, &["BrokerAway", "OutboxBehind"]),
+    case(Fault::FrozenBroker, &["BrokerMessagesUncertain"]),
+    case(Fault::Unread, &["DeadLetters"]),
     case(Fault::Redis, &["RedisAway"]),
-    case(Fault::SlowDatabase, &["HighOrderLatency"]),
-    case(
-        Fault::Database,
-        &[
+    case(Fault::SlowDatabase, &["HighOrderLatency", "ShardCommitSlow"]),
+    Case {
+        fault: Fault::Database,
+        alerts: &[
             "GatewayCannotFollow",
             "OrderErrorBudgetBurnFast",
             "OrderErrorBudgetBurn",
         ],
-    ),
+        lasting: &["OrderErrorBudgetBurnSlow"],
+    },
+    case(Fault::Lock, &["DatabaseConnectionsWaiting", "IntakeNearlyFull"]),
+    case(Fault::Blind, &["FollowerBehind"]),
+    case(Fault::Lease, &["ShardWithoutOwner"]),
+    case(Fault::Sessions, &["ShardRestarting"]),
+    case(Fault::Readers, &["SlowConsumersCut"]),
+    case(Fault::Unreadable, &["OrdersUnreadable"]),
     case(Fault::Balance, &["LedgerDifference"]),
     case(Fault::Auditor, &["AuditStale"]),
     case(Fault::Garbage, &["UndecodableKept"]),
     case(Fault::Tokens, &["AuthFailuresHigh"]),
+    case(Fault::Refused, &["SettlementRefused", "ShardHalted"]),
 ];
 
 #[cfg(test)]
@@ -100,7 +148,7 @@ mod tests {
             .filter_map(|line| line.trim().strip_prefix("- alert: "))
             .collect();
         for case in CASES {
-            for alert in case.alerts {
+            for alert in case.all() {
                 assert!(known.contains(alert), "{alert}");
             }
         }

@@ -1,28 +1,45 @@
 //! How each fault is caused and mended.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use testbed::{Exchange, Role};
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
-use tokio_postgres::NoTls;
+use tokio_postgres::{Client, NoTls};
 
 use super::cases::Fault;
+use super::operator::Caller;
 use super::prometheus::Prometheus;
+use super::readers;
 use crate::http::{Question, ask};
 
 /// Settings that keep limits out of the way: one address asks for everything here.
-pub const SETTINGS: [(&str, &str); 4] = [
+pub const SETTINGS: [(&str, &str); 8] = [
     ("TRADE_ENGINE_LIMITS__FAILED_LOGINS_PER_MINUTE", "100000"),
     ("TRADE_ENGINE_LIMITS__ADDRESS_REQUESTS_PER_SECOND", "100000"),
     ("TRADE_ENGINE_LIMITS__ADDRESS_BURST", "100000"),
+    ("TRADE_ENGINE_LIMITS__ORDERS_PER_SECOND", "100000"),
+    // Small enough for a flow of this machine to fill.
+    ("TRADE_ENGINE_DISTRIBUTED__IN_FLIGHT", "24"),
+    ("TRADE_ENGINE_DATABASE__MAX_OPEN_CONNS", "8"),
+    ("TRADE_ENGINE_WEBSOCKET__QUEUE_FRAMES", "16"),
     ("TRADE_ENGINE_AUDITOR__INTERVAL", "2s"),
 ];
 /// How long a fault that is made of many small ones goes on before somebody looks.
 const LASTS: Duration = Duration::from_secs(75);
 /// PostgreSQL stands still for so long, and goes on for so long.
-const STILL: Duration = Duration::from_millis(400);
+const STILL: Duration = Duration::from_millis(700);
 const GOES: Duration = Duration::from_millis(300);
+/// The wallet service stands still for so long, and goes on for so long.
+const WALLET_STILL: Duration = Duration::from_millis(1_500);
+const WALLET_GOES: Duration = Duration::from_millis(100);
+/// How many times the matchers' sessions are ended, and what lies between.
+const ENDS: u32 = 5;
+const BETWEEN_ENDS: Duration = Duration::from_secs(7);
+/// How many callers ask for orders that lie behind a lock.
+const WAITING: usize = 40;
 /// From one takeover of the shard to the next.
 const BETWEEN_KILLS: Duration = Duration::from_secs(8);
 const KILLS: u32 = 5;
@@ -33,29 +50,74 @@ const CHANGE: &str = "UPDATE wallets SET available_balance = available_balance +
     WHERE user_id = '00000000-0000-4000-8000-0000000000a1' AND asset = 'ETH'";
 const GARBAGE: &str = "INSERT INTO commands (id, shard, kind, body, created_at) \
     VALUES ('00000000-0000-7000-8000-000000000001', 0, 'cancel_all', '\\x01ff', now())";
+const NOBODYS_LEASE: &str = "UPDATE shards SET epoch = epoch + 1, owner = 'nobody', lease_until = now() + interval '1 hour' WHERE shard = 0";
+const UNREADABLE: &str = "INSERT INTO orders (order_id, user_id, symbol, side, order_type, quantity, price, created_at) \
+    SELECT v7_floor(at), '00000000-0000-4000-8000-0000000000a1', 'NO/MARKET', 'BUY', 'LIMIT', 1, 1, at \
+    FROM (SELECT date_trunc('milliseconds', now()) - interval '1 minute' AS at) AS past";
+/// What an order has reserved goes back behind the exchange's back.
+const TAKE_AWAY: &str = "WITH taken AS (UPDATE reservations SET status = 'released', left_amount = 0 \
+    WHERE order_id = $1::text::uuid RETURNING user_id, asset) \
+    UPDATE wallets w SET available_balance = w.available_balance + 1, reserved_balance = w.reserved_balance - 1 \
+    FROM taken WHERE w.user_id = taken.user_id AND w.asset = taken.asset";
+/// And comes again.
+const GIVE_BACK: &str = "WITH given AS (UPDATE reservations SET status = 'held', left_amount = 1 \
+    WHERE order_id = (SELECT max(order_id::text)::uuid FROM reservations WHERE asset = 'ETH' AND amount = 1 AND left_amount = 0 \
+        AND status = 'released') RETURNING user_id, asset) \
+    UPDATE wallets w SET available_balance = w.available_balance - 1, reserved_balance = w.reserved_balance + 1 \
+    FROM given WHERE w.user_id = given.user_id AND w.asset = given.asset";
 
-/// Brings the fault about. Those that are made of many small ones are over when this returns.
+/// Brings the fault about. Those that are made of many small ones are over when this returns, or go on with the set that is
+/// returned.
 ///
 /// # Errors
 /// It cannot be done.
-pub async fn cause(fault: Fault, exchange: &mut Exchange, prometheus: &Prometheus) -> Result<()> {
+pub async fn cause(fault: Fault, exchange: &mut Exchange, prometheus: &Prometheus) -> Result<JoinSet<()>> {
     match fault {
         Fault::OneGateway => exchange.member("gateway-2")?.kill(),
         Fault::Gateways => kill(exchange, Role::Gateway)?,
         Fault::StandBy => exchange.member("matcher-2")?.kill(),
         Fault::Matchers => kill(exchange, Role::Matcher)?,
-        Fault::Wallet => kill(exchange, Role::Wallet)?,
+        Fault::Wallet => leave_unsettled(exchange).await?,
+        Fault::SlowWallet => hesitate(exchange, prometheus).await?,
+        Fault::WalletRights => {
+            batch(exchange, "REVOKE INSERT ON ledger_transactions FROM trade_wallet").await?
+        }
         Fault::Auditor => kill(exchange, Role::Auditor)?,
         Fault::Owners => kill_owners(exchange).await?,
         Fault::Broker => exchange.rabbitmq.as_mut().context("RabbitMQ")?.stop().await?,
+        Fault::FrozenBroker => exchange.rabbitmq.as_mut().context("RabbitMQ")?.pause()?,
+        Fault::Unread => {
+            let policy = [
+                "set_policy",
+                "expire",
+                "^wallet\\.service\\.trades$",
+                r#"{"message-ttl":1}"#,
+            ];
+            broker(exchange, &policy).await?;
+        }
         Fault::Redis => exchange.redis.as_mut().context("Redis")?.stop().await?,
         Fault::Database => exchange.postgres.as_mut().context("PostgreSQL")?.stop().await?,
         Fault::SlowDatabase => stutter(exchange, prometheus).await?,
+        Fault::Lock => return lock(exchange).await,
+        Fault::Blind => batch(exchange, "REVOKE SELECT ON shard_log FROM trade_gateway").await?,
+        Fault::Lease => sql(exchange, NOBODYS_LEASE, &[]).await?,
+        Fault::Sessions => end_sessions(exchange).await?,
+        Fault::Readers => {
+            let url = exchange
+                .of(Role::Gateway)
+                .next()
+                .context("there is no gateway")?
+                .websocket_url();
+            let port = url.split([':', '/']).find_map(|part| part.parse().ok());
+            return Ok(readers::start(port.context("a port")?));
+        }
         Fault::Balance => change(exchange, "1").await?,
         Fault::Garbage => sql(exchange, GARBAGE, &[]).await?,
+        Fault::Unreadable => sql(exchange, UNREADABLE, &[]).await?,
         Fault::Tokens => try_tokens(exchange).await?,
+        Fault::Refused => take_reservation(exchange).await?,
     }
-    Ok(())
+    Ok(JoinSet::new())
 }
 
 /// Takes the fault away.
@@ -69,6 +131,23 @@ pub async fn mend(fault: Fault, exchange: &mut Exchange) -> Result<()> {
         Fault::Gateways => start(exchange, Role::Gateway).await?,
         Fault::Matchers => start(exchange, Role::Matcher).await?,
         Fault::Wallet => start(exchange, Role::Wallet).await?,
+        Fault::WalletRights => batch(exchange, "GRANT INSERT ON ledger_transactions TO trade_wallet").await?,
+        Fault::FrozenBroker => exchange.rabbitmq.as_mut().context("RabbitMQ")?.resume()?,
+        Fault::Unread => {
+            broker(exchange, &["clear_policy", "expire"]).await?;
+            broker(exchange, &["purge_queue", "dlx.failed"]).await?;
+        }
+        Fault::Blind => batch(exchange, "GRANT SELECT ON shard_log TO trade_gateway").await?,
+        Fault::Lease => {
+            sql(
+                exchange,
+                "UPDATE shards SET lease_until = now() WHERE shard = 0",
+                &[],
+            )
+            .await?
+        }
+        Fault::Unreadable => sql(exchange, "DELETE FROM orders WHERE symbol = 'NO/MARKET'", &[]).await?,
+        Fault::Refused => give_reservation(exchange).await?,
         Fault::Auditor => start(exchange, Role::Auditor).await?,
         Fault::Broker => {
             exchange
@@ -89,7 +168,14 @@ pub async fn mend(fault: Fault, exchange: &mut Exchange) -> Result<()> {
         }
         Fault::Balance => change(exchange, "-1").await?,
         // It is over; what was set aside stays for a person to look at.
-        Fault::Owners | Fault::SlowDatabase | Fault::Garbage | Fault::Tokens => {}
+        Fault::Owners
+        | Fault::SlowDatabase
+        | Fault::SlowWallet
+        | Fault::Lock
+        | Fault::Sessions
+        | Fault::Readers
+        | Fault::Garbage
+        | Fault::Tokens => {}
     }
     Ok(())
 }
@@ -124,17 +210,131 @@ async fn kill_owners(exchange: &mut Exchange) -> Result<()> {
     Ok(())
 }
 
-/// Lets PostgreSQL stand still again and again, until somebody is called.
+/// Lets PostgreSQL stand still again and again, until somebody is called for both of what that sets off.
 async fn stutter(exchange: &mut Exchange, prometheus: &Prometheus) -> Result<()> {
     let postgres = exchange.postgres.as_mut().context("PostgreSQL")?;
-    let until = Instant::now() + LASTS * 2;
-    while Instant::now() < until && !prometheus.firing().await?.contains("HighOrderLatency") {
+    let (mut seen, until) = (BTreeSet::new(), Instant::now() + LASTS * 2);
+    while Instant::now() < until
+        && !["HighOrderLatency", "ShardCommitSlow"]
+            .iter()
+            .all(|name| seen.contains(*name))
+    {
         postgres.pause()?;
         tokio::time::sleep(STILL).await;
         postgres.resume()?;
         tokio::time::sleep(GOES).await;
+        seen.extend(prometheus.firing().await?);
     }
     Ok(())
+}
+
+/// The same with the wallet service.
+async fn hesitate(exchange: &mut Exchange, prometheus: &Prometheus) -> Result<()> {
+    let wallets = names(exchange, Role::Wallet);
+    let until = Instant::now() + LASTS * 2;
+    while Instant::now() < until && !prometheus.firing().await?.contains("WalletCallsSlow") {
+        for name in &wallets {
+            exchange.member(name)?.pause()?;
+        }
+        tokio::time::sleep(WALLET_STILL).await;
+        for name in &wallets {
+            exchange.member(name)?.resume()?;
+        }
+        tokio::time::sleep(WALLET_GOES).await;
+    }
+    Ok(())
+}
+
+/// Kills the wallet service, and then has an order cancelled: its money waits.
+async fn leave_unsettled(exchange: &mut Exchange) -> Result<()> {
+    let alice = Caller::of(exchange, "alice")?;
+    let order = alice.place("BTC/USDT", "SELL", "60000", "0.001").await?;
+    kill(exchange, Role::Wallet)?;
+    alice
+        .ask("DELETE", &format!("/api/v1/orders/{order}"), "")
+        .await?;
+    Ok(())
+}
+
+/// Ends the matchers' sessions on PostgreSQL, and waits for the shard each time.
+async fn end_sessions(exchange: &Exchange) -> Result<()> {
+    for _ in 0..ENDS {
+        batch(
+            exchange,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'trade-engine-matcher%'",
+        )
+        .await?;
+        tokio::time::sleep(BETWEEN_ENDS).await;
+    }
+    Ok(())
+}
+
+/// A transaction that holds the orders, and callers who ask for them; both end with the set.
+async fn lock(exchange: &Exchange) -> Result<JoinSet<()>> {
+    let (client, driver) = session(exchange).await?;
+    client.batch_execute("BEGIN; LOCK TABLE orders").await?;
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        let _client = client;
+        drop(driver.await);
+    });
+    for at in 0..WAITING {
+        let caller = Caller::of(exchange, "alice")?;
+        tasks.spawn(async move {
+            loop {
+                // Half of them look, half of them trade.
+                let asked = match at % 2 {
+                    0 => caller.ask("GET", "/api/v1/orders", "").await.map(drop),
+                    _ => caller
+                        .place("BTC/USDT", "SELL", "50000", "0.0001")
+                        .await
+                        .map(drop),
+                };
+                drop(asked);
+                tokio::time::sleep(BETWEEN_TOKENS).await;
+            }
+        });
+    }
+    Ok(tasks)
+}
+
+/// An order that has lost its reservation trades.
+async fn take_reservation(exchange: &Exchange) -> Result<()> {
+    let (alice, bob) = (Caller::of(exchange, "alice")?, Caller::of(exchange, "bob")?);
+    let order = alice.place("ETH/USDT", "SELL", "2500", "1").await?;
+    sql(exchange, TAKE_AWAY, &[&order]).await?;
+    drop(bob.place("ETH/USDT", "BUY", "2500", "1").await);
+    Ok(())
+}
+
+/// Puts the reservation back, has another matcher settle what was refused, and opens the markets that the auditor has closed.
+async fn give_reservation(exchange: &mut Exchange) -> Result<()> {
+    sql(exchange, GIVE_BACK, &[]).await?;
+    for name in names(exchange, Role::Matcher) {
+        exchange.member(&name)?.stop().await?;
+        exchange.member(&name)?.start().await?;
+    }
+    let operator = Caller::of(exchange, "operator")?;
+    let until = Instant::now() + LASTS;
+    let path = "/api/v1/admin/markets/ETH-USDT/state";
+    let body = r#"{"state":"open","reason":"the reservation is back"}"#;
+    loop {
+        let answer = operator.ask("PUT", path, body).await?;
+        if answer.status == 200 {
+            return Ok(());
+        }
+        anyhow::ensure!(Instant::now() < until, "{} {}", answer.status, answer.body);
+        tokio::time::sleep(BETWEEN_KILLS).await;
+    }
+}
+
+async fn broker(exchange: &Exchange, words: &[&str]) -> Result<()> {
+    exchange
+        .rabbitmq
+        .as_ref()
+        .context("RabbitMQ")?
+        .control(words)
+        .await
 }
 
 async fn change(exchange: &Exchange, by: &str) -> Result<()> {
@@ -146,12 +346,24 @@ async fn sql(
     statement: &str,
     values: &[&(dyn tokio_postgres::types::ToSql + Sync)],
 ) -> Result<()> {
-    let (client, connection) = tokio_postgres::connect(exchange.postgres_url(), NoTls).await?;
-    let driver = tokio::spawn(connection);
+    let (client, driver) = session(exchange).await?;
     let changed = client.execute(statement, values).await?;
     anyhow::ensure!(changed == 1, "{changed} rows instead of one");
     drop(client);
     Ok(driver.await??)
+}
+
+/// Any statement, whatever it changes.
+async fn batch(exchange: &Exchange, statement: &str) -> Result<()> {
+    let (client, driver) = session(exchange).await?;
+    client.batch_execute(statement).await?;
+    drop(client);
+    Ok(driver.await??)
+}
+
+async fn session(exchange: &Exchange) -> Result<(Client, JoinHandle<Result<(), tokio_postgres::Error>>)> {
+    let (client, connection) = tokio_postgres::connect(exchange.postgres_url(), NoTls).await?;
+    Ok((client, tokio::spawn(connection)))
 }
 
 /// Asks with tokens of nobody, faster than the alert allows.

@@ -1,4 +1,4 @@
-//! A small flow of orders that trade with each other, through both gateways, for as long as it is let.
+//! A flow of orders that trade with each other, through both gateways, for as long as it is let.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,8 +11,10 @@ use tokio::task::JoinSet;
 use crate::http::{Question, ask};
 use crate::shell;
 
-/// Between two orders of a user.
+/// Between two orders of a task.
 const BETWEEN: Duration = Duration::from_millis(150);
+/// How many tasks ask one gateway, half of them to buy.
+const TASKS: usize = 8;
 
 /// Goes on until it is stopped, whatever the answers.
 pub struct Flow {
@@ -26,37 +28,35 @@ impl Flow {
     ///
     /// # Errors
     /// There are no tokens to be had.
-    pub fn start(exchange: &mut Exchange) -> Result<Self> {
+    pub fn start(exchange: &Exchange) -> Result<Self> {
         let (over, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        let gateways: Vec<_> = exchange.of(Role::Gateway).collect();
         let mut tasks = JoinSet::new();
-        for (at, gateway) in gateways.into_iter().enumerate() {
-            let (user, side) = if at % 2 == 0 {
-                ("alice", "SELL")
-            } else {
-                ("bob", "BUY")
-            };
-            let token = shell::output(&mut gateway.command(&["token", user]))?;
-            let (port, token) = (gateway.port(), token.trim().to_owned());
-            let (over, asked) = (Arc::clone(&over), Arc::clone(&asked));
-            tasks.spawn(async move {
+        for gateway in exchange.of(Role::Gateway) {
+            for (user, side) in [("alice", "SELL"), ("bob", "BUY")] {
+                let token = shell::output(&mut gateway.command(&["token", user]))?;
                 let body = format!(
                     r#"{{"symbol":"BTC/USDT","side":"{side}","order_type":"LIMIT","price":"50000","quantity":"0.0001"}}"#
                 );
-                while !over.load(Ordering::Relaxed) {
-                    let question = Question {
-                        port,
-                        method: "POST",
-                        path: "/api/v1/orders",
-                        token: &token,
-                        body: &body,
-                    };
-                    // An answer of any kind will do: faults are what this is for.
-                    drop(ask(question).await);
-                    asked.fetch_add(1, Ordering::Relaxed);
-                    tokio::time::sleep(BETWEEN).await;
+                for _ in 0..TASKS / 2 {
+                    let (port, token, body) = (gateway.port(), token.trim().to_owned(), body.clone());
+                    let (over, asked) = (Arc::clone(&over), Arc::clone(&asked));
+                    tasks.spawn(async move {
+                        while !over.load(Ordering::Relaxed) {
+                            let question = Question {
+                                port,
+                                method: "POST",
+                                path: "/api/v1/orders",
+                                token: &token,
+                                body: &body,
+                            };
+                            // An answer of any kind will do: faults are what this is for.
+                            drop(ask(question).await);
+                            asked.fetch_add(1, Ordering::Relaxed);
+                            tokio::time::sleep(BETWEEN).await;
+                        }
+                    });
                 }
-            });
+            }
         }
         Ok(Self { over, asked, tasks })
     }

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use testbed::{Exchange, Port, Process, Role, Signal};
+use testbed::{Exchange, Port, Process, RabbitMq, Role, Signal};
 use tokio::time::Instant;
 
 use crate::http::{Asked, Question, ask};
@@ -53,6 +53,13 @@ impl Prometheus {
             settings += &format!(
                 "  - {{job_name: {job}, static_configs: [{{targets: ['{}']}}]}}\n",
                 targets.join("', '")
+            );
+        }
+        let broker = exchange.rabbitmq.as_ref().and_then(RabbitMq::metrics_port);
+        if let Some(port) = broker {
+            settings += &format!(
+                "  - {{job_name: rabbitmq, metrics_path: /metrics/detailed, params: {{family: [queue_coarse_metrics]}}, \
+                 static_configs: [{{targets: ['127.0.0.1:{port}']}}]}}\n"
             );
         }
         std::fs::write(dir.join("prometheus.yml"), settings)?;
@@ -103,18 +110,18 @@ impl Prometheus {
             .collect())
     }
 
-    /// Waits until all of these have fired, not necessarily at once.
+    /// Waits until all of these have fired, not necessarily at once; all that did.
     ///
     /// # Errors
     /// One does not.
-    pub async fn until_firing(&self, alerts: &[&str]) -> Result<()> {
+    pub async fn until_firing(&self, alerts: &[&str]) -> Result<BTreeSet<String>> {
         let mut seen = BTreeSet::new();
         let deadline = Instant::now() + PATIENCE;
         loop {
             seen.extend(self.firing().await?);
             let missing: Vec<&&str> = alerts.iter().filter(|alert| !seen.contains(**alert)).collect();
             if missing.is_empty() {
-                return Ok(());
+                return Ok(seen);
             }
             ensure!(
                 Instant::now() < deadline,

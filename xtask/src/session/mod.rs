@@ -33,6 +33,10 @@ pub struct Options {
     /// Requests and WebSockets go through an nginx with docker/nginx/nginx.conf; at the end a gateway behind it is taken out
     #[arg(long)]
     nginx: bool,
+    /// The tables are those of the `gateway` of this folder, a later one than the programs: the rehearsal of a rollback. No
+    /// trace is looked for, as programs of before may have none
+    #[arg(long, value_name = "FOLDER")]
+    migrated_by: Option<PathBuf>,
 }
 
 impl Options {
@@ -46,10 +50,12 @@ impl Options {
     }
 }
 
-/// What lies between a client and the distributed exchange, and between its programs and PostgreSQL.
+/// What lies between a client and the distributed exchange, and between its programs and PostgreSQL; and whose tables
+/// those are.
 struct Between {
     pgbouncer: Option<PathBuf>,
     nginx: bool,
+    migrated_by: Option<PathBuf>,
 }
 
 /// What a session came to.
@@ -76,6 +82,7 @@ pub fn run(options: &Options) -> Result<()> {
     let between = Between {
         pgbouncer: options.pgbouncer.as_ref().map(|dir| shell::root().join(dir)),
         nginx: options.nginx,
+        migrated_by: options.migrated_by.as_ref().map(|dir| shell::root().join(dir)),
     };
     let held = Runtime::new()?.block_on(both(&programs, &dir, &between));
     match held {

@@ -45,13 +45,14 @@ pub async fn distributed(programs: &Path, dir: &Path, between: &Between) -> Resu
     for (name, value) in SETTINGS {
         options = options.setting(name, value);
     }
-    let sink = Sink::start().await?;
-    let traces = [
-        ("JAEGER_ENABLED", "true".to_owned()),
-        ("JAEGER_ENDPOINT", sink.url()),
-        ("TRACE_RATIO", "1".to_owned()),
-    ];
-    for (name, value) in traces {
+    if let Some(programs) = &between.migrated_by {
+        options = options.migrated_by(programs);
+    }
+    let sink = match between.migrated_by {
+        Some(_) => None,
+        None => Some(Sink::start().await?),
+    };
+    for (name, value) in sink.iter().flat_map(tracing_settings) {
         options = options.setting(format!("TRADE_ENGINE_MONITORING__{name}"), value);
     }
     let mut exchange = Exchange::start(options).await?;
@@ -70,7 +71,9 @@ pub async fn distributed(programs: &Path, dir: &Path, between: &Between) -> Resu
         Ok(outcome)
     });
     if outcome.is_ok() {
-        traced::followed(&exchange, &sink).await?;
+        if let Some(sink) = &sink {
+            traced::followed(&exchange, sink).await?;
+        }
         if let Some(nginx) = &mut nginx {
             drain::tried(&mut exchange, nginx, programs, dir).await?;
         }
@@ -84,6 +87,15 @@ pub async fn distributed(programs: &Path, dir: &Path, between: &Between) -> Resu
     }
     exchange.stop().await?;
     outcome
+}
+
+/// Every trace goes to the sink.
+fn tracing_settings(sink: &Sink) -> [(&'static str, String); 3] {
+    [
+        ("JAEGER_ENABLED", "true".to_owned()),
+        ("JAEGER_ENDPOINT", sink.url()),
+        ("TRACE_RATIO", "1".to_owned()),
+    ]
 }
 
 /// The load balancer that operators get, before the gateways of an exchange.

@@ -12,6 +12,7 @@ use runtime::settings::{Algorithm, AuthSettings, Environment, FileSecrets, Secre
 use runtime::{Clock, Settings};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::reason::reason;
@@ -25,51 +26,78 @@ const TOKEN_LIFE: u64 = 60;
 /// The states out of which a market is taken. Another one lets in no order either, or is an operator's own doing.
 const TAKES_ORDERS: [&str; 2] = ["open", "post_only"];
 
+/// After an answer that left open whether the command is stored, it is given again this late, then twice as late each time.
+const FIRST_PAUSE: Duration = Duration::from_secs(30);
+/// And never later than this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1_800);
+
+/// A market that is to take cancels only.
+#[derive(Debug)]
+struct Want {
+    /// What speaks for it.
+    why: Vec<Broken>,
+    /// When it may be asked for.
+    at: Instant,
+    /// How long to wait after the next answer that leaves open what came of it.
+    pause: Duration,
+}
+
 /// The markets that are to take cancels only, each with why.
 #[derive(Debug, Default)]
-pub(super) struct Wanted(BTreeMap<String, Vec<Broken>>);
+pub(super) struct Wanted(BTreeMap<String, Want>);
 
 impl Wanted {
-    /// Wants the markets that this touches and that take orders; they are returned.
-    pub(super) fn add(&mut self, broken: &Broken, markets: &[MarketRow]) -> Vec<String> {
+    /// Wants the markets that this touches and that take orders, from this moment on; they are returned.
+    pub(super) fn add(&mut self, broken: &Broken, markets: &[MarketRow], now: Instant) -> Vec<String> {
         let touched = markets
             .iter()
             .filter(|market| broken.touches.market(market) && takes_orders(market));
         let touched: Vec<String> = touched.map(|market| market.symbol.clone()).collect();
         for symbol in &touched {
-            self.0.entry(symbol.clone()).or_default().push(broken.clone());
+            let want = self.0.entry(symbol.clone()).or_insert_with(|| Want {
+                why: Vec::new(),
+                at: now,
+                pause: FIRST_PAUSE,
+            });
+            want.why.push(broken.clone());
         }
         touched
     }
 
     /// Wants no more what nothing speaks for any longer, or what has come about.
     pub(super) fn forget(&mut self, watch: &Watch, markets: &[MarketRow]) {
-        self.0.retain(|symbol, why| {
-            why.retain(|broken| watch.has(broken));
+        self.0.retain(|symbol, want| {
+            want.why.retain(|broken| watch.has(broken));
             let market = markets.iter().find(|market| market.symbol == *symbol);
-            !why.is_empty() && market.is_some_and(takes_orders)
+            !want.why.is_empty() && market.is_some_and(takes_orders)
         });
     }
 
-    /// Has it done. What a gateway does not do stays wanted.
-    pub(super) async fn command(&mut self, operator: &Operator) {
-        let mut left = BTreeMap::new();
-        for (symbol, why) in std::mem::take(&mut self.0) {
-            let reason = reason(&why);
-            match operator.cancel_only(&symbol, &reason).await {
-                Ok(()) => tracing::error!(symbol, reason, "the market takes cancels only"),
-                Err(error) => {
-                    tracing::error!(
-                        symbol,
-                        reason,
-                        error = format!("{error:#}"),
-                        "the market still takes orders"
-                    );
-                    left.insert(symbol, why);
+    /// Has done what is due at this moment. What no gateway does stays wanted; what one may have stored, as the market's
+    /// shard is away, is not asked for again at once.
+    pub(super) async fn command(&mut self, operator: &Operator, now: Instant) {
+        let mut done = Vec::new();
+        for (symbol, want) in self.0.iter_mut().filter(|(_, want)| want.at <= now) {
+            let reason = reason(&want.why);
+            match operator.cancel_only(symbol, &reason).await {
+                Ok(()) => {
+                    tracing::error!(symbol, reason, "the market takes cancels only");
+                    done.push(symbol.clone());
+                }
+                Err(NotDone::Refused(error)) => {
+                    tracing::error!(symbol, reason, error, "the market still takes orders");
+                }
+                Err(NotDone::Unknown(error)) => {
+                    let again = want.pause;
+                    tracing::error!(symbol, reason, error, ?again, "the market may still take orders");
+                    want.at = now + again;
+                    want.pause = (again * 2).min(LONGEST_PAUSE);
                 }
             }
         }
-        self.0 = left;
+        for symbol in done {
+            self.0.remove(&symbol);
+        }
     }
 }
 
@@ -83,6 +111,15 @@ enum Credential {
     File(PathBuf),
     /// Tokens of the development issuer.
     Own(TokenIssuer),
+}
+
+/// Why it is not known that a market takes cancels only.
+#[derive(Debug)]
+enum NotDone {
+    /// Nobody has stored the command.
+    Refused(String),
+    /// Somebody may have stored it, or has done it.
+    Unknown(String),
 }
 
 /// The operators' routes of the gateways.
@@ -130,9 +167,12 @@ impl Operator {
         }
     }
 
-    /// Lets the market take cancels only. The first gateway that does it is enough.
-    async fn cancel_only(&self, symbol: &str, reason: &str) -> anyhow::Result<()> {
-        let token = self.token()?;
+    /// Lets the market take cancels only. The first gateway that does it is enough; the next one is asked only where the one
+    /// before has stored nothing.
+    async fn cancel_only(&self, symbol: &str, reason: &str) -> Result<(), NotDone> {
+        let token = self
+            .token()
+            .map_err(|error| NotDone::Refused(format!("{error:#}")))?;
         let body = json!({ "state": "cancel_only", "reason": reason });
         let mut problems = Vec::new();
         for gateway in &self.gateways {
@@ -147,12 +187,18 @@ impl Operator {
                 Ok(answer) => {
                     let status = answer.status();
                     let text = answer.text().await.unwrap_or_default();
-                    problems.push(format!("{gateway}: {status} {text}"));
+                    let problem = format!("{gateway}: {status} {text}");
+                    if status.is_server_error() && status != reqwest::StatusCode::SERVICE_UNAVAILABLE {
+                        return Err(NotDone::Unknown(problem));
+                    }
+                    problems.push(problem);
                 }
-                Err(error) => problems.push(format!("{gateway}: {error}")),
+                Err(error) if error.is_connect() => problems.push(format!("{gateway}: {error}")),
+                Err(error) => return Err(NotDone::Unknown(format!("{gateway}: {error}"))),
             }
         }
-        bail!("no gateway has done it: {}", problems.join("; "))
+        let problems = problems.join("; ");
+        Err(NotDone::Refused(format!("no gateway has done it: {problems}")))
     }
 }
 
@@ -165,3 +211,6 @@ fn own_issuer(environment: Environment, auth: &AuthSettings) -> anyhow::Result<T
     }
     Ok(TokenIssuer::new(&auth.secret, &auth.issuer, &auth.audience)?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -185,13 +185,14 @@ impl Auditor {
     /// Tells what counts, and has the markets of it taken back to cancelling.
     async fn take(&mut self, look: Look) {
         let news = self.watch.take(&look.found);
+        let now = Instant::now();
         for broken in &news {
-            let markets = self.wanted.add(broken, &look.found.markets);
+            let markets = self.wanted.add(broken, &look.found.markets, now);
             tell(broken, &markets);
         }
         show(&self.watch);
         self.wanted.forget(&self.watch, &look.found.markets);
-        self.wanted.command(&self.operator).await;
+        self.wanted.command(&self.operator, now).await;
     }
 }
 

@@ -293,7 +293,7 @@ impl Reader {
             return Err(Close::Revoked);
         }
         // Work on orders has a trace of its own, as if it came over HTTP.
-        let span = Span::of_request(format!("ws {}", head.op), None);
+        let span = Span::of_request(|| format!("ws {}", head.op), None);
         let trace = span.context();
         let admitted = match trace::within(trace, admit(&self.connection, &request)).await {
             Ok(admitted) => admitted,

@@ -99,7 +99,7 @@ async fn security_18_the_same_money_is_reserved_once() {
         ("1000000".to_owned(), "0".to_owned())
     );
     let audit = venue.exchange.audit().await.unwrap();
-    assert_eq!(audit.fault, None);
+    assert_eq!(audit.faults, []);
 }
 
 #[actix_web::test]
@@ -144,5 +144,5 @@ async fn security_30_nobody_trades_with_himself_unless_he_says_so() {
     }
     let trades = venue.get("nobody", "/api/v1/markets/BTC-USDT/trades").await;
     assert_eq!(trades.body["trades"], json!([]));
-    assert_eq!(venue.exchange.audit().await.unwrap().fault, None);
+    assert_eq!(venue.exchange.audit().await.unwrap().faults, []);
 }

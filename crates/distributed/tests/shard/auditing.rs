@@ -74,3 +74,32 @@ async fn a_state_is_compared_over_a_change_of_owners_and_after_a_move_from_the_n
         .unwrap();
     assert_eq!(differing(&findings(&bed).await).len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_cannot_be_read_is_damage_and_one_of_a_later_program_is_not() {
+    let bed = Bed::new().await;
+    let running = bed.start(bed.options(), 0);
+    lively(&bed).await;
+    running.stop().await;
+    let last = "WHERE shard = 0 AND seq = (SELECT max(seq) FROM shard_log WHERE shard = 0)";
+    // The first byte is the format.
+    for (events, differs, is_unclear) in [
+        ("\\x63", false, true),
+        ("\\x", true, false),
+        ("\\x01ff", true, false),
+    ] {
+        let change = format!("UPDATE shard_log SET events = '{events}' {last}");
+        bed.sql.batch_execute(&change).await.unwrap();
+        let found = findings(&bed).await;
+        assert_eq!(
+            differing(&found).len(),
+            usize::from(differs),
+            "{events}: {found:?}"
+        );
+        assert_eq!(
+            found.states_unclear.is_empty(),
+            !is_unclear,
+            "{events}: {found:?}"
+        );
+    }
+}

@@ -48,7 +48,7 @@ async fn everything_answered_is_there_after_a_stop_without_a_snapshot() {
     trade_a_little(&exchange).await;
     let before = (seen(&exchange, ALICE).await, seen(&exchange, BOB).await);
     let audit = exchange.audit().await.unwrap();
-    assert_eq!(audit.fault, None);
+    assert_eq!(audit.faults, []);
     drop(exchange);
     for _ in 0..2 {
         let (exchange, opened) = house.open();
@@ -177,14 +177,14 @@ async fn nothing_answered_is_lost_when_the_process_dies_at_any_moment() {
             let later = found == *order || found.updated_at > order.updated_at || found.state.is_final();
             assert!(later, "answered {order:?}, found {found:?}");
         }
-        assert_eq!(opened.audit().await.unwrap().fault, None);
+        assert_eq!(opened.audit().await.unwrap().faults, []);
     }
     stop.store(true, Ordering::Release);
     while let Some(done) = tasks.join_next().await {
         done.unwrap();
     }
     let audit = exchange.audit().await.unwrap();
-    assert_eq!(audit.fault, None);
+    assert_eq!(audit.faults, []);
     drop(exchange);
     let again: Exchange = replayed(house.path());
     assert_eq!((again.seq(), again.event_digest()), (audit.seq, audit.digest));

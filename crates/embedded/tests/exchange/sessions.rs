@@ -48,7 +48,7 @@ async fn sessions_open_at_a_crash_are_closed_at_the_next_start() {
             exchange.close_session(session, true).await.unwrap();
         }
         let audit = exchange.audit().await.unwrap();
-        assert_eq!(audit.fault, None);
+        assert_eq!(audit.faults, []);
         drop(exchange);
         let (exchange, opened) = house.open();
         assert_eq!(opened.sessions, 0, "they are closed for good");

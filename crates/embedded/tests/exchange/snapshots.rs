@@ -59,7 +59,7 @@ async fn snapshots_are_made_while_the_writer_goes_on() {
         done.unwrap();
     }
     let audit = exchange.audit().await.unwrap();
-    assert_eq!(audit.fault, None);
+    assert_eq!(audit.faults, []);
     drop(exchange);
     assert_eq!(house.faults(), Vec::<String>::new());
 

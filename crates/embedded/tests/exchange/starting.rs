@@ -112,7 +112,7 @@ async fn a_torn_tail_is_cut_and_told() {
     assert!(opened.torn_tail.is_some());
     assert!(opened.replayed < whole_log);
     let audit = exchange.audit().await.unwrap();
-    assert_eq!((audit.seq, audit.fault), (opened.replayed, None));
+    assert_eq!((audit.seq, audit.faults), (opened.replayed, vec![]));
     assert!(
         exchange.place(ALICE, limit(Side::Buy, 1, 5)).await.is_ok(),
         "and it goes on from there"

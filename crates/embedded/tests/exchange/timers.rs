@@ -79,7 +79,7 @@ async fn day_and_gtd_orders_end_by_themselves() {
         (day.order_id, Some("time_in_force"))
     );
     let audit = exchange.audit().await.unwrap();
-    assert_eq!(audit.fault, None);
+    assert_eq!(audit.faults, []);
     drop(exchange);
     let again = replayed(house.path());
     assert_eq!(again.event_digest(), audit.digest);
@@ -149,7 +149,7 @@ async fn thousands_end_at_once_in_chunks_before_the_next_command() {
     let ask = placed(&exchange, BOB, limit(Side::Sell, 10_000, 1)).await;
     assert_eq!(ask.filled().0, 0);
     let audit = exchange.audit().await.unwrap();
-    assert_eq!(audit.fault, None);
+    assert_eq!(audit.faults, []);
     let batches = ended_in_batches(&mut events, 5_000).await;
     assert!(
         batches.iter().all(|events| *events <= 6_100),
@@ -188,7 +188,7 @@ async fn a_mass_cancel_of_thousands_is_done_before_the_next_command() {
     let ask = placed(&exchange, BOB, limit(Side::Sell, 10_000, 1)).await;
     assert_eq!(ask.filled().0, 0);
     let audit = exchange.audit().await.unwrap();
-    assert_eq!(audit.fault, None);
+    assert_eq!(audit.faults, []);
     drop(exchange);
     assert_eq!(replayed(house.path()).event_digest(), audit.digest);
 }

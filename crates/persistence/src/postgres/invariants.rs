@@ -14,7 +14,7 @@ mod rules;
 
 pub use rules::{BrokenRow, broken_rules};
 
-/// At most so many rows are told for each rule.
+/// At most so many rows are told for each rule and market, or shard.
 const TOLD: i64 = 20;
 
 /// What a held reservation has left.
@@ -215,14 +215,16 @@ pub async fn log_gaps(connection: &mut Connection) -> Result<Vec<(u32, String)>,
         before: Option<i64>,
     }
     let rows: Vec<Row> = diesel::sql_query(
-        "SELECT shard, seq, before FROM (SELECT shard, seq, lag(seq) OVER (PARTITION BY shard ORDER BY seq) AS before, \
+        "SELECT shard, seq, before FROM (SELECT *, row_number() OVER (PARTITION BY shard ORDER BY seq) AS turn FROM ( \
+         SELECT shard, seq, before FROM (SELECT shard, seq, lag(seq) OVER (PARTITION BY shard ORDER BY seq) AS before, \
             lag(epoch) OVER (PARTITION BY shard ORDER BY seq) AS epoch_before, epoch FROM shard_log) x \
          WHERE seq <> before + 1 OR epoch < epoch_before \
          UNION ALL SELECT s.shard, s.last_seq, max(l.seq) FROM shards s LEFT JOIN shard_log l USING (shard) \
          GROUP BY s.shard, s.last_seq HAVING s.last_seq <> coalesce(max(l.seq), s.last_seq) \
          UNION ALL SELECT s.shard, coalesce(min(l.seq), s.last_seq + 1), least(s.published_seq, s.settled_seq) \
          FROM shards s LEFT JOIN shard_log l USING (shard) GROUP BY s.shard \
-         HAVING coalesce(min(l.seq), s.last_seq + 1) > least(s.published_seq, s.settled_seq) + 1 LIMIT $1",
+         HAVING coalesce(min(l.seq), s.last_seq + 1) > least(s.published_seq, s.settled_seq) + 1) gaps) x \
+         WHERE turn <= $1 ORDER BY shard, seq",
     )
     .bind::<BigInt, _>(TOLD)
     .load(connection)

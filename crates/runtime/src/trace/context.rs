@@ -3,6 +3,7 @@
 use std::fmt;
 
 use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
+use opentelemetry_sdk::trace::{IdGenerator as _, RandomIdGenerator};
 
 /// A span of a trace, by its ids, and whether the trace is recorded. Its text is the `traceparent` of W3C Trace Context:
 /// `00-<32 hex digits>-<16 hex digits>-<2 hex digits>`, no id all zero.
@@ -29,11 +30,11 @@ impl TraceContext {
         })
     }
 
-    /// A trace of its own that is not recorded: its id is for logs.
+    /// A trace of its own that is not recorded: its id is for logs. No system call, as every request has one.
     pub(super) fn unrecorded() -> Option<Self> {
-        let mut bytes = [0; Self::BYTES];
-        getrandom::fill(&mut bytes[..Self::BYTES - 1]).ok()?;
-        Self::from_bytes(&bytes)
+        let ids = RandomIdGenerator::default();
+        let trace_id = u128::from_be_bytes(ids.new_trace_id().to_bytes());
+        Self::new(trace_id, u64::from_be_bytes(ids.new_span_id().to_bytes()), false)
     }
 
     /// Reads a `traceparent`; none where the text is no valid one.

@@ -46,15 +46,15 @@ pub struct Span {
 
 impl Span {
     /// The work on one request: part of the caller's trace, whose word on recording counts, else a trace of its own, which is
-    /// recorded as often as the settings say.
-    pub fn of_request(name: impl Into<Cow<'static, str>>, caller: Option<TraceContext>) -> Self {
+    /// recorded as often as the settings say. The name is asked for where it may be.
+    pub fn of_request(name: impl FnOnce() -> String, caller: Option<TraceContext>) -> Self {
         let Some(tracer) = export::tracer() else {
             return Self::unrecorded(caller.or_else(TraceContext::unrecorded));
         };
         if caller.is_some_and(|caller| !caller.is_sampled()) {
             return Self::unrecorded(caller);
         }
-        let builder = tracer.span_builder(name).with_kind(SpanKind::Server);
+        let builder = tracer.span_builder(name()).with_kind(SpanKind::Server);
         Self::recorded(tracer.build_with_context(builder, &beneath(caller)))
     }
 
@@ -110,6 +110,11 @@ impl Span {
     /// What its parts are beneath, here and in other processes; none: it belongs to no request.
     pub const fn context(&self) -> Option<TraceContext> {
         self.context
+    }
+
+    /// Whether anybody will see it.
+    pub const fn is_recorded(&self) -> bool {
+        self.recording.is_some()
     }
 
     /// Adds an attribute. Names are those of OpenTelemetry's semantic conventions where they have one.

@@ -205,8 +205,13 @@ impl Member {
 
     /// The command that asks this program for something else than to run, under the same settings.
     pub fn command(&self, words: &[&str]) -> Command {
+        self.command_of(&self.programs, words)
+    }
+
+    /// The same of the program of this name in another folder.
+    pub(super) fn command_of(&self, programs: &Path, words: &[&str]) -> Command {
         let (program, _) = self.role.program();
-        let mut command = Command::new(self.programs.join(program));
+        let mut command = Command::new(programs.join(program));
         command.args(words).current_dir(&self.dir);
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();

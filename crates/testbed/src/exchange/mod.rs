@@ -38,6 +38,7 @@ pub struct Exchange {
     /// Its own RabbitMQ, unless one was given.
     pub rabbitmq: Option<RabbitMq>,
     urls: Urls,
+    migrated_by: Option<PathBuf>,
     dir: PathBuf,
     _folder: Option<TempDir>,
 }
@@ -135,10 +136,11 @@ impl Exchange {
         std::fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
         let dir = dir.canonicalize()?;
         let within = |name: &str| Options::new().dir(dir.join(name));
+        let broker = within("rabbitmq").metrics(options.broker_metrics);
         let (postgres, redis, rabbitmq) = tokio::try_join!(
             unless(&options.postgres, Postgres::start(within("postgres"))),
             unless(&options.redis, Redis::start(within("redis"))),
-            unless(&options.rabbitmq, RabbitMq::start(within("rabbitmq"))),
+            unless(&options.rabbitmq, RabbitMq::start(broker)),
         )?;
         let pooler = match (&postgres, &options.pooled) {
             (Some(server), Some(program)) => {
@@ -165,12 +167,14 @@ impl Exchange {
             redis,
             rabbitmq,
             urls,
+            migrated_by: options.migrated_by,
             dir,
             _folder: folder,
         })
     }
 
-    /// Brings the database's tables up to date, with the gateway's own command.
+    /// Brings the database's tables up to date, with the gateway's own command or that of
+    /// [`ExchangeOptions::migrated_by`].
     ///
     /// # Errors
     /// There is no gateway, or a migration fails.
@@ -179,7 +183,11 @@ impl Exchange {
             .of(Role::Gateway)
             .next()
             .context("an exchange without a gateway")?;
-        programs::run(&mut gateway.command(&["migrate", "up"])).context("the migrations")
+        let mut command = match &self.migrated_by {
+            Some(programs) => gateway.command_of(programs, &["migrate", "up"]),
+            None => gateway.command(&["migrate", "up"]),
+        };
+        programs::run(&mut command).context("the migrations")
     }
 
     /// Every program, in the order of their starts.

@@ -12,6 +12,8 @@ pub struct ExchangeOptions {
     pub(super) wallets: u32,
     pub(super) auditors: u32,
     pub(super) usual_ports: bool,
+    pub(super) broker_metrics: bool,
+    pub(super) migrated_by: Option<PathBuf>,
     pub(super) pooled: Option<PathBuf>,
     pub(super) postgres: Option<String>,
     pub(super) redis: Option<String>,
@@ -30,6 +32,8 @@ impl ExchangeOptions {
             wallets: 1,
             auditors: 0,
             usual_ports: false,
+            broker_metrics: false,
+            migrated_by: None,
             pooled: None,
             postgres: None,
             redis: None,
@@ -77,6 +81,20 @@ impl ExchangeOptions {
     #[must_use]
     pub fn usual_ports(mut self, wanted: bool) -> Self {
         self.usual_ports = wanted;
+        self
+    }
+
+    /// A RabbitMQ of its own tells Prometheus how it is.
+    #[must_use]
+    pub fn broker_metrics(mut self, wanted: bool) -> Self {
+        self.broker_metrics = wanted;
+        self
+    }
+
+    /// The tables are those of the `gateway` of this folder, as where programs were rolled back and the tables were not.
+    #[must_use]
+    pub fn migrated_by(mut self, programs: impl Into<PathBuf>) -> Self {
+        self.migrated_by = Some(programs.into());
         self
     }
 

@@ -10,6 +10,7 @@ pub struct Options {
     pub(super) passwords: bool,
     pub(super) tls_names: Option<Vec<String>>,
     pub(super) programs: Option<PathBuf>,
+    pub(super) metrics: bool,
     pub(super) settings: Vec<(String, String)>,
 }
 
@@ -59,6 +60,13 @@ impl Options {
     #[must_use]
     pub fn passwords(mut self, asked: bool) -> Self {
         self.passwords = asked;
+        self
+    }
+
+    /// RabbitMQ: it tells Prometheus how it is, on a port of its own.
+    #[must_use]
+    pub fn metrics(mut self, wanted: bool) -> Self {
+        self.metrics = wanted;
         self
     }
 

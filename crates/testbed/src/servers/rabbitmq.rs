@@ -27,6 +27,7 @@ pub struct RabbitMqProgram {
     _mapper: Process,
     _mapper_port: Port,
     _distribution_port: Port,
+    metrics_port: Option<Port>,
 }
 
 impl Program for RabbitMqProgram {
@@ -40,7 +41,8 @@ impl Program for RabbitMqProgram {
         let bin = programs::folder_of(&["rabbitmq-server", "rabbitmqctl"], &first, ADVICE)?;
         let erlang = programs::folder_of(&["epmd"], &[], ADVICE)?;
         let (mapper_port, distribution_port) = (Port::free()?, Port::free()?);
-        write_configuration(place, options)?;
+        let metrics_port = options.metrics.then(Port::free).transpose()?;
+        write_configuration(place, options, metrics_port.as_ref())?;
         let mut mapper = Command::new(erlang.join("epmd"));
         mapper
             .args(["-address", "127.0.0.1", "-port"])
@@ -53,6 +55,7 @@ impl Program for RabbitMqProgram {
             _mapper: mapper,
             _mapper_port: mapper_port,
             _distribution_port: distribution_port,
+            metrics_port,
         })
     }
 
@@ -92,14 +95,30 @@ impl RabbitMq {
     /// # Errors
     /// The node does not answer.
     pub async fn purge_all(&self) -> Result<()> {
+        self.control(&["eval", PURGE])
+            .await
+            .context("purging RabbitMQ's queues")
+    }
+
+    /// Has `rabbitmqctl` do this.
+    ///
+    /// # Errors
+    /// The node does not answer, or does not do it.
+    pub async fn control(&self, words: &[&str]) -> Result<()> {
         let mut control = self.program.tool("rabbitmqctl", &self.place);
-        control.args(["--quiet", "eval", PURGE]);
-        let purged = tokio::task::spawn_blocking(move || programs::run(&mut control));
-        purged.await?.context("purging RabbitMQ's queues")
+        control.arg("--quiet").args(words);
+        let done = tokio::task::spawn_blocking(move || programs::run(&mut control));
+        done.await?
+            .with_context(|| format!("rabbitmqctl {}", words.join(" ")))
+    }
+
+    /// Where it tells Prometheus how it is, if it was asked to.
+    pub fn metrics_port(&self) -> Option<u16> {
+        self.program.metrics_port.as_ref().map(Port::number)
     }
 }
 
-fn write_configuration(place: &Place, options: &Options) -> Result<()> {
+fn write_configuration(place: &Place, options: &Options, metrics: Option<&Port>) -> Result<()> {
     let mut lines = vec!["log.console.level = info".to_owned()];
     match &place.certificates {
         None => lines.push(format!("listeners.tcp.1 = 127.0.0.1:{}", place.port)),
@@ -117,11 +136,16 @@ fn write_configuration(place: &Place, options: &Options) -> Result<()> {
         .iter()
         .map(|(name, value)| format!("{name} = {value}"));
     lines.extend(more);
+    if let Some(port) = metrics {
+        lines.push(format!("prometheus.tcp.port = {}", port.number()));
+        lines.push("prometheus.tcp.ip = 127.0.0.1".to_owned());
+    }
+    let plugins = metrics.map_or("", |_| "rabbitmq_prometheus");
     lines.push(String::new());
     for (name, text) in [
         ("rabbitmq.conf", lines.join("\n")),
         ("rabbitmq-env.conf", String::new()),
-        ("enabled_plugins", "[].\n".to_owned()),
+        ("enabled_plugins", format!("[{plugins}].\n")),
     ] {
         let path = place.dir.join(name);
         std::fs::write(&path, text).with_context(|| path.display().to_string())?;

@@ -136,14 +136,18 @@ async fn lowest(connection: &mut Connection, table: &str) -> Result<String, PgEr
     Ok(format!("'{}'::uuid", row.id.unwrap_or(Uuid::nil())))
 }
 
-/// The statement that tells the first rows that break a rule; how many is its parameter.
+/// The statement that tells the first rows of each market that break a rule; how many is its parameter. One market's rows
+/// hide no other's.
 fn statement(rule: &str, trades: &str, orders: &str) -> String {
     let rule = rule.replace("{trades}", trades).replace("{orders}", orders);
     // With the limit inside, PostgreSQL reckons with finding so many soon, and compares every row with every other.
-    format!("WITH broken AS MATERIALIZED ({rule}) SELECT market, subject, amount, what FROM broken LIMIT $1")
+    format!(
+        "WITH broken AS MATERIALIZED ({rule}) SELECT market, subject, amount, what FROM \
+            (SELECT *, row_number() OVER (PARTITION BY market ORDER BY subject) AS turn FROM broken) x WHERE turn <= $1"
+    )
 }
 
-/// The rows that break a rule between the tables, at most twenty of each rule.
+/// The rows that break a rule between the tables, at most twenty of each rule and market.
 ///
 /// # Errors
 /// See [`PgError`].

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::super::{Connection, PgError};
 
-/// At most so many differences are told.
-const LIMIT: i64 = 1_000;
+/// At most so many differences are told of each rule and asset.
+const LIMIT: i64 = 100;
 
 /// What accounts and reservations say of each other. Reads no line of the ledger.
 const OF_ACCOUNTS: &str = "
@@ -55,11 +55,14 @@ const OF_LINES: &str = "
     SELECT 'unexplained lines', NULL, e.asset, count(*), 0 FROM ledger_entries e
     LEFT JOIN ledger_transactions t ON t.number = e.transaction_number WHERE t.number IS NULL GROUP BY e.asset";
 
-/// The statement that finds what these parts find, as at most so many differences as its parameter says.
+/// The statement that finds what these parts find, of each rule and asset at most so many differences as its parameter
+/// says: one asset's hide no other's.
 fn statement(parts: &str) -> String {
     format!(
         "SELECT d.rule, d.user_id, d.asset, d.found::text AS found, d.expected::text AS expected, \
-            (d.found - d.expected)::text AS apart FROM ({parts}) AS d ORDER BY d.rule, d.asset, d.user_id LIMIT $1"
+            (d.found - d.expected)::text AS apart FROM \
+            (SELECT *, row_number() OVER (PARTITION BY rule, asset ORDER BY user_id) AS turn FROM ({parts}) AS p) AS d \
+            WHERE d.turn <= $1 ORDER BY d.rule, d.asset, d.user_id"
     )
 }
 
@@ -107,7 +110,7 @@ impl std::fmt::Display for Difference {
     }
 }
 
-/// Everything that does not hold at this moment, at most 1,000 differences; none: all is well. Reads all of the tables.
+/// Everything that does not hold at this moment, at most 100 differences of each rule and asset; none: all is well. Reads all of the tables.
 ///
 /// # Errors
 /// The statement failed.

@@ -1,0 +1,130 @@
+//! Whom the auditor asks, and when again, against listeners that answer as gateways do.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+
+use actix_web::web::{self, Data};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
+use distributed::audit::Touches;
+
+use super::*;
+
+/// A listener that answers every request with one status, and counts them.
+struct Gateway {
+    url: String,
+    status: Arc<AtomicU16>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Gateway {
+    fn start(status: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (status, asked) = (Arc::new(AtomicU16::new(status)), Arc::new(AtomicUsize::new(0)));
+        let shared = (Arc::clone(&status), Arc::clone(&asked));
+        let server = HttpServer::new(move || {
+            App::new()
+                .app_data(Data::new(shared.clone()))
+                .default_service(web::to(Self::answer))
+        });
+        let server = server.workers(1).disable_signals().listen(listener).unwrap();
+        tokio::spawn(server.run());
+        Self { url, status, asked }
+    }
+
+    async fn answer(request: HttpRequest, shared: Data<(Arc<AtomicU16>, Arc<AtomicUsize>)>) -> HttpResponse {
+        assert_eq!(request.path(), "/api/v1/admin/markets/BTC-USDT/state");
+        shared.1.fetch_add(1, Ordering::SeqCst);
+        let status = shared.0.load(Ordering::SeqCst);
+        HttpResponse::build(http::StatusCode::from_u16(status).unwrap()).finish()
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+/// An address at which nobody listens.
+fn nobody() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
+
+fn operator(gateways: Vec<String>) -> Operator {
+    let mut settings = Settings::default();
+    settings.auditor.gateways = gateways;
+    Operator::of(&settings).unwrap()
+}
+
+fn broken() -> Broken {
+    Broken {
+        invariant: "balances",
+        rule: String::new(),
+        touches: Touches::Asset("USDT".to_owned()),
+        account: None,
+        subject: String::new(),
+        amount: String::new(),
+        what: String::new(),
+    }
+}
+
+fn wanted(now: Instant) -> Wanted {
+    let market = MarketRow {
+        symbol: "BTC/USDT".to_owned(),
+        shard: 0,
+        state: "open".to_owned(),
+    };
+    let mut wanted = Wanted::default();
+    assert_eq!(wanted.add(&broken(), &[market], now), ["BTC/USDT"]);
+    wanted
+}
+
+#[tokio::test]
+async fn the_next_gateway_is_asked_where_the_one_before_has_stored_nothing() {
+    for status in [503, 403] {
+        let (first, second) = (Gateway::start(status), Gateway::start(200));
+        let operator = operator(vec![nobody(), first.url.clone(), second.url.clone()]);
+        let now = Instant::now();
+        let mut wanted = wanted(now);
+        wanted.command(&operator, now).await;
+        assert_eq!((first.asked(), second.asked()), (1, 1), "{status}");
+        assert!(wanted.0.is_empty(), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_has_stored_is_asked_for_at_every_look() {
+    let gateway = Gateway::start(503);
+    let operator = operator(vec![gateway.url.clone()]);
+    let now = Instant::now();
+    let mut wanted = wanted(now);
+    wanted.command(&operator, now).await;
+    wanted.command(&operator, now).await;
+    assert_eq!(gateway.asked(), 2);
+    gateway.status.store(200, Ordering::SeqCst);
+    wanted.command(&operator, now).await;
+    assert!(wanted.0.is_empty());
+}
+
+#[tokio::test]
+async fn what_may_be_stored_is_asked_of_no_other_gateway_and_not_again_at_once() {
+    let (first, second) = (Gateway::start(504), Gateway::start(200));
+    let operator = operator(vec![first.url.clone(), second.url.clone()]);
+    let mut now = Instant::now();
+    let mut wanted = wanted(now);
+    let mut asked = 0;
+    for pause in [30, 60, 120, 240, 480, 960, 1_800, 1_800] {
+        wanted.command(&operator, now).await;
+        asked += 1;
+        wanted
+            .command(&operator, now + Duration::from_secs(pause - 1))
+            .await;
+        assert_eq!((first.asked(), second.asked()), (asked, 0), "{pause}");
+        now += Duration::from_secs(pause);
+    }
+    first.status.store(200, Ordering::SeqCst);
+    wanted.command(&operator, now).await;
+    assert!(wanted.0.is_empty());
+    assert_eq!(second.asked(), 0);
+}

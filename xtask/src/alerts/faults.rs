@@ -16,7 +16,7 @@ use super::readers;
 use crate::http::{Question, ask};
 
 /// Settings that keep limits out of the way: one address asks for everything here.
-pub const SETTINGS: [(&str, &str); 8] = [
+pub const SETTINGS: [(&str, &str); 9] = [
     ("TRADE_ENGINE_LIMITS__FAILED_LOGINS_PER_MINUTE", "100000"),
     ("TRADE_ENGINE_LIMITS__ADDRESS_REQUESTS_PER_SECOND", "100000"),
     ("TRADE_ENGINE_LIMITS__ADDRESS_BURST", "100000"),
@@ -24,6 +24,7 @@ pub const SETTINGS: [(&str, &str); 8] = [
     // Small enough for a flow of this machine to fill.
     ("TRADE_ENGINE_DISTRIBUTED__IN_FLIGHT", "24"),
     ("TRADE_ENGINE_DATABASE__MAX_OPEN_CONNS", "8"),
+    ("TRADE_ENGINE_DATABASE__MAX_IDLE_CONNS", "8"),
     ("TRADE_ENGINE_WEBSOCKET__QUEUE_FRAMES", "16"),
     ("TRADE_ENGINE_AUDITOR__INTERVAL", "2s"),
 ];

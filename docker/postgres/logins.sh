@@ -2,11 +2,12 @@
 # The logins of the programs, made when PostgreSQL starts for the first time (docs/database.md, "Roles"). Migrations give the
 # roles their rights. The limits stand at the logins, since no session says them through PgBouncer.
 #
-# From the environment: POSTGRES_USER, POSTGRES_DB, GATEWAY_DB_PASSWORD, MATCHER_DB_PASSWORD, WALLET_DB_PASSWORD
+# From the environment: POSTGRES_USER, POSTGRES_DB, GATEWAY_DB_PASSWORD, MATCHER_DB_PASSWORD, WALLET_DB_PASSWORD,
+# AUDITOR_DB_PASSWORD
 set -euo pipefail
 
-export GATEWAY_DB_PASSWORD MATCHER_DB_PASSWORD WALLET_DB_PASSWORD
-for program in gateway matcher wallet; do
+export GATEWAY_DB_PASSWORD MATCHER_DB_PASSWORD WALLET_DB_PASSWORD AUDITOR_DB_PASSWORD
+for program in gateway matcher wallet auditor; do
   variable=${program^^}_DB_PASSWORD
   : "${!variable:?}"
   # In the script and not among the arguments, which everybody on the machine can read.

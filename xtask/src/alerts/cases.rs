@@ -23,7 +23,7 @@ pub enum Fault {
     Broker,
     /// RabbitMQ takes messages and answers nothing.
     FrozenBroker,
-    /// Nobody reads the trades' queue, and what lies in it expires.
+    /// Nobody reads the trades' queue, and it is full.
     Unread,
     /// Redis is stopped.
     Redis,

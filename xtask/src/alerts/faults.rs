@@ -90,9 +90,9 @@ pub async fn cause(fault: Fault, exchange: &mut Exchange, prometheus: &Prometheu
         Fault::Unread => {
             let policy = [
                 "set_policy",
-                "expire",
+                "short",
                 "^wallet\\.service\\.trades$",
-                r#"{"message-ttl":1}"#,
+                r#"{"max-length":10}"#,
             ];
             broker(exchange, &policy).await?;
         }
@@ -135,7 +135,7 @@ pub async fn mend(fault: Fault, exchange: &mut Exchange) -> Result<()> {
         Fault::WalletRights => batch(exchange, "GRANT INSERT ON ledger_transactions TO trade_wallet").await?,
         Fault::FrozenBroker => exchange.rabbitmq.as_mut().context("RabbitMQ")?.resume()?,
         Fault::Unread => {
-            broker(exchange, &["clear_policy", "expire"]).await?;
+            broker(exchange, &["clear_policy", "short"]).await?;
             broker(exchange, &["purge_queue", "dlx.failed"]).await?;
         }
         Fault::Blind => batch(exchange, "GRANT SELECT ON shard_log TO trade_gateway").await?,

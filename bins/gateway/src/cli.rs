@@ -49,6 +49,8 @@ enum Command {
     /// The months of orders and the days of trades in the database (distributed).
     #[command(subcommand)]
     Partitions(PartitionsCommand),
+    /// Prints the description of the API in OpenAPI, as `/openapi.json` has it.
+    Openapi,
     /// Checks or shows the settings.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -85,6 +87,7 @@ impl Cli {
             Command::Audit(audit) => audit.execute(&settings),
             Command::Migrate(migrate) => migrate.execute(&settings),
             Command::Partitions(partitions) => partitions.execute(&settings),
+            Command::Openapi => say(&format!("{:#}", api::openapi(env!("CARGO_PKG_VERSION")))),
             Command::Config(ConfigCommand::Check) => {
                 for warning in &settings.warnings {
                     say(&format!("warning: {warning}"))?;

@@ -25,6 +25,8 @@ enum Command {
     Serve,
     /// Asks the service on this machine whether it is ready; the exit code tells.
     Healthcheck,
+    /// Prints the description of the API in OpenAPI, as `/openapi.json` has it.
+    Openapi,
     /// Checks or shows the settings.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -50,6 +52,7 @@ impl Cli {
         match self.command.unwrap_or(Command::Serve) {
             Command::Serve => serve(settings),
             Command::Healthcheck => on_tokio(healthcheck(&settings.wallet)),
+            Command::Openapi => say(&crate::openapi().to_pretty_json()?),
             Command::Config(ConfigCommand::Check) => {
                 check_mode(&settings)?;
                 for warning in &settings.warnings {

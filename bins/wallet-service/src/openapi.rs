@@ -18,6 +18,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 #[derive(OpenApi)]
 #[openapi(
+    servers((url = "/", description = "This service")),
     info(
         title = "Wallet service",
         description = "It alone changes balances. Numbers are decimal strings of at most 8 places both ways, unknown \

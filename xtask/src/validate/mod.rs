@@ -1,6 +1,7 @@
 //! `cargo xtask validate`: what is written for other programs (shells, GitHub, Kubernetes, Docker, Prometheus) is right.
 
 mod files;
+mod openapi;
 mod overlays;
 mod settings;
 mod table;
@@ -16,6 +17,7 @@ use tools::Tools;
 /// The steps that are not rows of the table.
 const OVERLAYS: &str = "overlays";
 const SETTINGS: &str = "settings of overlays";
+const OPENAPI: &str = "OpenAPI";
 
 /// What `cargo xtask validate` can be told.
 #[derive(clap::Args)]
@@ -30,7 +32,7 @@ pub fn run(options: &Options) -> Result<()> {
     let names: Vec<&str> = CHECKS
         .iter()
         .map(|check| check.name)
-        .chain([OVERLAYS, SETTINGS])
+        .chain([OVERLAYS, SETTINGS, OPENAPI])
         .collect();
     if let Some(unknown) = options.only.iter().find(|name| !names.contains(&name.as_str())) {
         bail!(
@@ -57,6 +59,9 @@ pub fn run(options: &Options) -> Result<()> {
     }
     if wanted(SETTINGS) {
         steps.step_if_possible(SETTINGS, || settings::check(&files));
+    }
+    if wanted(OPENAPI) {
+        steps.step_if_possible(OPENAPI, openapi::check);
     }
     steps.finish("validate")
 }

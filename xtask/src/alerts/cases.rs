@@ -33,8 +33,6 @@ pub enum Fault {
     Database,
     /// A transaction holds the orders' table, and many ask for it.
     Lock,
-    /// The gateways' role may not read the shards' logs.
-    Blind,
     /// The lease of the shard is somebody's who does not exist.
     Lease,
     /// The matchers' sessions on PostgreSQL are ended again and again.
@@ -115,7 +113,6 @@ pub const CASES: &[Case] = &[
         lasting: &["OrderErrorBudgetBurnSlow"],
     },
     case(Fault::Lock, &["DatabaseConnectionsWaiting", "IntakeNearlyFull"]),
-    case(Fault::Blind, &["FollowerBehind"]),
     case(Fault::Lease, &["ShardWithoutOwner"]),
     case(Fault::Sessions, &["ShardRestarting"]),
     case(Fault::Readers, &["SlowConsumersCut"]),

@@ -56,14 +56,14 @@ const UNREADABLE: &str = "INSERT INTO orders (order_id, user_id, symbol, side, o
     SELECT v7_floor(at), '00000000-0000-4000-8000-0000000000a1', 'NO/MARKET', 'BUY', 'LIMIT', 1, 1, at \
     FROM (SELECT date_trunc('milliseconds', now()) - interval '1 minute' AS at) AS past";
 /// What an order has reserved goes back behind the exchange's back.
-const TAKE_AWAY: &str = "WITH taken AS (UPDATE reservations SET status = 'released', left_amount = 0 \
+const TAKE_AWAY: &str = "WITH taken AS (UPDATE reservations SET status = 'closed', left_amount = 0 \
     WHERE order_id = $1::text::uuid RETURNING user_id, asset) \
     UPDATE wallets w SET available_balance = w.available_balance + 1, reserved_balance = w.reserved_balance - 1 \
     FROM taken WHERE w.user_id = taken.user_id AND w.asset = taken.asset";
 /// And comes again.
 const GIVE_BACK: &str = "WITH given AS (UPDATE reservations SET status = 'held', left_amount = 1 \
     WHERE order_id = (SELECT max(order_id::text)::uuid FROM reservations WHERE asset = 'ETH' AND amount = 1 AND left_amount = 0 \
-        AND status = 'released') RETURNING user_id, asset) \
+        AND status = 'closed') RETURNING user_id, asset) \
     UPDATE wallets w SET available_balance = w.available_balance - 1, reserved_balance = w.reserved_balance + 1 \
     FROM given WHERE w.user_id = given.user_id AND w.asset = given.asset";
 
@@ -100,7 +100,6 @@ pub async fn cause(fault: Fault, exchange: &mut Exchange, prometheus: &Prometheu
         Fault::Database => exchange.postgres.as_mut().context("PostgreSQL")?.stop().await?,
         Fault::SlowDatabase => stutter(exchange, prometheus).await?,
         Fault::Lock => return lock(exchange).await,
-        Fault::Blind => batch(exchange, "REVOKE SELECT ON shard_log FROM trade_gateway").await?,
         Fault::Lease => sql(exchange, NOBODYS_LEASE, &[]).await?,
         Fault::Sessions => end_sessions(exchange).await?,
         Fault::Readers => {
@@ -138,7 +137,6 @@ pub async fn mend(fault: Fault, exchange: &mut Exchange) -> Result<()> {
             broker(exchange, &["clear_policy", "short"]).await?;
             broker(exchange, &["purge_queue", "dlx.failed"]).await?;
         }
-        Fault::Blind => batch(exchange, "GRANT SELECT ON shard_log TO trade_gateway").await?,
         Fault::Lease => {
             sql(
                 exchange,

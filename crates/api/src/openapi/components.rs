@@ -1,10 +1,11 @@
 //! The components that operations refer to: schemas, parameters, headers, problems, security schemes.
 
+use domain::{MarketState, Status};
 use http::{PROBLEM_JSON, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::operation::named_headers;
-use super::schema::{about, dashed, key, reference, uuid};
+use super::schema::{about, dashed, key, reference, uuid, words};
 use super::{accounts, markets, operators, orders, own, service};
 
 /// The statuses that problems have.
@@ -52,6 +53,8 @@ fn problem() -> Value {
             "field": { "type": "string", "description": "The field that breaks a rule" },
             "request_id": { "type": "string" },
             "order_id": about(uuid(), "The order that it is about"),
+            "order_status": about(words(Status::ALL, Status::word), "How that order has ended, where it has"),
+            "market_state": about(words(MarketState::ALL, MarketState::word), "What the market takes, where not this"),
             "errors": { "type": "array", "description": "Every rule that is broken" }
         }
     })

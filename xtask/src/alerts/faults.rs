@@ -62,7 +62,7 @@ const TAKE_AWAY: &str = "WITH taken AS (UPDATE reservations SET status = 'closed
     FROM taken WHERE w.user_id = taken.user_id AND w.asset = taken.asset";
 /// And comes again.
 const GIVE_BACK: &str = "WITH given AS (UPDATE reservations SET status = 'held', left_amount = 1 \
-    WHERE order_id = (SELECT max(order_id::text)::uuid FROM reservations WHERE asset = 'ETH' AND amount = 1 AND left_amount = 0 \
+    WHERE order_id = (SELECT max(order_id::text)::uuid FROM reservations WHERE asset = 'ETH' AND granted = 1 AND left_amount = 0 \
         AND status = 'closed') RETURNING user_id, asset) \
     UPDATE wallets w SET available_balance = w.available_balance - 1, reserved_balance = w.reserved_balance + 1 \
     FROM given WHERE w.user_id = given.user_id AND w.asset = given.asset";

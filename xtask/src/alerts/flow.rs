@@ -1,11 +1,11 @@
-//! A flow of orders that trade with each other, through both gateways, for as long as it is let.
+//! A flow of orders that trade with each other, through all gateways, for as long as it is let.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
-use testbed::{Exchange, Role};
+use testbed::Member;
 use tokio::task::JoinSet;
 
 use crate::http::{Question, ask};
@@ -28,10 +28,10 @@ impl Flow {
     ///
     /// # Errors
     /// There are no tokens to be had.
-    pub fn start(exchange: &Exchange) -> Result<Self> {
+    pub fn start(gateways: &[&Member]) -> Result<Self> {
         let (over, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let mut tasks = JoinSet::new();
-        for gateway in exchange.of(Role::Gateway) {
+        for gateway in gateways {
             for (user, side) in [("alice", "SELL"), ("bob", "BUY")] {
                 let token = shell::output(&mut gateway.command(&["token", user]))?;
                 let body = format!(

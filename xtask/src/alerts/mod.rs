@@ -1,7 +1,8 @@
-//! `cargo xtask alerts`: a real Prometheus watches a real exchange by the rules of deploy/prometheus; each fault must make its
+//! `cargo xtask alerts`: a real Prometheus watches real exchanges, one of each shape, by the rules of deploy/prometheus; each fault must make its
 //! alert fire, and its mitigation must make it quiet again.
 
 mod cases;
+mod embedded;
 mod faults;
 mod flow;
 mod operator;
@@ -9,10 +10,10 @@ mod prometheus;
 mod readers;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use testbed::{Exchange, ExchangeOptions};
+use testbed::{Exchange, ExchangeOptions, Role};
 use tokio::runtime::Runtime;
 
 use crate::{shell, up};
@@ -48,43 +49,24 @@ pub fn run(options: &Options) -> Result<()> {
         |dir| shell::root().join(dir),
     );
     std::fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
+    let wanted = |alert: &str| options.only.is_empty() || options.only.iter().any(|only| only == alert);
     let cases: Vec<&Case> = (CASES.iter())
-        .filter(|case| {
-            options.only.is_empty()
-                || (case.all().iter()).any(|alert| options.only.iter().any(|only| only == alert))
-        })
+        .filter(|case| case.all().into_iter().any(wanted))
         .collect();
-    let mut exchange = ExchangeOptions::new(programs)
-        .dir(&dir)
-        .auditors(1)
-        .broker_metrics(true);
-    for (name, value) in faults::SETTINGS {
-        exchange = exchange.setting(name, value);
-    }
+    let of_embedded: Vec<&'static str> = embedded::ALERTS
+        .into_iter()
+        .filter(|alert| wanted(alert))
+        .collect();
     let failed = Runtime::new()?.block_on(async {
-        let mut exchange = Exchange::start(exchange).await?;
-        let mut prometheus = Prometheus::start(&exchange, &dir).await?;
-        let flow = Flow::start(&exchange)?;
-        prometheus.until_quiet(&[]).await.context("before any fault")?;
         let mut failed = Vec::new();
-        for case in cases {
-            match tried(case, &mut exchange, &prometheus).await {
-                Ok(others) => {
-                    println!("{}: fired, and went quiet", case.alerts.join(", "));
-                    for lasting in case.lasting {
-                        println!("{lasting}: fired; it looks back too far to wait for its end");
-                    }
-                    println!("  others that fired meanwhile: {others:?}");
-                }
-                Err(error) => {
-                    println!("{}: FAILED: {error:#}", case.all().join(", "));
-                    failed.push(case.all().join(", "));
-                }
+        if !of_embedded.is_empty() {
+            for (alert, outcome) in embedded::tried(&programs, &dir.join("embedded"), &of_embedded).await? {
+                tell(alert, outcome, &mut failed);
             }
         }
-        println!("{} orders were asked for meanwhile", flow.stop().await);
-        prometheus.stop().await?;
-        exchange.stop().await?;
+        if !cases.is_empty() {
+            failed.extend(distributed(&programs, &dir, &cases).await?);
+        }
         anyhow::Ok(failed)
     })?;
     if !failed.is_empty() {
@@ -94,6 +76,46 @@ pub fn run(options: &Options) -> Result<()> {
         None => std::fs::remove_dir_all(&dir).with_context(|| dir.display().to_string()),
         Some(_) => Ok(()),
     }
+}
+
+fn tell(alerts: &str, outcome: Result<()>, failed: &mut Vec<String>) {
+    match outcome {
+        Ok(()) => println!("{alerts}: fired, and went quiet"),
+        Err(error) => {
+            println!("{alerts}: FAILED: {error:#}");
+            failed.push(alerts.to_owned());
+        }
+    }
+}
+
+/// Tries the cases of a distributed exchange; the alerts of those that failed.
+async fn distributed(programs: &Path, dir: &Path, cases: &[&Case]) -> Result<Vec<String>> {
+    let mut options = ExchangeOptions::new(programs)
+        .dir(dir)
+        .auditors(1)
+        .broker_metrics(true);
+    for (name, value) in faults::SETTINGS {
+        options = options.setting(name, value);
+    }
+    let mut exchange = Exchange::start(options).await?;
+    let mut prometheus = Prometheus::over(&exchange, dir).await?;
+    let flow = Flow::start(&exchange.of(Role::Gateway).collect::<Vec<_>>())?;
+    prometheus.until_quiet(&[]).await.context("before any fault")?;
+    let mut failed = Vec::new();
+    for case in cases {
+        let outcome = tried(case, &mut exchange, &prometheus).await;
+        if let Ok(others) = &outcome {
+            for lasting in case.lasting {
+                println!("{lasting}: fired; it looks back too far to wait for its end");
+            }
+            println!("(others that fired meanwhile: {others:?})");
+        }
+        tell(&case.alerts.join(", "), outcome.map(drop), &mut failed);
+    }
+    println!("{} orders were asked for meanwhile", flow.stop().await);
+    prometheus.stop().await?;
+    exchange.stop().await?;
+    Ok(failed)
 }
 
 /// One fault: caused, seen, mended, and seen to be gone; what else fired. It is mended whatever is seen.

@@ -1,24 +1,34 @@
 //! What an operator and a user ask of a gateway while faults are caused and mended.
 
 use anyhow::{Context, Result, ensure};
-use testbed::{Exchange, Role};
+use testbed::{Exchange, Member, Role};
 
 use crate::http::{Answer, Asked, Question, ask};
 use crate::shell;
 
-/// Somebody with a token, and the first gateway.
+/// Somebody with a token, and a gateway.
 pub struct Caller {
     port: u16,
     token: String,
 }
 
 impl Caller {
-    /// A user of development, or `operator`, who asks on the operators' port.
+    /// As [`Caller::at`] the first gateway.
     ///
     /// # Errors
     /// There is no gateway, or no token.
     pub fn of(exchange: &Exchange, user: &str) -> Result<Self> {
-        let gateway = exchange.of(Role::Gateway).next().context("there is no gateway")?;
+        Self::at(
+            exchange.of(Role::Gateway).next().context("there is no gateway")?,
+            user,
+        )
+    }
+
+    /// A user of development, or `operator`, who asks on the operators' port.
+    ///
+    /// # Errors
+    /// There is no token.
+    pub fn at(gateway: &Member, user: &str) -> Result<Self> {
         let token = shell::output(&mut gateway.command(&["token", user]))?;
         let admin = gateway.metrics_url();
         let admin = admin.rsplit(':').next().and_then(|port| port.parse().ok());

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use testbed::{Exchange, Port, Process, RabbitMq, Role, Signal};
+use testbed::{Exchange, Member, Port, Process, RabbitMq, Role, Signal};
 use tokio::time::Instant;
 
 use crate::http::{Asked, Question, ask};
@@ -26,11 +26,27 @@ pub struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts it over the programs of an exchange.
+    /// Starts it over the programs of an exchange, and over its broker.
+    ///
+    /// # Errors
+    /// As [`Prometheus::start`].
+    pub async fn over(exchange: &Exchange, dir: &Path) -> Result<Self> {
+        let jobs = [
+            ("gateway", Role::Gateway),
+            ("matcher", Role::Matcher),
+            ("wallet", Role::Wallet),
+            ("auditor", Role::Auditor),
+        ];
+        let targets = jobs.map(|(job, role)| (job, exchange.of(role).map(Member::metrics_url).collect()));
+        let broker = exchange.rabbitmq.as_ref().and_then(RabbitMq::metrics_port);
+        Self::start(&targets, broker, dir).await
+    }
+
+    /// Starts it over these jobs with their addresses, and over a RabbitMQ that tells how it is on this port.
     ///
     /// # Errors
     /// It is not installed and cannot be, or the rules cannot be read.
-    pub async fn start(exchange: &Exchange, dir: &Path) -> Result<Self> {
+    pub async fn start(targets: &[(&str, Vec<String>)], broker: Option<u16>, dir: &Path) -> Result<Self> {
         let there = || shell::succeeds(Command::new("prometheus").arg("--version"));
         ensure!(
             there() || (servers::installed("prometheus") && there()),
@@ -41,21 +57,16 @@ impl Prometheus {
         let mut settings = String::from(
             "global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}\nrule_files: ['*.rules.yaml']\nscrape_configs:\n",
         );
-        for (job, role) in [
-            ("gateway", Role::Gateway),
-            ("matcher", Role::Matcher),
-            ("wallet", Role::Wallet),
-            ("auditor", Role::Auditor),
-        ] {
-            let targets: Vec<String> = (exchange.of(role))
-                .filter_map(|member| member.metrics_url().strip_prefix("http://").map(str::to_owned))
+        for (job, urls) in targets {
+            let targets: Vec<&str> = urls
+                .iter()
+                .filter_map(|url| url.strip_prefix("http://"))
                 .collect();
             settings += &format!(
                 "  - {{job_name: {job}, static_configs: [{{targets: ['{}']}}]}}\n",
                 targets.join("', '")
             );
         }
-        let broker = exchange.rabbitmq.as_ref().and_then(RabbitMq::metrics_port);
         if let Some(port) = broker {
             settings += &format!(
                 "  - {{job_name: rabbitmq, metrics_path: /metrics/detailed, params: {{family: [queue_coarse_metrics]}}, \

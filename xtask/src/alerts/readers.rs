@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use anyhow::Result;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpSocket;
 use tokio::task::JoinSet;
 
 /// How many read nothing at any time.
-const READERS: usize = 24;
-/// After so long a reader comes again, as one who was cut would; it sees the cut only in what it does not read.
-const STAYS: Duration = Duration::from_secs(20);
+const READERS: usize = 16;
+/// Between two requests for the same snapshot: what fills the way to a reader sooner than news do.
+const BETWEEN: Duration = Duration::from_millis(120);
 /// What the kernel keeps for a reader, in bytes: little, so that the gateway soon has the rest.
 const KEPT: u32 = 2_048;
 
@@ -21,17 +21,17 @@ pub fn start(port: u16) -> JoinSet<()> {
     for _ in 0..READERS {
         readers.spawn(async move {
             loop {
-                let stream = subscribed(port).await;
-                tokio::time::sleep(STAYS).await;
-                drop(stream);
+                // Whoever was cut comes again.
+                drop(read_nothing(port).await);
+                tokio::time::sleep(BETWEEN).await;
             }
         });
     }
     readers
 }
 
-/// A connection with subscriptions, of which nothing is read.
-async fn subscribed(port: u16) -> Result<TcpStream> {
+/// Asks for the same snapshot again and again and reads none, until the gateway is through with that.
+async fn read_nothing(port: u16) -> Result<()> {
     let socket = TcpSocket::new_v4()?;
     socket.set_recv_buffer_size(KEPT)?;
     let mut stream = socket
@@ -42,11 +42,12 @@ async fn subscribed(port: u16) -> Result<TcpStream> {
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     );
     stream.write_all(upgrade.as_bytes()).await?;
-    // The gateway takes frames once it has answered; what comes before waits for it.
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    let request = br#"{"op":"subscribe","channels":["depth:BTC-USDT","trades:BTC-USDT","ticker:BTC-USDT"]}"#;
-    stream.write_all(&frame(request)).await?;
-    Ok(stream)
+    let request = frame(br#"{"op":"subscribe","channels":["trades:BTC-USDT","depth:BTC-USDT"]}"#);
+    loop {
+        // The gateway takes frames once it has answered the first request.
+        tokio::time::sleep(BETWEEN).await;
+        stream.write_all(&request).await?;
+    }
 }
 
 /// A text frame of a client (RFC 6455, 5.2), masked with zeros, shorter than 126 bytes.

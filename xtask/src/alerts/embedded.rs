@@ -1,0 +1,95 @@
+//! The alerts of an embedded exchange: somebody else holds its history, and more comes than one writer can do.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use testbed::{Member, Process, Signal};
+use tokio::task::JoinSet;
+
+use super::flow::Flow;
+use super::operator::Caller;
+use super::prometheus::Prometheus;
+
+/// What can be caused here.
+pub const ALERTS: [&str; 2] = ["HistoryBehind", "WriterQueueFilling"];
+
+/// Settings that keep limits out of the way, and a queue that a flow of this machine can fill.
+const SETTINGS: [(&str, &str); 5] = [
+    ("TRADE_ENGINE_LIMITS__ADDRESS_REQUESTS_PER_SECOND", "100000"),
+    ("TRADE_ENGINE_LIMITS__ADDRESS_BURST", "100000"),
+    ("TRADE_ENGINE_LIMITS__ORDERS_PER_SECOND", "100000"),
+    ("TRADE_ENGINE_EMBEDDED__QUEUE_CAPACITY", "16"),
+    ("TRADE_ENGINE_EMBEDDED__BATCH_MAX", "1"),
+];
+/// Holds the file of history as a person with a database browser does who began something and went away.
+const HOLD: &str = "import sqlite3, sys, time
+history = sqlite3.connect(sys.argv[1], isolation_level=None)
+history.execute('BEGIN IMMEDIATE')
+print('held', flush=True)
+time.sleep(3600)";
+/// How many callers place one order after the other.
+const CALLERS: usize = 96;
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Causes these alerts, one after the other; what went wrong with which.
+///
+/// # Errors
+/// The exchange or Prometheus cannot be started or stopped.
+pub async fn tried(
+    programs: &Path,
+    dir: &Path,
+    alerts: &[&'static str],
+) -> Result<Vec<(&'static str, Result<()>)>> {
+    let mut gateway = Member::embedded(programs, dir)?;
+    for (name, value) in SETTINGS {
+        gateway.set(name, value);
+    }
+    gateway.start().await?;
+    let targets = vec![("gateway", vec![gateway.metrics_url()])];
+    let mut prometheus = Prometheus::start(&targets, None, dir).await?;
+    let flow = Flow::start(&[&gateway])?;
+    prometheus.until_quiet(&[]).await.context("before any fault")?;
+    let mut outcomes = Vec::new();
+    for alert in alerts {
+        let outcome = match *alert {
+            "HistoryBehind" => held(dir, &gateway, &prometheus).await,
+            _ => flooded(&gateway, &prometheus).await,
+        };
+        outcomes.push((*alert, outcome));
+    }
+    flow.stop().await;
+    prometheus.stop().await?;
+    gateway.stop().await?;
+    Ok(outcomes)
+}
+
+async fn held(dir: &Path, gateway: &Member, prometheus: &Prometheus) -> Result<()> {
+    let history: PathBuf = dir.join(gateway.name()).join("history.sqlite");
+    let mut command = Command::new("python3");
+    command.args(["-c", HOLD]).arg(&history);
+    let mut holder = Process::spawn("holder", command, &dir.join("holder.log"))?;
+    holder.until_said("held", PATIENCE).await?;
+    let fired = prometheus.until_firing(&["HistoryBehind"]).await;
+    holder.stop(Signal::KILL, PATIENCE).await?;
+    fired?;
+    prometheus.until_quiet(&["HistoryBehind"]).await
+}
+
+async fn flooded(gateway: &Member, prometheus: &Prometheus) -> Result<()> {
+    let mut callers = JoinSet::new();
+    for _ in 0..CALLERS {
+        let alice = Caller::at(gateway, "alice")?;
+        callers.spawn(async move {
+            loop {
+                // Far from every other order; what is refused for want of room was asked for all the same.
+                drop(alice.place("BTC/USDT", "BUY", "1", "0.001").await);
+            }
+        });
+    }
+    let fired = prometheus.until_firing(&["WriterQueueFilling"]).await;
+    callers.abort_all();
+    fired?;
+    prometheus.until_quiet(&["WriterQueueFilling"]).await
+}

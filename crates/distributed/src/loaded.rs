@@ -48,10 +48,9 @@ pub(crate) async fn compare(
         |error: &Undecodable| format!("shard {number}: batch {} cannot be read: {error}", shard.last_seq);
     let last = match Batch::from_row(last) {
         Ok(last) => last,
-        // That is no reason to look at nothing else.
-        Err(error @ (Undecodable::Version(_) | Undecodable::Kind(_))) => {
-            return Ok(Comparison::Unclear(what(&error)));
-        }
+        // That is no reason to look at nothing else. A later program has other rules, or another format: what is neither and
+        // makes no sense is damage.
+        Err(error) if error.is_of_the_future() => return Ok(Comparison::Unclear(what(&error))),
         Err(error) => return Ok(Comparison::Differs(what(&error))),
     };
     let digest = match load(connection, number, 0).await {

@@ -34,7 +34,7 @@ pub struct Audit {
     pub seq: u64,
     /// The digest of all events up to it.
     pub digest: u128,
-    /// What does not hold, of each market, asset and room the first of each kind; none: all is well.
+    /// What does not hold, as [`Exchange::faults`] tells it; none: all is well.
     pub faults: Vec<Fault>,
 }
 

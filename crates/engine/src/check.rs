@@ -34,16 +34,19 @@ impl Engine {
 
     /// What does not hold, of each market the first; none: all is well. Walks everything, too.
     pub fn faults(&self) -> Vec<EngineFault> {
-        let mut placed = 0;
+        let mut placed = Some(0);
         let mut faults = Vec::new();
         for row in &self.markets {
             match self.check_market(row) {
-                Ok(count) => placed += count,
-                Err(fault) => faults.push(fault),
+                Ok(count) => placed = placed.map(|placed| placed + count),
+                Err(fault) => {
+                    faults.push(fault);
+                    // Its orders were not counted to the end.
+                    placed = None;
+                }
             }
         }
-        // Where a market is wrong, its orders were not counted.
-        if faults.is_empty() && !self.are_counted(placed) {
+        if !self.are_counted(placed) {
             faults.push(EngineFault::Count);
         }
         if !self.switches.are_consistent() {
@@ -55,8 +58,9 @@ impl Engine {
         faults
     }
 
-    /// Whether books, stops, lists and timers have every order, and no other; so many are placed.
-    fn are_counted(&self, placed: usize) -> bool {
+    /// Whether lists and timers have every order, and no other, and books and stops do; so many are placed there, where that is
+    /// known.
+    fn are_counted(&self, placed: Option<usize>) -> bool {
         let listed: usize = self
             .users
             .all()
@@ -77,7 +81,8 @@ impl Engine {
             .iter()
             .filter(|(end, _, key)| self.expires(*key) == Some(*end))
             .count();
-        [placed, listed, counted] == [self.orders.len(); 3] && [timed, expiring] == [self.timers.len(); 2]
+        [placed.unwrap_or(listed), listed, counted] == [self.orders.len(); 3]
+            && [timed, expiring] == [self.timers.len(); 2]
     }
 
     /// What live orders have reserved, by order.

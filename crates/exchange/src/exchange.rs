@@ -330,8 +330,8 @@ impl Exchange {
         self.faults().into_iter().next().map_or(Ok(()), Err)
     }
 
-    /// What does not hold: of each market, of each asset and of each other room the first of each kind, so that one which
-    /// stands hides no other; none: all is well. Walks everything, too.
+    /// What does not hold: the first of each market, of each asset's sum and accounts, and of each other room, so that what is
+    /// wrong in one hides none in another; none: all is well. Walks everything, too.
     pub fn faults(&self) -> Vec<Fault> {
         let mut faults: Vec<Fault> = self.engine.faults().into_iter().map(Fault::Engine).collect();
         faults.extend(self.ledger.faults().into_iter().map(Fault::Ledger));

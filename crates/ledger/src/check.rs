@@ -17,7 +17,7 @@ impl Ledger {
         self.faults().into_iter().next().map_or(Ok(()), Err)
     }
 
-    /// What of that does not hold, of each asset the first of each kind; none: all is well.
+    /// What of that does not hold, of each asset whether it sums to zero, and the first account; none: all is well.
     pub fn faults(&self) -> Vec<LedgerFault> {
         let mut faults = self.unbalanced();
         faults.extend(self.misreserved(Ordering::is_eq));
@@ -81,5 +81,47 @@ impl Ledger {
             }
         }
         faults
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests may panic")]
+
+    use domain::{Asset, UserId};
+
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_one_asset_hides_nothing_of_another() {
+        let mut ledger = Ledger::new(0);
+        let codes = ["BTC", "ETH", "USDT"].map(|code| code.parse::<Asset>().unwrap());
+        let numbers = codes.map(|asset| ledger.assets.add(asset));
+        assert_eq!((ledger.faults(), ledger.check()), (vec![], Ok(())));
+        // BTC: money from nowhere, of two users. ETH: what is reserved for nothing, at the cost of what came in.
+        for user in [1, 2] {
+            let row = ledger.accounts.open(UserId::from_u128(user), numbers[0]);
+            ledger.accounts[row].balance.reserved = Amount(5);
+        }
+        let row = ledger.accounts.open(UserId::from_u128(3), numbers[1]);
+        ledger.accounts[row].balance.reserved = Amount(7);
+        ledger.assets[numbers[1]].came_in = Amount(7);
+        let mismatch = |user, asset, units| LedgerFault::ReservedMismatch {
+            user_id: UserId::from_u128(user),
+            asset,
+            reserved: Amount(units),
+            held: 0,
+        };
+        let unbalanced = LedgerFault::Unbalanced {
+            asset: codes[0],
+            sum: 10,
+        };
+        let faults = [
+            unbalanced.clone(),
+            mismatch(1, codes[0], 5),
+            mismatch(3, codes[1], 7),
+        ];
+        assert_eq!(ledger.faults(), faults);
+        assert_eq!(ledger.check(), Err(unbalanced));
     }
 }

@@ -165,7 +165,10 @@ pub async fn mend(fault: Fault, exchange: &mut Exchange) -> Result<()> {
                 .start_again()
                 .await?
         }
-        Fault::Balance => change(exchange, "-1").await?,
+        Fault::Balance => {
+            change(exchange, "-1").await?;
+            open_again(exchange).await?;
+        }
         // It is over; what was set aside stays for a person to look at.
         Fault::Owners
         | Fault::SlowDatabase
@@ -313,16 +316,21 @@ async fn give_reservation(exchange: &mut Exchange) -> Result<()> {
         exchange.member(&name)?.stop().await?;
         exchange.member(&name)?.start().await?;
     }
+    open_again(exchange).await
+}
+
+/// Opens the market that the auditor has closed, once nothing speaks against it.
+async fn open_again(exchange: &Exchange) -> Result<()> {
     let operator = Caller::of(exchange, "operator")?;
     let until = Instant::now() + LASTS;
     let path = "/api/v1/admin/markets/ETH-USDT/state";
-    let body = r#"{"state":"open","reason":"the reservation is back"}"#;
+    let body = r#"{"state":"open","reason":"the books agree again"}"#;
     loop {
-        let answer = operator.ask("PUT", path, body).await?;
-        if answer.status == 200 {
+        let answer = operator.ask("PUT", path, body).await;
+        if answer.as_ref().is_ok_and(|answer| answer.status == 200) {
             return Ok(());
         }
-        anyhow::ensure!(Instant::now() < until, "{} {}", answer.status, answer.body);
+        anyhow::ensure!(Instant::now() < until, "the market is not opened: {answer:?}");
         tokio::time::sleep(BETWEEN_KILLS).await;
     }
 }

@@ -120,15 +120,23 @@ async fn distributed(programs: &Path, dir: &Path, cases: &[&Case]) -> Result<Vec
 
 /// One fault: caused, seen, mended, and seen to be gone; what else fired. It is mended whatever is seen.
 async fn tried(case: &Case, exchange: &mut Exchange, prometheus: &Prometheus) -> Result<BTreeSet<String>> {
-    let mut task = faults::cause(case.fault, exchange, prometheus)
+    // What fires still, or already, would prove nothing.
+    prometheus
+        .until_quiet(case.alerts)
         .await
-        .context("the fault")?;
-    let fired = prometheus.until_firing(&case.all()).await;
-    task.abort_all();
-    faults::mend(case.fault, exchange)
-        .await
-        .context("the mitigation")?;
+        .context("before the fault")?;
+    let caused = faults::cause(case.fault, exchange, prometheus).await;
+    let fired = match caused {
+        Ok(mut tasks) => {
+            let fired = prometheus.until_firing(&case.all()).await;
+            tasks.abort_all();
+            fired
+        }
+        Err(error) => Err(error.context("the fault")),
+    };
+    let mended = faults::mend(case.fault, exchange).await.context("the mitigation");
     let mut fired = fired?;
+    mended?;
     prometheus.until_quiet(case.alerts).await?;
     fired.retain(|alert| !case.all().contains(&alert.as_str()));
     Ok(fired)

@@ -17,6 +17,8 @@ const FASTER: u64 = 12;
 /// How long an alert may take to fire or to go quiet: the longest wait of the rules that are tried, faster, and a new start.
 const PATIENCE: Duration = Duration::from_secs(240);
 const LOOK: Duration = Duration::from_millis(500);
+/// Before that it cannot know that something is wrong: the longest wait of a rule that pages, faster.
+const FIRST_LOOKS: Duration = Duration::from_secs(12);
 const STOPPING: Duration = Duration::from_secs(30);
 
 /// It scrapes and looks at the rules once a second.
@@ -39,14 +41,20 @@ impl Prometheus {
         ];
         let targets = jobs.map(|(job, role)| (job, exchange.of(role).map(Member::metrics_url).collect()));
         let broker = exchange.rabbitmq.as_ref().and_then(RabbitMq::metrics_port);
-        Self::start(&targets, broker, dir).await
+        Self::start(&targets, broker, |_| true, dir).await
     }
 
-    /// Starts it over these jobs with their addresses, and over a RabbitMQ that tells how it is on this port.
+    /// Starts it over these jobs with their addresses, and over a RabbitMQ that tells how it is on this port, with the rules of
+    /// these files, and waits until it has looked a few times.
     ///
     /// # Errors
     /// It is not installed and cannot be, or the rules cannot be read.
-    pub async fn start(targets: &[(&str, Vec<String>)], broker: Option<u16>, dir: &Path) -> Result<Self> {
+    pub async fn start(
+        targets: &[(&str, Vec<String>)],
+        broker: Option<u16>,
+        rules: fn(&str) -> bool,
+        dir: &Path,
+    ) -> Result<Self> {
         let there = || shell::succeeds(Command::new("prometheus").arg("--version"));
         ensure!(
             there() || (servers::installed("prometheus") && there()),
@@ -81,7 +89,7 @@ impl Prometheus {
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned();
-            if name.ends_with(".rules.yaml") {
+            if name.strip_suffix(".rules.yaml").is_some_and(rules) {
                 std::fs::write(dir.join(name), faster(&std::fs::read_to_string(&path)?))?;
             }
         }
@@ -94,6 +102,7 @@ impl Prometheus {
         process
             .until_said("Server is ready to receive web requests", STOPPING)
             .await?;
+        tokio::time::sleep(FIRST_LOOKS).await;
         Ok(Self { process, port })
     }
 

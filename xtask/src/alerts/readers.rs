@@ -3,26 +3,30 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpSocket;
 use tokio::task::JoinSet;
 
 /// How many read nothing at any time.
-const READERS: usize = 16;
+const READERS: u32 = 16;
 /// Between two requests for the same snapshot: what fills the way to a reader sooner than news do.
-const BETWEEN: Duration = Duration::from_millis(120);
+const BETWEEN: Duration = Duration::from_millis(60);
+/// So long a reader stays: the kernel takes some megabytes for it before the gateway has to wait, and whoever reads nothing does
+/// not see that it was cut.
+const STAYS: Duration = Duration::from_secs(30);
 /// What the kernel keeps for a reader, in bytes: little, so that the gateway soon has the rest.
 const KEPT: u32 = 2_048;
 
 /// Begins; they end with the set.
 pub fn start(port: u16) -> JoinSet<()> {
     let mut readers = JoinSet::new();
-    for _ in 0..READERS {
+    for begins in 0..READERS {
         readers.spawn(async move {
+            // One after the other, so that they are cut so.
+            tokio::time::sleep(STAYS / READERS * begins).await;
             loop {
-                // Whoever was cut comes again.
-                drop(read_nothing(port).await);
+                drop(tokio::time::timeout(STAYS, read_nothing(port)).await);
                 tokio::time::sleep(BETWEEN).await;
             }
         });
@@ -30,7 +34,7 @@ pub fn start(port: u16) -> JoinSet<()> {
     readers
 }
 
-/// Asks for the same snapshot again and again and reads none, until the gateway is through with that.
+/// Asks for the same snapshot again and again and reads none.
 async fn read_nothing(port: u16) -> Result<()> {
     let socket = TcpSocket::new_v4()?;
     socket.set_recv_buffer_size(KEPT)?;
@@ -42,7 +46,7 @@ async fn read_nothing(port: u16) -> Result<()> {
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     );
     stream.write_all(upgrade.as_bytes()).await?;
-    let request = frame(br#"{"op":"subscribe","channels":["trades:BTC-USDT","depth:BTC-USDT"]}"#);
+    let request = frame(br#"{"op":"subscribe","channels":["trades:BTC-USDT","depth:BTC-USDT"]}"#)?;
     loop {
         // The gateway takes frames once it has answered the first request.
         tokio::time::sleep(BETWEEN).await;
@@ -50,10 +54,11 @@ async fn read_nothing(port: u16) -> Result<()> {
     }
 }
 
-/// A text frame of a client (RFC 6455, 5.2), masked with zeros, shorter than 126 bytes.
-fn frame(text: &[u8]) -> Vec<u8> {
-    let length = u8::try_from(text.len().min(125)).unwrap_or(125);
+/// A text frame of a client (RFC 6455, 5.2), masked with zeros.
+fn frame(text: &[u8]) -> Result<Vec<u8>> {
+    let length = u8::try_from(text.len()).ok().filter(|length| *length < 126);
+    let length = length.context("a frame is shorter than 126 bytes here")?;
     let mut frame = vec![0x81, 0x80 | length, 0, 0, 0, 0];
     frame.extend_from_slice(text);
-    frame
+    Ok(frame)
 }

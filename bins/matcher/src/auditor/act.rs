@@ -26,7 +26,7 @@ const TOKEN_LIFE: u64 = 60;
 /// The states out of which a market is taken. Another one lets in no order either, or is an operator's own doing.
 const TAKES_ORDERS: [&str; 2] = ["open", "post_only"];
 
-/// After an answer that left open whether the command is stored, it is given again this late, then twice as late each time.
+/// A command that was stored and not carried out is given again this late, then twice as late each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
 /// And never later than this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1_800);
@@ -38,7 +38,7 @@ struct Want {
     why: Vec<Broken>,
     /// When it may be asked for.
     at: Instant,
-    /// How long to wait after the next answer that leaves open what came of it.
+    /// How long to wait after the next answer that it is stored.
     pause: Duration,
 }
 
@@ -47,7 +47,7 @@ struct Want {
 pub(super) struct Wanted(BTreeMap<String, Want>);
 
 impl Wanted {
-    /// Wants the markets that this touches and that take orders, from this moment on; they are returned.
+    /// Wants the markets that this touches and that take orders; they are returned. Those that are new are due at this moment.
     pub(super) fn add(&mut self, broken: &Broken, markets: &[MarketRow], now: Instant) -> Vec<String> {
         let touched = markets
             .iter()
@@ -73,8 +73,8 @@ impl Wanted {
         });
     }
 
-    /// Has done what is due at this moment. What no gateway does stays wanted; what one may have stored, as the market's
-    /// shard is away, is not asked for again at once.
+    /// Has done what is due at this moment. What no gateway does stays wanted; what one has stored, while the market's shard is
+    /// away, is not asked for again at once.
     pub(super) async fn command(&mut self, operator: &Operator, now: Instant) {
         let mut done = Vec::new();
         for (symbol, want) in self.0.iter_mut().filter(|(_, want)| want.at <= now) {
@@ -87,10 +87,17 @@ impl Wanted {
                 Err(NotDone::Refused(error)) => {
                     tracing::error!(symbol, reason, error, "the market still takes orders");
                 }
-                Err(NotDone::Unknown(error)) => {
+                Err(NotDone::Stored(error)) => {
                     let again = want.pause;
-                    tracing::error!(symbol, reason, error, ?again, "the market may still take orders");
-                    want.at = now + again;
+                    tracing::error!(
+                        symbol,
+                        reason,
+                        error,
+                        ?again,
+                        "the market takes orders until its shard is back"
+                    );
+                    // Others may have been asked for long before.
+                    want.at = now.max(Instant::now()) + again;
                     want.pause = (again * 2).min(LONGEST_PAUSE);
                 }
             }
@@ -116,10 +123,10 @@ enum Credential {
 /// Why it is not known that a market takes cancels only.
 #[derive(Debug)]
 enum NotDone {
-    /// Nobody has stored the command.
+    /// No gateway says that it has stored the command.
     Refused(String),
-    /// Somebody may have stored it, or has done it.
-    Unknown(String),
+    /// A gateway has stored it, and nobody has done it yet.
+    Stored(String),
 }
 
 /// The operators' routes of the gateways.
@@ -167,8 +174,7 @@ impl Operator {
         }
     }
 
-    /// Lets the market take cancels only. The first gateway that does it is enough; the next one is asked only where the one
-    /// before has stored nothing.
+    /// Lets the market take cancels only. The first gateway that does it, or has stored it, is enough.
     async fn cancel_only(&self, symbol: &str, reason: &str) -> Result<(), NotDone> {
         let token = self
             .token()
@@ -188,13 +194,14 @@ impl Operator {
                     let status = answer.status();
                     let text = answer.text().await.unwrap_or_default();
                     let problem = format!("{gateway}: {status} {text}");
-                    if status.is_server_error() && status != reqwest::StatusCode::SERVICE_UNAVAILABLE {
-                        return Err(NotDone::Unknown(problem));
+                    // It is stored, and its market's shard is away: another gateway would only store it again.
+                    if status == reqwest::StatusCode::GATEWAY_TIMEOUT {
+                        return Err(NotDone::Stored(problem));
                     }
                     problems.push(problem);
                 }
-                Err(error) if error.is_connect() => problems.push(format!("{gateway}: {error}")),
-                Err(error) => return Err(NotDone::Unknown(format!("{gateway}: {error}"))),
+                // It may be stored as well; but a gateway that hangs must not keep a market open.
+                Err(error) => problems.push(format!("{gateway}: {error}")),
             }
         }
         let problems = problems.join("; ");

@@ -184,6 +184,9 @@ impl Auditor {
 
     /// Tells what counts, and has the markets of it taken back to cancelling.
     async fn take(&mut self, look: Look) {
+        for why in &look.found.states_unclear {
+            tracing::warn!(why, "a shard's tables could not be compared with its log");
+        }
         let news = self.watch.take(&look.found);
         let now = Instant::now();
         for broken in &news {

@@ -76,7 +76,7 @@ async fn a_state_is_compared_over_a_change_of_owners_and_after_a_move_from_the_n
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_that_cannot_be_read_is_damage_and_one_of_a_later_program_is_not() {
+async fn a_batch_that_cannot_be_read_is_damage_and_one_of_a_later_format_is_not() {
     let bed = Bed::new().await;
     let running = bed.start(bed.options(), 0);
     lively(&bed).await;

@@ -10,6 +10,9 @@ use distributed::audit::Touches;
 
 use super::*;
 
+/// More than a few answers take.
+const SLACK: Duration = Duration::from_secs(1);
+
 /// A listener that answers every request with one status, and counts them.
 struct Gateway {
     url: String,
@@ -81,8 +84,8 @@ fn wanted(now: Instant) -> Wanted {
 }
 
 #[tokio::test]
-async fn the_next_gateway_is_asked_where_the_one_before_has_stored_nothing() {
-    for status in [503, 403] {
+async fn the_next_gateway_is_asked_where_the_one_before_does_not_say_that_it_has_stored_it() {
+    for status in [503, 403, 500, 502] {
         let (first, second) = (Gateway::start(status), Gateway::start(200));
         let operator = operator(vec![nobody(), first.url.clone(), second.url.clone()]);
         let now = Instant::now();
@@ -94,7 +97,21 @@ async fn the_next_gateway_is_asked_where_the_one_before_has_stored_nothing() {
 }
 
 #[tokio::test]
-async fn what_nobody_has_stored_is_asked_for_at_every_look() {
+async fn a_gateway_that_breaks_off_keeps_no_market_open() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let broken = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    let second = Gateway::start(200);
+    let operator = operator(vec![broken, second.url.clone()]);
+    let now = Instant::now();
+    let mut wanted = wanted(now);
+    wanted.command(&operator, now).await;
+    assert_eq!(second.asked(), 1);
+    assert!(wanted.0.is_empty());
+}
+
+#[tokio::test]
+async fn what_nobody_says_to_have_stored_is_asked_for_at_every_look() {
     let gateway = Gateway::start(503);
     let operator = operator(vec![gateway.url.clone()]);
     let now = Instant::now();
@@ -108,7 +125,7 @@ async fn what_nobody_has_stored_is_asked_for_at_every_look() {
 }
 
 #[tokio::test]
-async fn what_may_be_stored_is_asked_of_no_other_gateway_and_not_again_at_once() {
+async fn what_is_stored_is_asked_of_no_other_gateway_and_not_again_at_once() {
     let (first, second) = (Gateway::start(504), Gateway::start(200));
     let operator = operator(vec![first.url.clone(), second.url.clone()]);
     let mut now = Instant::now();
@@ -121,7 +138,8 @@ async fn what_may_be_stored_is_asked_of_no_other_gateway_and_not_again_at_once()
             .command(&operator, now + Duration::from_secs(pause - 1))
             .await;
         assert_eq!((first.asked(), second.asked()), (asked, 0), "{pause}");
-        now += Duration::from_secs(pause);
+        // It counts from the answer on.
+        now += Duration::from_secs(pause) + SLACK;
     }
     first.status.store(200, Ordering::SeqCst);
     wanted.command(&operator, now).await;

@@ -61,8 +61,8 @@ fn statement(parts: &str) -> String {
     format!(
         "SELECT d.rule, d.user_id, d.asset, d.found::text AS found, d.expected::text AS expected, \
             (d.found - d.expected)::text AS apart FROM \
-            (SELECT *, row_number() OVER (PARTITION BY rule, asset ORDER BY user_id) AS turn FROM ({parts}) AS p) AS d \
-            WHERE d.turn <= $1 ORDER BY d.rule, d.asset, d.user_id"
+            (SELECT *, row_number() OVER (PARTITION BY rule, asset ORDER BY user_id, found, expected) AS turn FROM ({parts}) AS p) AS d \
+            WHERE d.turn <= $1 ORDER BY d.rule, d.asset, d.user_id, d.turn"
     )
 }
 

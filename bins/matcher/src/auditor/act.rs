@@ -125,7 +125,7 @@ enum Credential {
 enum NotDone {
     /// No gateway says that it has stored the command.
     Refused(String),
-    /// A gateway has stored it, and nobody has done it yet.
+    /// A gateway has stored it, as far as it knows, and nobody has done it yet.
     Stored(String),
 }
 

@@ -67,6 +67,9 @@ const GIVE_BACK: &str = "WITH given AS (UPDATE reservations SET status = 'held',
     UPDATE wallets w SET available_balance = w.available_balance - 1, reserved_balance = w.reserved_balance + 1 \
     FROM given WHERE w.user_id = given.user_id AND w.asset = given.asset";
 
+/// The wallet remembers its refusal under the settlement's key, and would answer it for ever. No line belongs to it.
+const FORGET_REFUSAL: &str = "DELETE FROM ledger_transactions WHERE key LIKE 'settle:%' AND status <> 0";
+
 /// Brings the fault about. Those that are made of many small ones are over when this returns, or go on with the set that is
 /// returned.
 ///
@@ -309,9 +312,10 @@ async fn take_reservation(exchange: &Exchange) -> Result<()> {
     Ok(())
 }
 
-/// Puts the reservation back, has another matcher settle what was refused, and opens the markets that the auditor has closed.
+/// Puts the reservation back, has the wallet forget its refusal and another matcher settle, and opens the markets that the auditor has closed.
 async fn give_reservation(exchange: &mut Exchange) -> Result<()> {
     sql(exchange, GIVE_BACK, &[]).await?;
+    sql(exchange, FORGET_REFUSAL, &[]).await?;
     for name in names(exchange, Role::Matcher) {
         exchange.member(&name)?.stop().await?;
         exchange.member(&name)?.start().await?;

@@ -8,8 +8,7 @@ use anyhow::Result;
 use testbed::Member;
 use tokio::task::JoinSet;
 
-use crate::http::{Question, ask};
-use crate::shell;
+use super::operator::Caller;
 
 /// Between two orders of a task.
 const BETWEEN: Duration = Duration::from_millis(150);
@@ -33,24 +32,14 @@ impl Flow {
         let mut tasks = JoinSet::new();
         for gateway in gateways {
             for (user, side) in [("alice", "SELL"), ("bob", "BUY")] {
-                let token = shell::output(&mut gateway.command(&["token", user]))?;
-                let body = format!(
-                    r#"{{"symbol":"BTC/USDT","side":"{side}","order_type":"LIMIT","price":"50000","quantity":"0.0001"}}"#
-                );
+                let caller = Caller::at(gateway, user)?;
                 for _ in 0..TASKS / 2 {
-                    let (port, token, body) = (gateway.port(), token.trim().to_owned(), body.clone());
+                    let caller = caller.clone();
                     let (over, asked) = (Arc::clone(&over), Arc::clone(&asked));
                     tasks.spawn(async move {
                         while !over.load(Ordering::Relaxed) {
-                            let question = Question {
-                                port,
-                                method: "POST",
-                                path: "/api/v1/orders",
-                                token: &token,
-                                body: &body,
-                            };
                             // An answer of any kind will do: faults are what this is for.
-                            drop(ask(question).await);
+                            drop(caller.place("BTC/USDT", side, "50000", "0.0001").await);
                             asked.fetch_add(1, Ordering::Relaxed);
                             tokio::time::sleep(BETWEEN).await;
                         }

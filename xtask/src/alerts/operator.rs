@@ -7,6 +7,7 @@ use crate::http::{Answer, Asked, Question, ask};
 use crate::shell;
 
 /// Somebody with a token, and a gateway.
+#[derive(Clone)]
 pub struct Caller {
     port: u16,
     token: String,

@@ -59,6 +59,9 @@ impl Wanted {
                 at: now,
                 pause: FIRST_PAUSE,
             });
+            // Once, as it is off now.
+            want.why
+                .retain(|known| (known.invariant, &known.subject) != (broken.invariant, &broken.subject));
             want.why.push(broken.clone());
         }
         touched

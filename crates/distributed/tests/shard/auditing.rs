@@ -18,12 +18,18 @@ fn differing(findings: &Findings) -> Vec<&str> {
     states.map(|broken| broken.what.as_str()).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn tables_that_hold_what_the_log_says_are_told_to_agree_and_each_that_was_touched_is_named() {
+/// A shard in which something has happened, and that nobody owns any more.
+async fn left() -> Bed {
     let bed = Bed::new().await;
     let running = bed.start(bed.options(), 0);
     lively(&bed).await;
     running.stop().await;
+    bed
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_that_hold_what_the_log_says_are_told_to_agree_and_each_that_was_touched_is_named() {
+    let bed = left().await;
     let found = findings(&bed).await;
     assert_eq!((differing(&found), found.states_compared), (vec![], 2));
     assert!(found.states_unclear.is_empty(), "{found:?}");
@@ -77,10 +83,7 @@ async fn a_state_is_compared_over_a_change_of_owners_and_after_a_move_from_the_n
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_that_cannot_be_read_is_damage_and_one_of_a_later_format_is_not() {
-    let bed = Bed::new().await;
-    let running = bed.start(bed.options(), 0);
-    lively(&bed).await;
-    running.stop().await;
+    let bed = left().await;
     let last = "WHERE shard = 0 AND seq = (SELECT max(seq) FROM shard_log WHERE shard = 0)";
     // The first byte is the format.
     for (events, differs, is_unclear) in [

@@ -72,15 +72,36 @@ fn broken() -> Broken {
     }
 }
 
-fn wanted(now: Instant) -> Wanted {
-    let market = MarketRow {
+fn market() -> MarketRow {
+    MarketRow {
         symbol: "BTC/USDT".to_owned(),
         shard: 0,
         state: "open".to_owned(),
-    };
+    }
+}
+
+fn wanted(now: Instant) -> Wanted {
     let mut wanted = Wanted::default();
-    assert_eq!(wanted.add(&broken(), &[market], now), ["BTC/USDT"]);
+    assert_eq!(wanted.add(&broken(), &[market()], now), ["BTC/USDT"]);
     wanted
+}
+
+#[test]
+fn a_difference_that_is_off_by_more_and_more_is_one_reason() {
+    let now = Instant::now();
+    let mut wanted = wanted(now);
+    let more = Broken {
+        amount: "2".to_owned(),
+        ..broken()
+    };
+    let other = Broken {
+        subject: "another".to_owned(),
+        ..broken()
+    };
+    for broken in [&more, &other] {
+        wanted.add(broken, &[market()], now);
+    }
+    assert_eq!(wanted.0["BTC/USDT"].why, [more, other]);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 use tokio_postgres::{Client, NoTls};
 
+use super::books;
 use super::cases::Fault;
 use super::operator::Caller;
 use super::prometheus::Prometheus;
@@ -46,30 +47,12 @@ const BETWEEN_KILLS: Duration = Duration::from_secs(8);
 const KILLS: u32 = 5;
 /// Between two tokens that are tried.
 const BETWEEN_TOKENS: Duration = Duration::from_millis(60);
-/// The balance that is changed: alice's of a market in which nobody trades.
-const CHANGE: &str = "UPDATE wallets SET available_balance = available_balance + $1::text::numeric \
-    WHERE user_id = '00000000-0000-4000-8000-0000000000a1' AND asset = 'ETH'";
 const GARBAGE: &str = "INSERT INTO commands (id, shard, kind, body, created_at) \
     VALUES ('00000000-0000-7000-8000-000000000001', 0, 'cancel_all', '\\x01ff', now())";
 const NOBODYS_LEASE: &str = "UPDATE shards SET epoch = epoch + 1, owner = 'nobody', lease_until = now() + interval '1 hour' WHERE shard = 0";
 const UNREADABLE: &str = "INSERT INTO orders (order_id, user_id, symbol, side, order_type, quantity, price, created_at) \
     SELECT v7_floor(at), '00000000-0000-4000-8000-0000000000a1', 'NO/MARKET', 'BUY', 'LIMIT', 1, 1, at \
     FROM (SELECT date_trunc('milliseconds', now()) - interval '1 minute' AS at) AS past";
-/// What an order has reserved goes back behind the exchange's back.
-const TAKE_AWAY: &str = "WITH taken AS (UPDATE reservations SET status = 'closed', left_amount = 0 \
-    WHERE order_id = $1::text::uuid RETURNING user_id, asset) \
-    UPDATE wallets w SET available_balance = w.available_balance + 1, reserved_balance = w.reserved_balance - 1 \
-    FROM taken WHERE w.user_id = taken.user_id AND w.asset = taken.asset";
-/// And comes again.
-const GIVE_BACK: &str = "WITH given AS (UPDATE reservations SET status = 'held', left_amount = 1 \
-    WHERE order_id = (SELECT max(order_id::text)::uuid FROM reservations WHERE asset = 'ETH' AND granted = 1 AND left_amount = 0 \
-        AND status = 'closed') RETURNING user_id, asset) \
-    UPDATE wallets w SET available_balance = w.available_balance - 1, reserved_balance = w.reserved_balance + 1 \
-    FROM given WHERE w.user_id = given.user_id AND w.asset = given.asset";
-
-/// The wallet remembers its refusal under the settlement's key, and would answer it for ever. No line belongs to it.
-const FORGET_REFUSAL: &str = "DELETE FROM ledger_transactions WHERE key LIKE 'settle:%' AND status <> 0";
-
 /// Brings the fault about. Those that are made of many small ones are over when this returns, or go on with the set that is
 /// returned.
 ///
@@ -114,11 +97,11 @@ pub async fn cause(fault: Fault, exchange: &mut Exchange, prometheus: &Prometheu
             let port = url.split([':', '/']).find_map(|part| part.parse().ok());
             return Ok(readers::start(port.context("a port")?));
         }
-        Fault::Balance => change(exchange, "1").await?,
+        Fault::Balance => books::change(exchange, "1").await?,
         Fault::Garbage => sql(exchange, GARBAGE, &[]).await?,
         Fault::Unreadable => sql(exchange, UNREADABLE, &[]).await?,
         Fault::Tokens => try_tokens(exchange).await?,
-        Fault::Refused => take_reservation(exchange).await?,
+        Fault::Refused => books::take_reservation(exchange).await?,
     }
     Ok(JoinSet::new())
 }
@@ -149,7 +132,7 @@ pub async fn mend(fault: Fault, exchange: &mut Exchange) -> Result<()> {
             .await?
         }
         Fault::Unreadable => sql(exchange, "DELETE FROM orders WHERE symbol = 'NO/MARKET'", &[]).await?,
-        Fault::Refused => give_reservation(exchange).await?,
+        Fault::Refused => books::give_reservation(exchange).await?,
         Fault::Auditor => start(exchange, Role::Auditor).await?,
         Fault::Broker => {
             exchange
@@ -169,8 +152,8 @@ pub async fn mend(fault: Fault, exchange: &mut Exchange) -> Result<()> {
                 .await?
         }
         Fault::Balance => {
-            change(exchange, "-1").await?;
-            open_again(exchange).await?;
+            books::change(exchange, "-1").await?;
+            books::open_again(exchange).await?;
         }
         // It is over; what was set aside stays for a person to look at.
         Fault::Owners
@@ -185,7 +168,7 @@ pub async fn mend(fault: Fault, exchange: &mut Exchange) -> Result<()> {
     Ok(())
 }
 
-fn names(exchange: &Exchange, role: Role) -> Vec<String> {
+pub(super) fn names(exchange: &Exchange, role: Role) -> Vec<String> {
     exchange.of(role).map(|member| member.name().to_owned()).collect()
 }
 
@@ -303,42 +286,6 @@ async fn lock(exchange: &Exchange) -> Result<JoinSet<()>> {
     Ok(tasks)
 }
 
-/// An order that has lost its reservation trades.
-async fn take_reservation(exchange: &Exchange) -> Result<()> {
-    let (alice, bob) = (Caller::of(exchange, "alice")?, Caller::of(exchange, "bob")?);
-    let order = alice.place("ETH/USDT", "SELL", "2500", "1").await?;
-    sql(exchange, TAKE_AWAY, &[&order]).await?;
-    drop(bob.place("ETH/USDT", "BUY", "2500", "1").await);
-    Ok(())
-}
-
-/// Puts the reservation back, has the wallet forget its refusal and another matcher settle, and opens the markets that the auditor has closed.
-async fn give_reservation(exchange: &mut Exchange) -> Result<()> {
-    sql(exchange, GIVE_BACK, &[]).await?;
-    sql(exchange, FORGET_REFUSAL, &[]).await?;
-    for name in names(exchange, Role::Matcher) {
-        exchange.member(&name)?.stop().await?;
-        exchange.member(&name)?.start().await?;
-    }
-    open_again(exchange).await
-}
-
-/// Opens the market that the auditor has closed, once nothing speaks against it.
-async fn open_again(exchange: &Exchange) -> Result<()> {
-    let operator = Caller::of(exchange, "operator")?;
-    let until = Instant::now() + LASTS;
-    let path = "/api/v1/admin/markets/ETH-USDT/state";
-    let body = r#"{"state":"open","reason":"the books agree again"}"#;
-    loop {
-        let answer = operator.ask("PUT", path, body).await;
-        if answer.as_ref().is_ok_and(|answer| answer.status == 200) {
-            return Ok(());
-        }
-        anyhow::ensure!(Instant::now() < until, "the market is not opened: {answer:?}");
-        tokio::time::sleep(BETWEEN_KILLS).await;
-    }
-}
-
 async fn broker(exchange: &Exchange, words: &[&str]) -> Result<()> {
     exchange
         .rabbitmq
@@ -348,11 +295,8 @@ async fn broker(exchange: &Exchange, words: &[&str]) -> Result<()> {
         .await
 }
 
-async fn change(exchange: &Exchange, by: &str) -> Result<()> {
-    sql(exchange, CHANGE, &[&by]).await
-}
-
-async fn sql(
+/// One row is changed.
+pub(super) async fn sql(
     exchange: &Exchange,
     statement: &str,
     values: &[&(dyn tokio_postgres::types::ToSql + Sync)],

@@ -1,6 +1,7 @@
 //! `cargo xtask alerts`: a real Prometheus watches real exchanges, one of each shape, by the rules of deploy/prometheus; each fault must make its
 //! alert fire, and its mitigation must make it quiet again.
 
+mod books;
 mod cases;
 mod embedded;
 mod faults;

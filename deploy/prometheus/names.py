@@ -6,7 +6,8 @@
 
 The list is made from the programs' own table and compared with what they really show (crates/http/tests/families.rs,
 bins/gateway/tests/metrics.rs). A histogram stands there by its own name, without _bucket, _sum or _count, as in the TYPE lines of /metrics. Left out: what
-recording rules make (it has a colon), what Prometheus itself makes (up), and what RabbitMQ exposes (rabbitmq_...).
+recording rules make (it has a colon), what Prometheus itself makes (up), and what
+RabbitMQ and the exporters of others expose (rabbitmq_..., node_..., pg_..., redis_memory_..., probe_...).
 """
 
 import json
@@ -16,6 +17,7 @@ from pathlib import Path
 
 DEPLOY = Path(__file__).resolve().parent.parent
 LIST = DEPLOY / "metrics.txt"
+OTHERS = ("rabbitmq_", "node_", "pg_", "redis_memory_", "probe_")
 WORDS = {"and", "or", "unless", "by", "without", "on", "ignoring", "group_left", "group_right", "bool", "offset", "inf", "nan"}
 
 
@@ -75,7 +77,7 @@ def names(expression):
 
 
 def ours(name):
-    return name != "up" and ":" not in name and not name.startswith("rabbitmq_")
+    return name != "up" and ":" not in name and not name.startswith(OTHERS)
 
 
 def main():

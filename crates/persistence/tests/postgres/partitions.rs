@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use diesel_async::SimpleAsyncConnection;
 use persistence::postgres::partitions::{
-    NotRotated, Parent, Partition, PartitionState, Rotation, ahead, keep, list, make, rotate,
+    Ahead, NotRotated, Parent, Partition, PartitionState, Rotation, ahead, keep, list, make, rotate,
 };
 use persistence::postgres::{Connection, connect};
 use runtime::settings::{DatabaseSettings, PartitionSettings};
@@ -295,11 +295,11 @@ async fn what_was_begun_is_finished_and_what_was_attached_again_stays() {
     assert_eq!(attached.state, PartitionState::Attached);
 }
 
-#[tokio::test]
-async fn the_job_keeps_partitions_until_it_is_told_to_stop() {
-    let (database, _) = database().await;
+/// The job with 50 days ahead, as this login; what it told at its first round, when it is over.
+async fn a_round_as(database: &Database, login: &str) -> Ahead {
+    let url = database.url().replacen("postgres@", &format!("{login}@"), 1);
     let settings = DatabaseSettings {
-        url: Some(SecretString::from(database.url())),
+        url: Some(SecretString::from(url)),
         partitions: PartitionSettings {
             days_ahead: 50,
             ..settings()
@@ -311,17 +311,41 @@ async fn the_job_keeps_partitions_until_it_is_told_to_stop() {
     let job = tokio::spawn({
         let shutdown = shutdown.clone();
         async move {
-            keep(&settings, "matcher", &Clock::System, &shutdown, |kept| {
-                sender
-                    .send((kept.made, kept.ahead, kept.rotation.clone()))
-                    .unwrap();
+            keep(&settings, "matcher", &Clock::System, &shutdown, |ahead| {
+                sender.send(*ahead).unwrap();
             })
             .await;
         }
     });
-    let (made, ahead, rotation) = told.recv().await.unwrap();
-    assert!(made > 5 && ahead.trades > 49 * DAY);
-    assert_eq!(rotation, Some(Rotation::default()));
+    let ahead = told.recv().await.unwrap();
     shutdown.trigger();
     job.await.unwrap();
+    ahead
+}
+
+#[tokio::test]
+async fn the_job_keeps_partitions_until_it_is_told_to_stop() {
+    let (database, client) = database().await;
+    let old = "SELECT make_partitions('2026-03-09', '2026-03-09', '{trades}')";
+    client.batch_execute(old).await.unwrap();
+    assert!(a_round_as(&database, "postgres").await.trades > 49 * DAY);
+    let left = list(&mut connection(&database).await).await.unwrap();
+    let old = left.iter().find(|one| one.name == "trades_2026_03_09").unwrap();
+    assert_ne!(old.state, PartitionState::Attached);
+}
+
+#[tokio::test]
+async fn the_job_tells_how_long_it_goes_on_also_where_it_may_make_nothing() {
+    let (database, client) = database().await;
+    let before = ahead(&mut connection(&database).await, &Clock::System).await;
+    let login = client.query_one("SELECT 'm' || md5(random()::text)", &[]).await.unwrap();
+    let login: String = login.get(0);
+    let role = format!(
+        "CREATE ROLE {login} LOGIN IN ROLE trade_matcher;
+         REVOKE EXECUTE ON FUNCTION make_partitions(TIMESTAMPTZ, TIMESTAMPTZ, TEXT[]) FROM trade_matcher"
+    );
+    client.batch_execute(&role).await.unwrap();
+    let told = a_round_as(&database, &login).await;
+    client.batch_execute(&format!("DROP ROLE {login}")).await.unwrap();
+    assert!(told.trades <= before.unwrap().trades);
 }

@@ -11,6 +11,7 @@ pub struct Options {
     pub(super) tls_names: Option<Vec<String>>,
     pub(super) programs: Option<PathBuf>,
     pub(super) metrics: bool,
+    pub(super) replica_of: Option<u16>,
     pub(super) settings: Vec<(String, String)>,
 }
 
@@ -60,6 +61,13 @@ impl Options {
     #[must_use]
     pub fn passwords(mut self, asked: bool) -> Self {
         self.passwords = asked;
+        self
+    }
+
+    /// PostgreSQL: a copy of the one on this port that follows it, by a replication slot and under the name `replica`.
+    #[must_use]
+    pub fn replica_of(mut self, port: u16) -> Self {
+        self.replica_of = Some(port);
         self
     }
 

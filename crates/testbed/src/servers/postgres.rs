@@ -1,4 +1,4 @@
-//! PostgreSQL: a cluster of its own, made by `initdb`, that never loses what it has committed.
+//! PostgreSQL: a cluster of its own, made by `initdb`, that never loses what it has committed, or a replica of another.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,8 @@ pub struct PostgresProgram {
 
 impl Program for PostgresProgram {
     const NAME: &'static str = "PostgreSQL";
-    const READY: &'static str = "database system is ready to accept connections";
+    /// Connections, or those that only read, where it is a replica.
+    const READY: &'static str = "database system is ready to accept";
     /// Fast: sessions are ended, what they have not committed is undone.
     const STOP: Signal = Signal::INT;
 
@@ -40,7 +41,7 @@ impl Program for PostgresProgram {
             settings: options.settings.clone(),
         };
         if !place.dir.join("data/PG_VERSION").exists() {
-            program.init(place)?;
+            program.fill(place, options)?;
         }
         program.let_in(place, options.passwords)?;
         Ok(program)
@@ -86,13 +87,20 @@ impl Program for PostgresProgram {
 }
 
 impl PostgresProgram {
-    fn init(&self, place: &Place) -> Result<()> {
+    fn fill(&self, place: &Place, options: &Options) -> Result<()> {
         let data = place.dir.join("data");
         std::fs::create_dir_all(&data)?;
         std::fs::set_permissions(&data, PermissionsExt::from_mode(0o700))?;
         if let Some(account) = self.account {
             account.owns(&place.dir)?;
             account.owns(&data)?;
+        }
+        if let Some(primary) = options.replica_of {
+            let primary = format!("host=127.0.0.1 port={primary} user=postgres application_name=replica");
+            let mut copy = self.run_as(place, "pg_basebackup");
+            copy.arg("-D").arg(&data).args(["-d", &primary]);
+            copy.args(["--create-slot", "--slot=replica", "--write-recovery-conf", "--checkpoint=fast", "--no-sync"]);
+            return programs::run(&mut copy).context("a copy of the primary");
         }
         let mut initdb = self.run_as(place, "initdb");
         initdb.arg("-D").arg(&data);
@@ -119,7 +127,9 @@ impl PostgresProgram {
         } else {
             "host"
         };
-        let rules = format!("host all postgres 127.0.0.1/32 trust\n{host} all all 127.0.0.1/32 {others}\n");
+        let rules = format!(
+            "host all,replication postgres 127.0.0.1/32 trust\n{host} all all 127.0.0.1/32 {others}\n"
+        );
         let path = place.dir.join("data/pg_hba.conf");
         std::fs::write(&path, rules).with_context(|| path.display().to_string())?;
         if let (Some(account), Some(certificates)) = (self.account, &place.certificates) {

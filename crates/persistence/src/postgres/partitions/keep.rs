@@ -5,7 +5,7 @@ use std::time::Duration;
 use runtime::settings::DatabaseSettings;
 use runtime::{Clock, Shutdown};
 
-use super::{Ahead, NotRotated, Rotation, ahead, make, rotate};
+use super::{Ahead, NotRotated, ahead, make, rotate};
 use crate::postgres::{PgError, connect_directly};
 
 /// How often.
@@ -13,32 +13,19 @@ const EVERY: Duration = Duration::from_secs(3_600);
 /// How soon after a failure.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// What one round did.
-#[derive(Debug)]
-pub struct Kept {
-    /// Partitions that were made.
-    pub made: u32,
-    /// How long rows can go on to be written: to be watched, an alert must come long before it is nothing.
-    pub ahead: Ahead,
-    /// What was rotated; none: nothing is to be rotated, another program does, or this one may not.
-    pub rotation: Option<Rotation>,
-}
-
-/// Keeps partitions until it is told to stop. Any number of programs may do so at once. `tell` hears of every round; one
-/// that failed is logged and tried again after a minute.
+/// Keeps partitions until it is told to stop. Any number of programs may do so at once. A round that failed is logged and
+/// tried again after a minute. `tell` hears how long rows can go on to be written, also where nothing could be made: it is
+/// to be watched, and an alert must come long before it is nothing.
 pub async fn keep(
     settings: &DatabaseSettings,
     program: &str,
     clock: &Clock,
     shutdown: &Shutdown,
-    tell: impl Fn(&Kept),
+    tell: impl Fn(&Ahead),
 ) {
     loop {
-        let pause = match round(settings, program, clock).await {
-            Ok(kept) => {
-                tell(&kept);
-                EVERY
-            }
+        let pause = match round(settings, program, clock, &tell).await {
+            Ok(()) => EVERY,
             Err(error) => {
                 tracing::error!(%error, "partitions could not be kept");
                 AGAIN
@@ -51,21 +38,26 @@ pub async fn keep(
     }
 }
 
-async fn round(settings: &DatabaseSettings, program: &str, clock: &Clock) -> Result<Kept, PgError> {
+async fn round(
+    settings: &DatabaseSettings,
+    program: &str,
+    clock: &Clock,
+    tell: &impl Fn(&Ahead),
+) -> Result<(), PgError> {
     let mut connection = connect_directly(settings, program).await?;
-    let made = make(&mut connection, clock, &settings.partitions).await?;
+    let made = make(&mut connection, clock, &settings.partitions).await;
     let ahead = ahead(&mut connection, clock).await?;
+    tell(&ahead);
+    let made = made?;
     if made > 0 {
         tracing::info!(made, ?ahead, "partitions were made ahead");
     }
-    let mut rotation = None;
     if !settings.partitions.keep_trades.is_zero() {
         match rotate(&mut connection, clock, &settings.partitions).await {
             Ok(rotated) => {
                 for refusal in &rotated.refused {
                     tracing::warn!(partition = refusal.name, reason = refusal.reason, "kept");
                 }
-                rotation = Some(rotated);
             }
             Err(NotRotated::Postgres(error)) => return Err(error),
             // Rotation is another's job.
@@ -73,9 +65,5 @@ async fn round(settings: &DatabaseSettings, program: &str, clock: &Clock) -> Res
             Err(error @ NotRotated::Clock(_)) => tracing::error!(%error, "nothing was rotated"),
         }
     }
-    Ok(Kept {
-        made,
-        ahead,
-        rotation,
-    })
+    Ok(())
 }

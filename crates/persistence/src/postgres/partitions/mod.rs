@@ -6,7 +6,7 @@ mod make;
 mod refuse;
 mod rotate;
 
-pub use keep::{Kept, keep};
+pub use keep::keep;
 pub use list::{Parent, Partition, PartitionState, list};
 pub use make::{Ahead, ahead, make};
 pub use rotate::{NotRotated, Refusal, Rotation, rotate};

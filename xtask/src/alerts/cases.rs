@@ -51,6 +51,26 @@ pub enum Fault {
     Garbage,
     /// Somebody tries tokens.
     Tokens,
+    /// A disk of the machine is full.
+    Disk,
+    /// The replica of PostgreSQL does not replay.
+    Replica,
+    /// The replica is killed.
+    NoReplica,
+    /// The load balancer is stopped.
+    Door,
+    /// The load balancer shows a certificate that ends soon.
+    Certificate,
+    /// Redis may use hardly more than it does.
+    RedisMemory,
+    /// RabbitMQ may use less memory than it does.
+    BrokerMemory,
+    /// Who reads the trades' queue goes away.
+    Reader,
+    /// The matchers may make no partitions, and few are left.
+    Partitions,
+    /// News do not come, and the log cannot be read.
+    Deaf,
 }
 
 /// A fault and what it sets off.
@@ -106,6 +126,7 @@ pub const CASES: &[Case] = &[
     Case {
         fault: Fault::Database,
         alerts: &[
+            "DatabaseAway",
             "GatewayCannotFollow",
             "OrderErrorBudgetBurnFast",
             "OrderErrorBudgetBurn",
@@ -121,6 +142,16 @@ pub const CASES: &[Case] = &[
     case(Fault::Auditor, &["AuditStale"]),
     case(Fault::Garbage, &["UndecodableKept"]),
     case(Fault::Tokens, &["AuthFailuresHigh"]),
+    case(Fault::Disk, &["DiskFilling", "DiskNearlyFull"]),
+    case(Fault::Replica, &["ReplicaBehind"]),
+    case(Fault::NoReplica, &["ReplicaGone"]),
+    case(Fault::Door, &["FrontDoorClosed"]),
+    case(Fault::Certificate, &["CertificateEnds", "CertificateEndsSoon"]),
+    case(Fault::RedisMemory, &["RedisNearlyFull"]),
+    case(Fault::BrokerMemory, &["BrokerAlarm"]),
+    case(Fault::Reader, &["QueueConsumerGone"]),
+    case(Fault::Partitions, &["PartitionsRunOut"]),
+    case(Fault::Deaf, &["FollowerBehind"]),
     case(Fault::Refused, &["SettlementRefused", "ShardHalted"]),
 ];
 

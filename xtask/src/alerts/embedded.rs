@@ -1,4 +1,4 @@
-//! The alerts of an embedded exchange: somebody else holds its history, and more comes than one writer can do.
+//! The alerts of an embedded exchange: somebody else holds its history, more comes than one writer can do, its disk fills or hangs.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,12 +8,18 @@ use anyhow::{Context, Result};
 use testbed::{Member, Process, Signal};
 use tokio::task::JoinSet;
 
+use super::disk::Disk;
 use super::flow::Flow;
 use super::operator::Caller;
 use super::prometheus::Prometheus;
 
 /// What can be caused here.
-pub const ALERTS: [&str; 2] = ["HistoryBehind", "WriterQueueFilling"];
+pub const ALERTS: [&str; 4] = [
+    "HistoryBehind",
+    "WriterQueueFilling",
+    "DataDiskFilling",
+    "WriterStalled",
+];
 
 /// Settings that keep limits out of the way, and a queue that a flow of this machine can fill.
 const SETTINGS: [(&str, &str); 5] = [
@@ -32,6 +38,9 @@ time.sleep(3600)";
 /// How many callers place one order after the other.
 const CALLERS: usize = 96;
 const PATIENCE: Duration = Duration::from_secs(20);
+/// The disk of its data, and what is left of it: enough to take orders, and less than there should be.
+const DISK_MIB: u64 = 3_072;
+const LEFT_MIB: u64 = 700;
 
 /// Causes these alerts, one after the other; what went wrong with which.
 ///
@@ -46,16 +55,19 @@ pub async fn tried(
     for (name, value) in SETTINGS {
         gateway.set(name, value);
     }
+    let disk = Disk::mount(&dir.join(gateway.name()), DISK_MIB)?;
     gateway.start().await?;
     let targets = vec![("gateway", vec![gateway.metrics_url()])];
     let rules = |name: &str| ["gateway", "slo", "embedded", "auditor"].contains(&name);
-    let mut prometheus = Prometheus::start(&targets, None, rules, dir).await?;
+    let mut prometheus = Prometheus::start(&targets, "", rules, dir).await?;
     let flow = Flow::start(&[&gateway])?;
     prometheus.until_quiet(&[]).await.context("before any fault")?;
     let mut outcomes = Vec::new();
     for alert in alerts {
         let outcome = match *alert {
             "HistoryBehind" => held(dir, &gateway, &prometheus).await,
+            "DataDiskFilling" => full(&disk, &prometheus).await,
+            "WriterStalled" => frozen(&disk, &prometheus).await,
             _ => flooded(&gateway, &prometheus).await,
         };
         outcomes.push((*alert, outcome));
@@ -76,6 +88,23 @@ async fn held(dir: &Path, gateway: &Member, prometheus: &Prometheus) -> Result<(
     holder.stop(Signal::KILL, PATIENCE).await?;
     fired?;
     prometheus.until_quiet(&["HistoryBehind"]).await
+}
+
+async fn full(disk: &Disk, prometheus: &Prometheus) -> Result<()> {
+    disk.fill(LEFT_MIB)?;
+    let fired = prometheus.until_firing(&["DataDiskFilling"]).await;
+    disk.clear()?;
+    fired?;
+    prometheus.until_quiet(&["DataDiskFilling"]).await
+}
+
+/// Its journal waits for the disk, as where one hangs that lies behind a network.
+async fn frozen(disk: &Disk, prometheus: &Prometheus) -> Result<()> {
+    disk.freeze()?;
+    let fired = prometheus.until_firing(&["WriterStalled"]).await;
+    disk.thaw()?;
+    fired?;
+    prometheus.until_quiet(&["WriterStalled"]).await
 }
 
 async fn flooded(gateway: &Member, prometheus: &Prometheus) -> Result<()> {

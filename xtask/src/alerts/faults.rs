@@ -12,8 +12,10 @@ use tokio_postgres::{Client, NoTls};
 use super::books;
 use super::cases::Fault;
 use super::operator::Caller;
+use super::outside;
 use super::prometheus::Prometheus;
 use super::readers;
+use super::surroundings::Surroundings;
 use crate::http::{Question, ask};
 
 /// Settings that keep limits out of the way: one address asks for everything here.
@@ -58,7 +60,12 @@ const UNREADABLE: &str = "INSERT INTO orders (order_id, user_id, symbol, side, o
 ///
 /// # Errors
 /// It cannot be done.
-pub async fn cause(fault: Fault, exchange: &mut Exchange, prometheus: &Prometheus) -> Result<JoinSet<()>> {
+pub async fn cause(
+    fault: Fault,
+    exchange: &mut Exchange,
+    around: &mut Surroundings,
+    prometheus: &Prometheus,
+) -> Result<JoinSet<()>> {
     match fault {
         Fault::OneGateway => exchange.member("gateway-2")?.kill(),
         Fault::Gateways => kill(exchange, Role::Gateway)?,
@@ -73,6 +80,22 @@ pub async fn cause(fault: Fault, exchange: &mut Exchange, prometheus: &Prometheu
         Fault::Owners => kill_owners(exchange).await?,
         Fault::Broker => exchange.rabbitmq.as_mut().context("RabbitMQ")?.stop().await?,
         Fault::FrozenBroker => exchange.rabbitmq.as_mut().context("RabbitMQ")?.pause()?,
+        Fault::Disk => around.fill_disk()?,
+        Fault::Replica => outside::hold_replica(exchange, around).await?,
+        Fault::NoReplica => around.replica.kill(),
+        Fault::Door => around.door.close().await?,
+        Fault::Certificate => around.door.show(true).await?,
+        Fault::RedisMemory => outside::limit_redis(exchange, true)?,
+        Fault::BrokerMemory => {
+            broker(
+                exchange,
+                &["set_vm_memory_high_watermark", "absolute", "20000000"],
+            )
+            .await?
+        }
+        Fault::Reader => outside::read_and_leave(exchange, around).await?,
+        Fault::Partitions => outside::run_out(exchange).await?,
+        Fault::Deaf => outside::deafen(exchange).await?,
         Fault::Unread => {
             let policy = [
                 "set_policy",
@@ -110,7 +133,7 @@ pub async fn cause(fault: Fault, exchange: &mut Exchange, prometheus: &Prometheu
 ///
 /// # Errors
 /// It cannot be done.
-pub async fn mend(fault: Fault, exchange: &mut Exchange) -> Result<()> {
+pub async fn mend(fault: Fault, exchange: &mut Exchange, around: &mut Surroundings) -> Result<()> {
     match fault {
         Fault::OneGateway => exchange.member("gateway-2")?.start().await?,
         Fault::StandBy => exchange.member("matcher-2")?.start().await?,
@@ -119,6 +142,16 @@ pub async fn mend(fault: Fault, exchange: &mut Exchange) -> Result<()> {
         Fault::Wallet => start(exchange, Role::Wallet).await?,
         Fault::WalletRights => batch(exchange, "GRANT INSERT ON ledger_transactions TO trade_wallet").await?,
         Fault::FrozenBroker => exchange.rabbitmq.as_mut().context("RabbitMQ")?.resume()?,
+        Fault::Disk => around.disk.clear()?,
+        Fault::Replica => outside::release_replica(around).await?,
+        Fault::NoReplica => around.replica.start_again().await?,
+        Fault::Door => around.door.open_again().await?,
+        Fault::Certificate => around.door.show(false).await?,
+        Fault::RedisMemory => outside::limit_redis(exchange, false)?,
+        Fault::BrokerMemory => broker(exchange, &["set_vm_memory_high_watermark", "0.4"]).await?,
+        Fault::Reader => around.read_trades(exchange)?,
+        Fault::Partitions => outside::make_partitions(exchange).await?,
+        Fault::Deaf => outside::listen_again(exchange).await?,
         Fault::Unread => {
             broker(exchange, &["clear_policy", "short"]).await?;
             broker(exchange, &["purge_queue", "dlx.failed"]).await?;
@@ -309,7 +342,7 @@ pub(super) async fn sql(
 }
 
 /// Any statement, whatever it changes.
-async fn batch(exchange: &Exchange, statement: &str) -> Result<()> {
+pub(super) async fn batch(exchange: &Exchange, statement: &str) -> Result<()> {
     let (client, driver) = session(exchange).await?;
     client.batch_execute(statement).await?;
     drop(client);

@@ -3,12 +3,16 @@
 
 mod books;
 mod cases;
+mod disk;
+mod door;
 mod embedded;
 mod faults;
 mod flow;
 mod operator;
+mod outside;
 mod prometheus;
 mod readers;
+mod surroundings;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -21,6 +25,7 @@ use crate::{shell, up};
 use cases::{CASES, Case};
 use flow::Flow;
 use prometheus::Prometheus;
+use surroundings::Surroundings;
 
 /// What `cargo xtask alerts` can be told.
 #[derive(Debug, Default, clap::Args)]
@@ -99,12 +104,13 @@ async fn distributed(programs: &Path, dir: &Path, cases: &[&Case]) -> Result<Vec
         options = options.setting(name, value);
     }
     let mut exchange = Exchange::start(options).await?;
-    let mut prometheus = Prometheus::over(&exchange, dir).await?;
+    let mut around = Surroundings::around(&exchange, dir).await?;
+    let mut prometheus = Prometheus::over(&exchange, &around, dir).await?;
     let flow = Flow::start(&exchange.of(Role::Gateway).collect::<Vec<_>>())?;
     prometheus.until_quiet(&[]).await.context("before any fault")?;
     let mut failed = Vec::new();
     for case in cases {
-        let outcome = tried(case, &mut exchange, &prometheus).await;
+        let outcome = tried(case, &mut exchange, &mut around, &prometheus).await;
         if let Ok(others) = &outcome {
             for lasting in case.lasting {
                 println!("{lasting}: fired; it looks back too far to wait for its end");
@@ -115,18 +121,24 @@ async fn distributed(programs: &Path, dir: &Path, cases: &[&Case]) -> Result<Vec
     }
     println!("{} orders were asked for meanwhile", flow.stop().await);
     prometheus.stop().await?;
+    drop(around);
     exchange.stop().await?;
     Ok(failed)
 }
 
 /// One fault: caused, seen, mended, and seen to be gone; what else fired. It is mended whatever is seen.
-async fn tried(case: &Case, exchange: &mut Exchange, prometheus: &Prometheus) -> Result<BTreeSet<String>> {
+async fn tried(
+    case: &Case,
+    exchange: &mut Exchange,
+    around: &mut Surroundings,
+    prometheus: &Prometheus,
+) -> Result<BTreeSet<String>> {
     // What fires still, or already, would prove nothing.
     prometheus
         .until_quiet(case.alerts)
         .await
         .context("before the fault")?;
-    let caused = faults::cause(case.fault, exchange, prometheus).await;
+    let caused = faults::cause(case.fault, exchange, around, prometheus).await;
     let fired = match caused {
         Ok(mut tasks) => {
             let fired = prometheus.until_firing(&case.all()).await;
@@ -135,7 +147,9 @@ async fn tried(case: &Case, exchange: &mut Exchange, prometheus: &Prometheus) ->
         }
         Err(error) => Err(error.context("the fault")),
     };
-    let mended = faults::mend(case.fault, exchange).await.context("the mitigation");
+    let mended = faults::mend(case.fault, exchange, around)
+        .await
+        .context("the mitigation");
     let mut fired = fired?;
     mended?;
     prometheus.until_quiet(case.alerts).await?;

@@ -6,16 +6,17 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use testbed::{Exchange, Member, Port, Process, RabbitMq, Role, Signal};
+use testbed::{Exchange, Member, Port, Process, Role, Signal};
 use tokio::time::Instant;
 
+use super::surroundings::Surroundings;
 use crate::http::{Asked, Question, ask};
 use crate::{servers, shell};
 
 /// Windows and waits of the rules are divided by it, so that a run takes minutes.
 const FASTER: u64 = 12;
 /// How long an alert may take to fire or to go quiet: the longest wait of the rules that are tried, faster, and a new start.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_secs(400);
 const LOOK: Duration = Duration::from_millis(500);
 /// Before that it cannot know that something is wrong: the longest wait of a rule that pages, faster.
 const FIRST_LOOKS: Duration = Duration::from_secs(12);
@@ -28,11 +29,11 @@ pub struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts it over the programs of an exchange, and over its broker.
+    /// Starts it over the programs of an exchange, and over what stands around it.
     ///
     /// # Errors
     /// As [`Prometheus::start`].
-    pub async fn over(exchange: &Exchange, dir: &Path) -> Result<Self> {
+    pub async fn over(exchange: &Exchange, around: &Surroundings, dir: &Path) -> Result<Self> {
         let jobs = [
             ("gateway", Role::Gateway),
             ("matcher", Role::Matcher),
@@ -40,18 +41,17 @@ impl Prometheus {
             ("auditor", Role::Auditor),
         ];
         let targets = jobs.map(|(job, role)| (job, exchange.of(role).map(Member::metrics_url).collect()));
-        let broker = exchange.rabbitmq.as_ref().and_then(RabbitMq::metrics_port);
-        Self::start(&targets, broker, |_| true, dir).await
+        Self::start(&targets, around.jobs(), |_| true, dir).await
     }
 
-    /// Starts it over these jobs with their addresses, and over a RabbitMQ that tells how it is on this port, with the rules of
-    /// these files, and waits until it has looked a few times.
+    /// Starts it over these jobs with their addresses, and over others as they stand in its settings, with the rules of these
+    /// files, and waits until it has looked a few times.
     ///
     /// # Errors
     /// It is not installed and cannot be, or the rules cannot be read.
     pub async fn start(
         targets: &[(&str, Vec<String>)],
-        broker: Option<u16>,
+        others: &str,
         rules: fn(&str) -> bool,
         dir: &Path,
     ) -> Result<Self> {
@@ -75,12 +75,7 @@ impl Prometheus {
                 targets.join("', '")
             );
         }
-        if let Some(port) = broker {
-            settings += &format!(
-                "  - {{job_name: rabbitmq, metrics_path: /metrics/detailed, params: {{family: [queue_coarse_metrics]}}, \
-                 static_configs: [{{targets: ['127.0.0.1:{port}']}}]}}\n"
-            );
-        }
+        settings += others;
         std::fs::write(dir.join("prometheus.yml"), settings)?;
         for entry in std::fs::read_dir(shell::root().join("deploy/prometheus"))? {
             let path = entry?.path();

@@ -338,7 +338,10 @@ async fn the_job_keeps_partitions_until_it_is_told_to_stop() {
 async fn the_job_tells_how_long_it_goes_on_also_where_it_may_make_nothing() {
     let (database, client) = database().await;
     let before = ahead(&mut connection(&database).await, &Clock::System).await;
-    let login = client.query_one("SELECT 'm' || md5(random()::text)", &[]).await.unwrap();
+    let login = client
+        .query_one("SELECT 'm' || md5(random()::text)", &[])
+        .await
+        .unwrap();
     let login: String = login.get(0);
     let role = format!(
         "CREATE ROLE {login} LOGIN IN ROLE trade_matcher;

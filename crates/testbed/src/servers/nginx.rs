@@ -115,7 +115,7 @@ impl Server<NginxProgram> {
         self.change(addresses, " down", "").await
     }
 
-    /// Changes a word behind servers, and returns once only processes take connections that know of it.
+    /// Changes a word behind servers, and reloads.
     async fn change(&mut self, addresses: &[String], from: &str, to: &str) -> Result<()> {
         let file = self.place.dir.join("nginx.conf");
         let mut text = std::fs::read_to_string(&file)?;
@@ -125,6 +125,14 @@ impl Server<NginxProgram> {
             text = text.replace(&line(from), &line(to));
         }
         std::fs::write(&file, text)?;
+        self.reload().await
+    }
+
+    /// Has it read its files again, and returns once only processes take connections that have.
+    ///
+    /// # Errors
+    /// It does not run, or takes too long.
+    pub async fn reload(&mut self) -> Result<()> {
         let count = |log: &str, words: &str| log.matches(words).count();
         let before = self.log();
         // All that have begun have retired or will.

@@ -99,7 +99,13 @@ impl PostgresProgram {
             let primary = format!("host=127.0.0.1 port={primary} user=postgres application_name=replica");
             let mut copy = self.run_as(place, "pg_basebackup");
             copy.arg("-D").arg(&data).args(["-d", &primary]);
-            copy.args(["--create-slot", "--slot=replica", "--write-recovery-conf", "--checkpoint=fast", "--no-sync"]);
+            copy.args([
+                "--create-slot",
+                "--slot=replica",
+                "--write-recovery-conf",
+                "--checkpoint=fast",
+                "--no-sync",
+            ]);
             return programs::run(&mut copy).context("a copy of the primary");
         }
         let mut initdb = self.run_as(place, "initdb");

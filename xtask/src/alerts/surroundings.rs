@@ -1,0 +1,188 @@
+//! What stands around an exchange in operation: a replica of its database, a disk, a front door, a reader of its trades, and the
+//! exporters that tell Prometheus of all that.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use testbed::{Exchange, Options, Port, Postgres, Process, RabbitMq};
+
+use super::disk::Disk;
+use super::door::Door;
+use crate::{servers, shell};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const DISK_MIB: u64 = 128;
+/// Less than 5 % of it.
+const LEFT_MIB: u64 = 4;
+/// Programs, and the packages of Debian that have them.
+const NEEDED: [(&str, &str); 6] = [
+    ("prometheus-node-exporter", "prometheus-node-exporter"),
+    ("prometheus-postgres-exporter", "prometheus-postgres-exporter"),
+    ("prometheus-redis-exporter", "prometheus-redis-exporter"),
+    ("prometheus-blackbox-exporter", "prometheus-blackbox-exporter"),
+    ("amqp-consume", "amqp-tools"),
+    ("redis-cli", "redis-tools"),
+];
+
+/// All of it; dropped, it goes.
+pub struct Surroundings {
+    /// The machine's disk that nothing of the exchange lies on.
+    pub disk: Disk,
+    /// A replica of PostgreSQL, by a slot.
+    pub replica: Postgres,
+    /// Where users come in.
+    pub door: Door,
+    reader: Option<Process>,
+    exporters: Vec<Process>,
+    ports: Vec<Port>,
+    jobs: String,
+    dir: PathBuf,
+}
+
+impl Surroundings {
+    /// Builds it up around an exchange.
+    ///
+    /// # Errors
+    /// Something of it is not installed and cannot be, or does not start.
+    pub async fn around(exchange: &Exchange, dir: &Path) -> Result<Self> {
+        for (program, package) in NEEDED {
+            let there = || shell::succeeds(Command::new("which").arg(program));
+            ensure!(
+                there() || (servers::installed(package) && there()),
+                "{program} is not installed (Debian: apt-get install {package})"
+            );
+        }
+        let dir = dir.canonicalize()?;
+        let primary = exchange.postgres.as_ref().context("PostgreSQL")?.port();
+        let replica = Options::new().dir(dir.join("replica")).replica_of(primary);
+        let mut built = Self {
+            disk: Disk::mount(&dir.join("disk"), DISK_MIB)?,
+            replica: Postgres::start(replica).await?,
+            door: Door::open(exchange, &dir).await?,
+            reader: None,
+            exporters: Vec::new(),
+            ports: Vec::new(),
+            jobs: String::new(),
+            dir,
+        };
+        built.export(exchange).await?;
+        Ok(built)
+    }
+
+    /// The jobs of Prometheus that look at it, as in deploy/prometheus/prometheus.yml.
+    pub fn jobs(&self) -> &str {
+        &self.jobs
+    }
+
+    /// Fills the disk.
+    ///
+    /// # Errors
+    /// It is full.
+    pub fn fill_disk(&self) -> Result<()> {
+        self.disk.fill(LEFT_MIB)
+    }
+
+    /// Somebody reads the queue of the wallet's trades.
+    ///
+    /// # Errors
+    /// The broker does not answer.
+    pub fn read_trades(&mut self, exchange: &Exchange) -> Result<()> {
+        let mut command = Command::new("amqp-consume");
+        let broker = exchange
+            .rabbitmq
+            .as_ref()
+            .map(RabbitMq::url)
+            .context("RabbitMQ")?;
+        command.arg(format!("--url={broker}"));
+        command.args(["--queue=wallet.service.trades", "--prefetch-count=100", "true"]);
+        self.reader = Some(Process::spawn("reader", command, &self.dir.join("reader.log"))?);
+        Ok(())
+    }
+
+    /// They are gone.
+    pub fn leave_trades(&mut self) {
+        if let Some(mut reader) = self.reader.take() {
+            reader.kill();
+        }
+    }
+
+    async fn export(&mut self, exchange: &Exchange) -> Result<()> {
+        let mut node = Command::new("prometheus-node-exporter");
+        node.args(["--collector.disable-defaults", "--collector.filesystem"]);
+        let disk = self.disk.path().display().to_string();
+        let only = format!(
+            "metric_relabel_configs: [{{source_labels: [mountpoint], regex: '{disk}', action: keep}}]"
+        );
+        self.exporter("node", node, "--web.listen-address=", "Listening on", &only)
+            .await?;
+        let mut postgres = Command::new("prometheus-postgres-exporter");
+        let primary = exchange
+            .postgres
+            .as_ref()
+            .map(Postgres::url)
+            .context("PostgreSQL")?;
+        postgres.env("DATA_SOURCE_NAME", format!("{primary}?sslmode=disable"));
+        self.exporter("postgres", postgres, "--web.listen-address=", "Listening on", "")
+            .await?;
+        let mut redis = Command::new("prometheus-redis-exporter");
+        redis.arg(format!("-redis.addr={}", exchange.redis_url()));
+        self.exporter("redis", redis, "-web.listen-address=", "Providing metrics", "")
+            .await?;
+        let mut settings = std::fs::read_to_string(shell::root().join("deploy/prometheus/blackbox.yml"))?;
+        settings += &format!(
+            "      tls_config:\n        ca_file: {}\n",
+            self.door.trusted().display()
+        );
+        let file = self.dir.join("blackbox.yml");
+        std::fs::write(&file, settings)?;
+        let mut blackbox = Command::new("prometheus-blackbox-exporter");
+        blackbox.arg(format!("--config.file={}", file.display()));
+        let url = self.door.url();
+        let probe = format!(
+            "metrics_path: /probe, params: {{module: [front_door], target: ['{url}']}}, \
+             relabel_configs: [{{target_label: instance, replacement: '{url}'}}]"
+        );
+        self.exporter(
+            "front-door",
+            blackbox,
+            "--web.listen-address=",
+            "Listening on",
+            &probe,
+        )
+        .await?;
+        if let Some(port) = exchange.rabbitmq.as_ref().and_then(RabbitMq::metrics_port) {
+            self.job("rabbitmq-node", port, "");
+            let family = "metrics_path: /metrics/detailed, params: {family: [queue_coarse_metrics, queue_consumer_count]}";
+            self.job("rabbitmq", port, family);
+        }
+        Ok(())
+    }
+
+    async fn exporter(
+        &mut self,
+        job: &str,
+        mut command: Command,
+        listen: &str,
+        ready: &str,
+        more: &str,
+    ) -> Result<()> {
+        let port = Port::free()?;
+        command.arg(format!("{listen}127.0.0.1:{}", port.number()));
+        let log = self.dir.join(format!("{job}-exporter.log"));
+        let mut process = Process::spawn(job, command, &log)?;
+        process.until_said(ready, PATIENCE).await?;
+        self.job(job, port.number(), more);
+        self.exporters.push(process);
+        self.ports.push(port);
+        Ok(())
+    }
+
+    fn job(&mut self, name: &str, port: u16, more: &str) {
+        let comma = if more.is_empty() { "" } else { ", " };
+        self.jobs += &format!(
+            "  - {{job_name: {name}, static_configs: [{{targets: ['127.0.0.1:{port}']}}]{comma}{more}}}\n"
+        );
+    }
+}

@@ -1,5 +1,7 @@
 //! The front door of an exchange: nginx with a certificate, as its users reach it.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -36,6 +38,8 @@ impl Door {
             "-out",
             "key.pem",
         ]))?;
+        // nginx runs as somebody else.
+        std::fs::set_permissions(dir.join("key.pem"), Permissions::from_mode(0o644))?;
         certify(&dir, LONG_DAYS)?;
         std::fs::copy(dir.join("certificate.pem"), dir.join("trusted.pem"))?;
         let port = Port::free()?;

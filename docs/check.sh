@@ -7,7 +7,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 python3 docs/links.py
 python3 docs/configuration.py --check
 if command -v npm >/dev/null; then
-  cd docs/asyncapi
+  # Not below docs/: the book would have its modules.
+  cd test/asyncapi
   npm ci --silent --no-audit --no-fund
   npm run --silent check
 else

@@ -38,10 +38,22 @@ impl Door {
             "-out",
             "key.pem",
         ]))?;
+        shell::output(Command::new("openssl").current_dir(&dir).args([
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            "authority.key",
+            "-out",
+            "authority.pem",
+            "-subj",
+            "/CN=authority",
+        ]))?;
         // nginx runs as somebody else.
         std::fs::set_permissions(dir.join("key.pem"), Permissions::from_mode(0o644))?;
         certify(&dir, LONG_DAYS)?;
-        std::fs::copy(dir.join("certificate.pem"), dir.join("trusted.pem"))?;
         let port = Port::free()?;
         let listen = format!("listen 127.0.0.1:{};", port.number());
         let shown = format!(
@@ -71,12 +83,17 @@ impl Door {
 
     /// What users ask.
     pub fn url(&self) -> String {
-        format!("https://127.0.0.1:{}/health/ready", self.nginx.port())
+        format!("https://{}/health/ready", self.host())
     }
 
-    /// The certificate that they trust.
+    /// Its address and port.
+    pub fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.nginx.port())
+    }
+
+    /// The certificate of the authority that they trust.
     pub fn trusted(&self) -> PathBuf {
-        self.dir.join("trusted.pem")
+        self.dir.join("authority.pem")
     }
 
     /// Closes it.
@@ -105,12 +122,16 @@ impl Door {
     }
 }
 
-/// A certificate for this machine that holds for so long, under the key that is there.
+/// A certificate of the authority for this machine that holds for so long, under the key that is there.
 fn certify(dir: &Path, days: u32) -> Result<()> {
     shell::output(Command::new("openssl").current_dir(dir).args([
         "req",
         "-x509",
         "-new",
+        "-CA",
+        "authority.pem",
+        "-CAkey",
+        "authority.key",
         "-key",
         "key.pem",
         "-days",
@@ -118,7 +139,7 @@ fn certify(dir: &Path, days: u32) -> Result<()> {
         "-subj",
         "/CN=127.0.0.1",
         "-addext",
-        "subjectAltName=IP:127.0.0.1",
+        "subjectAltName=IP:127.0.0.1,DNS:localhost",
         "-out",
         "certificate.pem",
     ]))

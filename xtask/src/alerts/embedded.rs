@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use super::disk::Disk;
 use super::flow::Flow;
 use super::operator::Caller;
+use super::pages::Places;
 use super::prometheus::Prometheus;
 
 /// What can be caused here.
@@ -42,15 +43,16 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const DISK_MIB: u64 = 3_072;
 const LEFT_MIB: u64 = 700;
 
-/// Causes these alerts, one after the other; what went wrong with which.
+/// Types what the runbooks of these alerts say, and causes them, one after the other; what went wrong with which.
 ///
 /// # Errors
 /// The exchange or Prometheus cannot be started or stopped.
-pub async fn tried(
+pub async fn tried<'a>(
     programs: &Path,
     dir: &Path,
-    alerts: &[&'static str],
-) -> Result<Vec<(&'static str, Result<()>)>> {
+    alerts: &[&'a str],
+    only_type: bool,
+) -> Result<Vec<(&'a str, Result<()>)>> {
     let mut gateway = Member::embedded(programs, dir)?;
     for (name, value) in SETTINGS {
         gateway.set(name, value);
@@ -62,13 +64,20 @@ pub async fn tried(
     let mut prometheus = Prometheus::start(&targets, "", rules, dir).await?;
     let flow = Flow::start(&[&gateway])?;
     prometheus.until_quiet(&[]).await.context("before any fault")?;
+    let places = Places::of_embedded(&gateway, dir)?;
     let mut outcomes = Vec::new();
     for alert in alerts {
+        if let Err(error) = places.type_commands_of(alert, true) {
+            outcomes.push((*alert, Err(error)));
+        }
+        if only_type {
+            continue;
+        }
         let outcome = match *alert {
-            "HistoryBehind" => held(dir, &gateway, &prometheus).await,
-            "DataDiskFilling" => full(&disk, &prometheus).await,
-            "WriterStalled" => frozen(&disk, &prometheus).await,
-            _ => flooded(&gateway, &prometheus).await,
+            "HistoryBehind" => held(dir, &gateway, &prometheus, &places).await,
+            "DataDiskFilling" => full(&disk, &prometheus, &places).await,
+            "WriterStalled" => frozen(&disk, &prometheus, &places).await,
+            _ => flooded(&gateway, &prometheus, &places).await,
         };
         outcomes.push((*alert, outcome));
     }
@@ -78,36 +87,42 @@ pub async fn tried(
     Ok(outcomes)
 }
 
-async fn held(dir: &Path, gateway: &Member, prometheus: &Prometheus) -> Result<()> {
+/// Waits until it fires, and types what its page says.
+async fn fired(prometheus: &Prometheus, places: &Places, alert: &str) -> Result<()> {
+    prometheus.until_firing(&[alert]).await?;
+    places.type_commands_of(alert, false)
+}
+
+async fn held(dir: &Path, gateway: &Member, prometheus: &Prometheus, places: &Places) -> Result<()> {
     let history: PathBuf = dir.join(gateway.name()).join("history.sqlite");
     let mut command = Command::new("python3");
     command.args(["-c", HOLD]).arg(&history);
     let mut holder = Process::spawn("holder", command, &dir.join("holder.log"))?;
     holder.until_said("held", PATIENCE).await?;
-    let fired = prometheus.until_firing(&["HistoryBehind"]).await;
+    let fired = fired(prometheus, places, "HistoryBehind").await;
     holder.stop(Signal::KILL, PATIENCE).await?;
     fired?;
     prometheus.until_quiet(&["HistoryBehind"]).await
 }
 
-async fn full(disk: &Disk, prometheus: &Prometheus) -> Result<()> {
+async fn full(disk: &Disk, prometheus: &Prometheus, places: &Places) -> Result<()> {
     disk.fill(LEFT_MIB)?;
-    let fired = prometheus.until_firing(&["DataDiskFilling"]).await;
+    let fired = fired(prometheus, places, "DataDiskFilling").await;
     disk.clear()?;
     fired?;
     prometheus.until_quiet(&["DataDiskFilling"]).await
 }
 
 /// Its journal waits for the disk, as where one hangs that lies behind a network.
-async fn frozen(disk: &Disk, prometheus: &Prometheus) -> Result<()> {
+async fn frozen(disk: &Disk, prometheus: &Prometheus, places: &Places) -> Result<()> {
     disk.freeze()?;
-    let fired = prometheus.until_firing(&["WriterStalled"]).await;
+    let fired = fired(prometheus, places, "WriterStalled").await;
     disk.thaw()?;
     fired?;
     prometheus.until_quiet(&["WriterStalled"]).await
 }
 
-async fn flooded(gateway: &Member, prometheus: &Prometheus) -> Result<()> {
+async fn flooded(gateway: &Member, prometheus: &Prometheus, places: &Places) -> Result<()> {
     let mut callers = JoinSet::new();
     for _ in 0..CALLERS {
         let alice = Caller::at(gateway, "alice")?;
@@ -118,7 +133,7 @@ async fn flooded(gateway: &Member, prometheus: &Prometheus) -> Result<()> {
             }
         });
     }
-    let fired = prometheus.until_firing(&["WriterQueueFilling"]).await;
+    let fired = fired(prometheus, places, "WriterQueueFilling").await;
     callers.abort_all();
     fired?;
     prometheus.until_quiet(&["WriterQueueFilling"]).await

@@ -10,6 +10,7 @@ mod faults;
 mod flow;
 mod operator;
 mod outside;
+mod pages;
 mod prometheus;
 mod readers;
 mod surroundings;
@@ -24,6 +25,7 @@ use tokio::runtime::Runtime;
 use crate::{shell, up};
 use cases::{CASES, Case};
 use flow::Flow;
+use pages::Places;
 use prometheus::Prometheus;
 use surroundings::Surroundings;
 
@@ -39,6 +41,15 @@ pub struct Options {
     /// Only the cases of these alerts
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
+    /// Only type the first commands of the runbooks, while all is well
+    #[arg(long)]
+    runbooks: bool,
+}
+
+impl Options {
+    fn wants(&self, alert: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == alert)
+    }
 }
 
 /// Causes one fault after the other.
@@ -55,23 +66,20 @@ pub fn run(options: &Options) -> Result<()> {
         |dir| shell::root().join(dir),
     );
     std::fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
-    let wanted = |alert: &str| options.only.is_empty() || options.only.iter().any(|only| only == alert);
-    let cases: Vec<&Case> = (CASES.iter())
-        .filter(|case| case.all().into_iter().any(wanted))
-        .collect();
-    let of_embedded: Vec<&'static str> = embedded::ALERTS
-        .into_iter()
-        .filter(|alert| wanted(alert))
-        .collect();
+    let pages = pages::all()?;
     let failed = Runtime::new()?.block_on(async {
         let mut failed = Vec::new();
+        let (of_embedded, others): (Vec<&str>, Vec<&str>) = (pages.iter().map(String::as_str))
+            .filter(|alert| options.wants(alert))
+            .partition(|alert| embedded::ALERTS.contains(alert));
         if !of_embedded.is_empty() {
-            for (alert, outcome) in embedded::tried(&programs, &dir.join("embedded"), &of_embedded).await? {
+            let dir = dir.join("embedded");
+            for (alert, outcome) in embedded::tried(&programs, &dir, &of_embedded, options.runbooks).await? {
                 tell(alert, outcome, &mut failed);
             }
         }
-        if !cases.is_empty() {
-            failed.extend(distributed(&programs, &dir, &cases).await?);
+        if !others.is_empty() {
+            failed.extend(distributed(&programs, &dir, &others, options).await?);
         }
         anyhow::Ok(failed)
     })?;
@@ -94,8 +102,8 @@ fn tell(alerts: &str, outcome: Result<()>, failed: &mut Vec<String>) {
     }
 }
 
-/// Tries the cases of a distributed exchange; the alerts of those that failed.
-async fn distributed(programs: &Path, dir: &Path, cases: &[&Case]) -> Result<Vec<String>> {
+/// Types what the runbooks of these alerts say, and tries their cases, on a distributed exchange; what failed.
+async fn distributed(programs: &Path, dir: &Path, alerts: &[&str], wanted: &Options) -> Result<Vec<String>> {
     let mut options = ExchangeOptions::new(programs)
         .dir(dir)
         .auditors(1)
@@ -108,9 +116,12 @@ async fn distributed(programs: &Path, dir: &Path, cases: &[&Case]) -> Result<Vec
     let mut prometheus = Prometheus::over(&exchange, &around, dir).await?;
     let flow = Flow::start(&exchange.of(Role::Gateway).collect::<Vec<_>>())?;
     prometheus.until_quiet(&[]).await.context("before any fault")?;
-    let mut failed = Vec::new();
+    let places = Places::of(&exchange, &around, dir)?;
+    let mut failed = pages::typed(&places, alerts);
+    let cases = (CASES.iter())
+        .filter(|case| !wanted.runbooks && case.all().into_iter().any(|alert| wanted.wants(alert)));
     for case in cases {
-        let outcome = tried(case, &mut exchange, &mut around, &prometheus).await;
+        let outcome = tried(case, &mut exchange, &mut around, &prometheus, &places).await;
         if let Ok(others) = &outcome {
             for lasting in case.lasting {
                 println!("{lasting}: fired; it looks back too far to wait for its end");
@@ -132,6 +143,7 @@ async fn tried(
     exchange: &mut Exchange,
     around: &mut Surroundings,
     prometheus: &Prometheus,
+    places: &Places,
 ) -> Result<BTreeSet<String>> {
     // What fires still, or already, would prove nothing.
     prometheus
@@ -142,8 +154,9 @@ async fn tried(
     let fired = match caused {
         Ok(mut tasks) => {
             let fired = prometheus.until_firing(&case.all()).await;
+            let typed = (case.all().into_iter()).try_for_each(|alert| places.type_commands_of(alert, false));
             tasks.abort_all();
-            fired
+            fired.and_then(|fired| typed.map(|()| fired))
         }
         Err(error) => Err(error.context("the fault")),
     };

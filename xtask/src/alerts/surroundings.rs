@@ -10,12 +10,14 @@ use testbed::{Exchange, Options, Port, Postgres, Process, RabbitMq};
 
 use super::disk::Disk;
 use super::door::Door;
+use super::faults::batch;
 use crate::{servers, shell};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const DISK_MIB: u64 = 128;
 /// Less than 5 % of it.
 const LEFT_MIB: u64 = 4;
+const MONITOR: &str = "CREATE ROLE monitor LOGIN IN ROLE pg_monitor";
 /// Programs, and the packages of Debian that have them.
 const NEEDED: [(&str, &str); 6] = [
     ("prometheus-node-exporter", "prometheus-node-exporter"),
@@ -76,6 +78,11 @@ impl Surroundings {
         &self.jobs
     }
 
+    /// PostgreSQL, for a login that sees what others do.
+    pub fn monitor(&self, exchange: &Exchange) -> String {
+        exchange.postgres_url().replacen("postgres@", "monitor@", 1)
+    }
+
     /// Fills the disk.
     ///
     /// # Errors
@@ -117,13 +124,10 @@ impl Surroundings {
         );
         self.exporter("node", node, "--web.listen-address=", "Listening on", &only)
             .await?;
+        batch(exchange, MONITOR).await?;
         let mut postgres = Command::new("prometheus-postgres-exporter");
-        let primary = exchange
-            .postgres
-            .as_ref()
-            .map(Postgres::url)
-            .context("PostgreSQL")?;
-        postgres.env("DATA_SOURCE_NAME", format!("{primary}?sslmode=disable"));
+        let monitor = self.monitor(exchange);
+        postgres.env("DATA_SOURCE_NAME", format!("{monitor}?sslmode=disable"));
         self.exporter("postgres", postgres, "--web.listen-address=", "Listening on", "")
             .await?;
         let mut redis = Command::new("prometheus-redis-exporter");

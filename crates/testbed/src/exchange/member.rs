@@ -183,6 +183,11 @@ impl Member {
         format!("http://127.0.0.1:{}", self.metrics.number())
     }
 
+    /// Where its data lie, if it has any.
+    pub fn data_dir(&self) -> PathBuf {
+        self.dir.join(&self.name)
+    }
+
     /// Where its output goes.
     pub fn log_path(&self) -> PathBuf {
         self.dir.join(format!("{}.log", self.name))
@@ -234,7 +239,7 @@ impl Member {
                 self.metrics.number().to_string(),
             );
         }
-        command.env("TRADE_ENGINE_DATA_DIR", self.dir.join(&self.name));
+        command.env("TRADE_ENGINE_DATA_DIR", self.data_dir());
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         command
     }

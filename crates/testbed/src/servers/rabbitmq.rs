@@ -105,11 +105,16 @@ impl RabbitMq {
     /// # Errors
     /// The node does not answer, or does not do it.
     pub async fn control(&self, words: &[&str]) -> Result<()> {
-        let mut control = self.program.tool("rabbitmqctl", &self.place);
+        let mut control = self.tool();
         control.arg("--quiet").args(words);
         let done = tokio::task::spawn_blocking(move || programs::run(&mut control));
         done.await?
             .with_context(|| format!("rabbitmqctl {}", words.join(" ")))
+    }
+
+    /// `rabbitmqctl` for this node, without words yet.
+    pub fn tool(&self) -> Command {
+        self.program.tool("rabbitmqctl", &self.place)
     }
 
     /// Where it tells Prometheus how it is, if it was asked to.

@@ -1,4 +1,4 @@
-// Checks the AsyncAPI descriptions in this folder: that they are well formed, that every example fits its schema, and that
+// Checks the AsyncAPI descriptions in docs/asyncapi: that they are well formed, that every example fits its schema, and that
 // they say what the code says: golden files, recorded frames, field names and words in the Rust sources, the guides.
 //
 //   npm ci && npm run check
@@ -11,6 +11,7 @@ import formats from 'ajv-formats';
 
 const HERE = new URL('.', import.meta.url);
 const ROOT = new URL('../../', HERE);
+const DOCUMENTS = new URL('docs/asyncapi/', ROOT);
 const GOLDEN = new URL('crates/messaging/tests/golden/events/', ROOT);
 
 const ajv = formats.default(new Ajv({ strict: true, allowUnionTypes: true, strictTypes: false, allErrors: true }));
@@ -36,7 +37,7 @@ function closed(schema) {
 
 /** A document: its messages by id, each with what validates it. */
 async function load(file) {
-  const { document, diagnostics } = await new Parser().parse(read(file, HERE), { source: new URL(file, HERE).pathname });
+  const { document, diagnostics } = await new Parser().parse(read(file, DOCUMENTS), { source: new URL(file, DOCUMENTS).pathname });
   for (const { severity, code, message, path, range } of diagnostics) {
     const line = `${file}:${range.start.line + 1}: ${code}: ${message} (${path.join('.')})`;
     if (severity === 0) fault('error', line);

@@ -102,7 +102,8 @@ impl Surroundings {
             .as_ref()
             .map(RabbitMq::url)
             .context("RabbitMQ")?;
-        command.arg(format!("--url={broker}"));
+        // Its default virtual host is named `/`.
+        command.arg(format!("--url={broker}%2f"));
         command.args(["--queue=wallet.service.trades", "--prefetch-count=100", "true"]);
         self.reader = Some(Process::spawn("reader", command, &self.dir.join("reader.log"))?);
         Ok(())

@@ -5,11 +5,13 @@ use std::sync::atomic::Ordering;
 use crossbeam_channel::TrySendError;
 use domain::{Command, Outcome};
 use exchange::{Exchange, Fault};
+use runtime::trace;
 use tokio::sync::oneshot;
 use trading::{EntryError, QueryError};
 
-use crate::job::{Answer, Job, NotDone};
+use crate::job::{Answer, Job, NotDone, Waiter};
 use crate::open::Embedded;
+use crate::traced::Ticket;
 
 /// How much of the queue a job may find full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,31 +122,32 @@ impl Embedded {
         if !self.gauge.clock_is_sane.load(Ordering::Acquire) {
             return Err(unavailable(NotDone::Clock.reason()));
         }
-        let (answer, mut outcome) = oneshot::channel();
-        let since = self.options.clock.monotonic();
+        let (waiter, mut told) = Waiter::new();
+        let request = trace::current();
         let job = Job::Command {
             command,
-            answer,
-            since,
+            waiter,
+            since: self.options.clock.monotonic(),
+            ticket: Ticket::of(request),
         };
         self.queue(job, weight).map_err(unavailable)?;
-        match tokio::time::timeout(self.options.answer_timeout, &mut outcome).await {
-            Ok(Ok(Ok(outcome))) => Ok(outcome),
-            Ok(Ok(Err(not_done))) => Err(unavailable(not_done.reason())),
+        match tokio::time::timeout(self.options.answer_timeout, &mut told).await {
+            Ok(Ok(told)) => told.outcome().map_err(|not_done| unavailable(not_done.reason())),
             Ok(Err(_)) => Err(EntryError::OutcomeUnknown),
             Err(_) => {
                 let (jobs, clock) = (self.jobs.clone(), self.options.clock.clone());
                 tokio::spawn(async move {
-                    if let Ok(Ok(outcome)) = outcome.await
+                    if let Ok(told) = told.await
+                        && let Ok(outcome) = told.outcome()
                         && let Some(command) = undo(outcome)
                     {
                         // Nobody waits for this one. Where it cannot be queued, the next start does the like.
-                        let (answer, _) = oneshot::channel();
-                        let since = clock.monotonic();
+                        let (waiter, _) = Waiter::new();
                         let _ = jobs.try_send(Job::Command {
                             command,
-                            answer,
-                            since,
+                            waiter,
+                            since: clock.monotonic(),
+                            ticket: Ticket::of(request),
                         });
                     }
                 });

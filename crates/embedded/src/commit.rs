@@ -9,6 +9,7 @@ use domain::{Command, Stamp};
 use journal::{Batch, Journal, Retention, Snapshots};
 use persistence::HistoryBatch;
 use runtime::Clock;
+use runtime::trace::{self, Kind, TraceContext};
 use trading::{MarketFigures, Markets, Update};
 
 use crate::Fatal;
@@ -17,6 +18,7 @@ use crate::gauge::Gauge;
 use crate::job::Answer;
 use crate::projector::Waiting;
 use crate::snapshots::prune;
+use crate::traced;
 
 /// What the writer hands over after a batch.
 pub(crate) enum Handover {
@@ -39,6 +41,8 @@ pub(crate) struct Done {
     pub markets: Option<Arc<Markets>>,
     /// Its commands of the register.
     pub register: Vec<(Stamp, Command)>,
+    /// Its commands whose traces are recorded.
+    pub traces: Vec<TraceContext>,
 }
 
 pub(crate) struct Committer {
@@ -103,20 +107,24 @@ impl Committer {
             history,
             markets,
             register,
+            traces,
         } = done;
+        let mut span = traced::batch("write journal", Kind::Internal, &traces);
         let begun = self.clock.monotonic();
         match self.journal.append(&records) {
             Ok(seq) => {
                 self.stages.synced(self.clock.monotonic().saturating_sub(begun));
                 self.gauge.set_durable(seq);
+                span.set("journal.sequence", seq.cast_signed());
             }
             Err(error) => {
                 self.gauge.stopped.store(true, Ordering::Release);
-                self.fatal
-                    .happen(&format!("the journal cannot be written: {error}"));
+                let why = format!("the journal cannot be written: {error}");
+                trace::within_sync(span.context(), || self.fatal.happen(&why));
                 return false;
             }
         }
+        drop(span);
         if let Some(markets) = markets {
             self.gauge.set_markets(markets);
         }
@@ -127,7 +135,7 @@ impl Committer {
             self.gauge.history.add(&batch);
             // An error says that history cannot be caught up: what waits for it grows until placements stop.
             let since = self.clock.monotonic();
-            let _ = self.history.send(Waiting { batch, since });
+            let _ = self.history.send(Waiting { batch, since, traces });
         }
         self.figures.count(&update.events);
         for answer in answers {

@@ -8,6 +8,7 @@ mod entry;
 mod fatal;
 mod feeds;
 mod figures;
+mod gathered;
 mod gauge;
 mod history;
 mod job;
@@ -20,6 +21,7 @@ mod projector;
 mod queries;
 mod said;
 mod snapshots;
+mod traced;
 mod writer;
 
 pub use ask::Audit;

@@ -21,10 +21,11 @@ use crate::commit::{Committer, Handover};
 use crate::figures::{LastSnapshot, Stages};
 use crate::gauge::Gauge;
 use crate::history::{self, HistoryGauge};
-use crate::job::{Job, NotDone};
+use crate::job::{Job, NotDone, Waiter};
 use crate::options::Options;
 use crate::projector::Projector;
 use crate::snapshots::{SnapshotMaker, newest, replay};
+use crate::traced::Ticket;
 use crate::writer::{Writer, markets};
 use crate::{poison, said};
 
@@ -229,19 +230,20 @@ impl Embedded {
     fn apply_first(&self, commands: Vec<Command>) -> Result<(), OpenError> {
         let mut waiting = Vec::with_capacity(commands.len());
         for command in commands {
-            let (answer, outcome) = tokio::sync::oneshot::channel();
+            let (waiter, told) = Waiter::new();
             self.jobs
                 .send(Job::Command {
                     command: command.clone(),
-                    answer,
+                    waiter,
                     since: self.options.clock.monotonic(),
+                    ticket: Ticket::of(None),
                 })
                 .map_err(|_| OpenError::Stopped)?;
-            waiting.push((command, outcome));
+            waiting.push((command, told));
         }
-        for (command, outcome) in waiting {
-            let outcome = outcome.blocking_recv().map_err(|_| OpenError::Stopped)?;
-            let outcome = outcome.map_err(|not_done| match not_done {
+        for (command, told) in waiting {
+            let told = told.blocking_recv().map_err(|_| OpenError::Stopped)?;
+            let outcome = told.outcome().map_err(|not_done| match not_done {
                 NotDone::Clock => OpenError::Clock,
                 NotDone::Stopped => OpenError::Stopped,
             })?;

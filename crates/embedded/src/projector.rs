@@ -12,11 +12,13 @@ use exchange::{Exchange, LogEntry, Output, gather_entries};
 use journal::{ReadOptions, Reader, Snapshots};
 use persistence::{HistoryBatch, HistoryError, HistoryWriter};
 use runtime::Clock;
+use runtime::trace::{Kind, TraceContext};
 use trading::Markets;
 
 use crate::gauge::Gauge;
 use crate::history::{batch_of, is_kept_from, mark_damaged};
 use crate::snapshots::usable;
+use crate::traced;
 
 /// Bytes of batches that are written in one transaction.
 const WRITE_BYTES: usize = 8 << 20;
@@ -41,6 +43,8 @@ pub(crate) struct Waiting {
     pub batch: HistoryBatch,
     /// Since when, by the monotonic clock.
     pub since: Duration,
+    /// Its commands whose traces are recorded.
+    pub traces: Vec<TraceContext>,
 }
 
 /// Why history does not go on.
@@ -90,11 +94,14 @@ impl Projector {
         }
         while let Ok(first) = self.waiting.recv() {
             self.gauge.history.waits_since(Some(first.since));
-            let batches = self.gather(first.batch);
+            let (batches, traces) = self.gather(first);
+            let mut span = traced::batch("write history", Kind::Client, &traces);
+            span.set("db.system.name", "sqlite");
             if self.write(&batches).is_err() {
                 tracing::error!("history stays behind; the next start catches up from the log");
                 return;
             }
+            drop(span);
             self.gauge.history.done(&batches);
             if self.waiting.is_empty() {
                 self.gauge.history.waits_since(None);
@@ -106,10 +113,10 @@ impl Projector {
     }
 
     /// What comes within a while: until somebody asks, there is much of it, or the exchange stops.
-    fn gather(&self, first: HistoryBatch) -> Vec<HistoryBatch> {
+    fn gather(&self, first: Waiting) -> (Vec<HistoryBatch>, Vec<TraceContext>) {
         let end = after(GATHER);
-        let mut bytes = first.bytes();
-        let mut batches = vec![first];
+        let mut bytes = first.batch.bytes();
+        let (mut batches, mut traces) = (vec![first.batch], first.traces);
         while bytes < WRITE_BYTES {
             let next = match self.waiting.try_recv() {
                 Ok(next) => Ok(next),
@@ -120,12 +127,13 @@ impl Projector {
                 Ok(next) => {
                     bytes += next.batch.bytes();
                     batches.push(next.batch);
+                    traces.extend(next.traces);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        batches
+        (batches, traces)
     }
 
     fn write(&mut self, batches: &[HistoryBatch]) -> Result<(), End> {

@@ -11,25 +11,23 @@ use domain::{
     Asset, Command, EntryAccount, Event, LedgerEntry, MarketEvent, OrderId, Outcome, RequestId, SessionId,
     Stamp, UserId,
 };
-use engine::RULES_VERSION;
-use exchange::{Exchange, LogBody, LogEntry, Output, gather_entries};
+use exchange::{Exchange, LogBody, gather_entries};
 use journal::Batch;
+use runtime::trace::{self, Kind, Span, TraceContext};
 use runtime::{Clock, ClockHealth, JumpGuard};
 use trading::{Audience, BalanceChange, MarketView, Markets, Update};
 
 use crate::commit::{Done, Handover};
 use crate::feeds::balance_view;
 use crate::figures::Stages;
+use crate::gathered::Gathered;
 use crate::gauge::Gauge;
 use crate::history::batch_of;
-use crate::job::{Answer, Job, NotDone};
+use crate::job::{Job, NotDone};
 use crate::{Fatal, Probe, poison};
 
 /// The longest that the writer sleeps without a look at the clock.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
-
-/// A batch that has so many events takes no further command. One command can add some thousands.
-const EVENTS_MAX: usize = 4_096;
 
 pub(crate) struct Writer {
     pub exchange: Exchange,
@@ -46,27 +44,6 @@ pub(crate) struct Writer {
     pub stages: Stages,
 }
 
-/// What a batch has gathered so far.
-struct Gathered {
-    records: Batch,
-    answers: Vec<Answer>,
-    out: Output,
-    /// The number of the last record before this batch.
-    before: u64,
-    entries: Vec<LedgerEntry>,
-    /// The commands of the register.
-    register: Vec<(Stamp, Command)>,
-    /// The stamp that this batch's commands get, if the clock can be trusted.
-    now: Option<Stamp>,
-}
-
-impl Gathered {
-    /// Whether it is time to hand over, so that neither the log's batch nor what waits in memory grows without bound.
-    fn is_full(&self) -> bool {
-        self.records.is_full() || self.out.events.len() >= EVENTS_MAX
-    }
-}
-
 /// The writer cannot go on.
 struct Dead;
 
@@ -79,9 +56,8 @@ impl Writer {
         self.gauge.stopped.store(true, Ordering::Release);
         // Nothing was done for those who still wait. Who comes at this very moment waits for the answer's timeout.
         for job in self.jobs.try_iter() {
-            if let Job::Command { answer, .. } = job {
-                // An error says that nobody waits any more.
-                let _ = answer.send(Err(NotDone::Stopped));
+            if let Job::Command { waiter, ticket, .. } = job {
+                waiter.tell(Err(NotDone::Stopped), ticket.taken());
             }
         }
     }
@@ -149,21 +125,23 @@ impl Writer {
                 }
                 Job::Command {
                     command,
-                    answer,
+                    waiter,
                     since,
-                } => match gathered.now {
-                    Some(now) => {
-                        self.stages.waited(self.clock.monotonic().saturating_sub(since));
-                        self.tick(&mut gathered)?;
-                        let outcome = self.apply(now, command, &mut gathered)?;
-                        gathered
-                            .answers
-                            .push(Box::new(move || drop(answer.send(Ok(outcome)))));
-                    }
-                    None => gathered
+                    ticket,
+                } => {
+                    let request = ticket.taken();
+                    let outcome = match gathered.now {
+                        Some(now) => {
+                            self.stages.waited(self.clock.monotonic().saturating_sub(since));
+                            self.tick(&mut gathered)?;
+                            Ok(self.apply(now, command, request, &mut gathered)?)
+                        }
+                        None => Err(NotDone::Clock),
+                    };
+                    gathered
                         .answers
-                        .push(Box::new(move || drop(answer.send(Err(NotDone::Clock))))),
-                },
+                        .push(Box::new(move || waiter.tell(outcome, request)));
+                }
             }
             taken += 1;
             // Nothing more is taken from the queue than this batch has room for: what is taken is answered.
@@ -177,18 +155,7 @@ impl Writer {
     }
 
     fn gather(&self, now: Option<Stamp>) -> Gathered {
-        Gathered {
-            records: self.batch.clone(),
-            answers: Vec::new(),
-            out: Output {
-                events: Vec::new(),
-                postings: Some(Vec::new()),
-            },
-            before: self.exchange.seq(),
-            entries: Vec::new(),
-            register: Vec::new(),
-            now,
-        }
+        Gathered::new(self.batch.clone(), self.exchange.seq(), now)
     }
 
     /// The present time, if it can be trusted.
@@ -210,13 +177,19 @@ impl Writer {
                 let fresh = self.gather(Some(now));
                 self.hand_over(std::mem::replace(gathered, fresh))?;
             }
-            self.apply(now, Command::Tick, gathered)?;
+            self.apply(now, Command::Tick, None, gathered)?;
         }
         Ok(())
     }
 
-    /// Gives a command its stamp and ids, applies it, and writes its record.
-    fn apply(&mut self, now: Stamp, mut command: Command, gathered: &mut Gathered) -> Result<Outcome, Dead> {
+    /// Gives a command of a request its stamp and ids, applies it, and writes its record.
+    fn apply(
+        &mut self,
+        now: Stamp,
+        mut command: Command,
+        request: Option<TraceContext>,
+        gathered: &mut Gathered,
+    ) -> Result<Outcome, Dead> {
         let at = self.exchange.stamp(now);
         let seq = self.exchange.seq() + 1;
         match &mut command {
@@ -230,6 +203,7 @@ impl Writer {
             Command::OpenSession(open) => open.session_id = SessionId::at(at, seq),
             _ => {}
         }
+        let span = Span::beneath(request, "apply command", Kind::Internal);
         let begun = self.clock.monotonic();
         let applied = catch_unwind(AssertUnwindSafe(|| {
             self.probe.look(&command);
@@ -241,9 +215,16 @@ impl Writer {
         if !matches!(command, Command::Tick) {
             self.stages.applied(self.clock.monotonic().saturating_sub(begun));
         }
+        if span.is_recorded() {
+            gathered.traces.extend(span.context());
+        }
+        drop(span);
         let outcome = match applied {
             Ok(outcome) => outcome,
-            Err(panic) => return Err(self.poisoned(at, &command, panic.as_ref())),
+            Err(panic) => {
+                let poisoned = || self.poisoned(at, &command, panic.as_ref());
+                return Err(trace::within_sync(request, poisoned));
+            }
         };
         if let Some(postings) = &mut gathered.out.postings {
             gather_entries(seq, at, postings, &mut gathered.entries);
@@ -252,25 +233,15 @@ impl Writer {
         if command.is_registers() {
             gathered.register.push((at, command.clone()));
         }
-        self.record(at, LogBody::Command(command), gathered)?;
-        if let Some(digest) = self.exchange.digest_due() {
-            self.record(at, digest, gathered)?;
+        let recorded = gathered.record(at, LogBody::Command(command));
+        let recorded = recorded.and_then(|()| match self.exchange.digest_due() {
+            Some(digest) => gathered.record(at, digest),
+            None => Ok(()),
+        });
+        match recorded {
+            Ok(()) => Ok(outcome),
+            Err(why) => Err(trace::within_sync(request, || self.die(&why))),
         }
-        Ok(outcome)
-    }
-
-    fn record(&self, at: Stamp, body: LogBody, gathered: &mut Gathered) -> Result<(), Dead> {
-        let mut bytes = Vec::with_capacity(256);
-        let encoded = LogEntry {
-            rules: RULES_VERSION,
-            at,
-            body,
-        }
-        .encode(&mut bytes);
-        let pushed = encoded
-            .map_err(|e| e.to_string())
-            .and_then(|()| gathered.records.push(&bytes).map_err(|e| e.to_string()));
-        pushed.map_err(|error| self.die(&format!("a record does not fit the log: {error}")))
     }
 
     fn poisoned(&self, at: Stamp, command: &Command, panic: &(dyn std::any::Any + Send)) -> Dead {
@@ -307,6 +278,7 @@ impl Writer {
             before,
             entries,
             register,
+            traces,
             now: _,
         } = gathered;
         if records.is_empty() && answers.is_empty() {
@@ -342,6 +314,7 @@ impl Writer {
             history,
             markets,
             register,
+            traces,
         };
         self.handovers
             .send(Handover::Batch(Box::new(done)))

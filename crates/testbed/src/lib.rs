@@ -10,6 +10,7 @@ mod process;
 mod programs;
 mod proxy;
 pub mod servers;
+mod sink;
 mod tree;
 pub mod usual;
 
@@ -21,3 +22,4 @@ pub use process::Process;
 pub use proxy::{Direction, Proxy};
 pub use rustix::process::Signal;
 pub use servers::{Nginx, Options, PgBouncer, Postgres, RabbitMq, Redis};
+pub use sink::{Seen, Sink};

@@ -6,7 +6,6 @@ mod candles;
 mod drain;
 mod names;
 mod side;
-mod sink;
 mod traced;
 mod transcript;
 

@@ -4,9 +4,8 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
-use testbed::{Exchange, ExchangeOptions, Member, Nginx, Options, Role};
+use testbed::{Exchange, ExchangeOptions, Member, Nginx, Options, Role, Sink};
 
-use super::sink::Sink;
 use super::traced;
 use super::transcript::Transcript;
 use super::{Between, Outcome, away, drain};

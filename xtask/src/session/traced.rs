@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
-use testbed::{Exchange, Member, Role};
+use testbed::{Exchange, Member, Role, Seen, Sink};
 use tokio::time::Instant;
 
-use super::sink::{Seen, Sink};
 use crate::http::{Answer, Asked, Question, ask};
 use crate::shell;
 
@@ -158,6 +157,7 @@ mod tests {
             service: (*service).to_owned(),
             name: (*name).to_owned(),
             id: id(service, name),
+            links: Vec::new(),
             parent: (HOPS.iter().find(|hop| hop.1 == *parent)).map_or_else(Vec::new, |hop| id(hop.0, parent)),
         });
         hops.collect()

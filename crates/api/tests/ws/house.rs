@@ -12,7 +12,7 @@ use domain::{
     Amount, Band, FeeRate, Lots, MarketDefinition, MarketNumber, Order, Price, Quantity, SelfTradePrevention,
     Side, Terms, TimeInForce, TransferKind, UserId,
 };
-use embedded::{Embedded, Options};
+use embedded::{Embedded, Options, Probe};
 use http::{
     AddressLimits, AddressRates, AuditLog, Edge, EdgeLimits, IssuerSettings, JwtAlgorithm, JwtKeys,
     JwtSettings, LocalRates, Origins, RateLimits, Scope, Scopes, SecretBox, Tickets, TokenIssuer,
@@ -44,6 +44,10 @@ pub struct Plan {
     pub follows: bool,
     /// What the exchange does not do for the server; it does everything for the test.
     pub moods: Arc<Moods>,
+    /// Sees each command before it is applied.
+    pub probe: Probe,
+    /// Whether requests over HTTP join the traces that they name.
+    pub joins_callers: bool,
 }
 
 impl Default for Plan {
@@ -61,6 +65,8 @@ impl Default for Plan {
             origins: Vec::new(),
             follows: true,
             moods: Arc::default(),
+            probe: Probe::default(),
+            joins_callers: false,
         }
     }
 }
@@ -117,6 +123,7 @@ impl House {
         let options = Options {
             min_free_bytes: 0,
             answer_timeout: PATIENCE,
+            probe: plan.probe,
             ..Options::new(dir.path().to_path_buf())
         };
         let markets = vec![market("BTC/USDT"), market("ETH/USDT")];
@@ -152,6 +159,10 @@ impl House {
             version: "test",
         };
         let edge = Edge::new(EdgeLimits::default(), || "r-1".to_owned());
+        let edge = match plan.joins_callers {
+            true => edge.joining_callers(),
+            false => edge,
+        };
         let server = HttpServer::new(move || {
             App::new()
                 .wrap(edge.clone())

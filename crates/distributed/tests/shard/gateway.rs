@@ -11,6 +11,7 @@ use engine::OwnFees;
 use persistence::postgres::intake::{CommandKind, CommandRow, insert_commands};
 use persistence::postgres::orders::{FeeRates, NewOrder, StoredOrder, insert_pending};
 use runtime::Clock;
+use runtime::trace::TraceContext;
 use serde::Serialize;
 use uuid::Uuid;
 use wallet_client::Instruction;
@@ -29,6 +30,18 @@ impl Bed {
     }
 
     pub async fn command(&self, id: u128, shard: u32, order: Option<OrderId>, command: &ShardCommand) {
+        self.command_of(None, id, shard, order, command).await;
+    }
+
+    /// A command that belongs to a trace.
+    async fn command_of(
+        &self,
+        trace: Option<TraceContext>,
+        id: u128,
+        shard: u32,
+        order: Option<OrderId>,
+        command: &ShardCommand,
+    ) {
         let kind = match command {
             ShardCommand::Place(_) => CommandKind::Place,
             ShardCommand::Cancel { .. } => CommandKind::Cancel,
@@ -45,7 +58,7 @@ impl Bed {
             order_id: order,
             body: encode(command),
             at: Stamp::from_micros(Clock::System.wall_us()),
-            trace: None,
+            trace,
         };
         insert_commands(&mut self.connect().await, &[row]).await.unwrap();
     }
@@ -136,10 +149,15 @@ impl Bed {
     }
 
     pub async fn send(&self, place: &Place) {
+        self.send_of(None, place).await;
+    }
+
+    /// The same as part of a trace.
+    pub async fn send_of(&self, trace: Option<TraceContext>, place: &Place) {
         self.store(place).await;
         let command = self.funded(place).await;
         let id = place.order_id;
-        self.command(id.as_u128(), 0, Some(id), &command).await;
+        self.command_of(trace, id.as_u128(), 0, Some(id), &command).await;
     }
 
     /// Many sells of one lot, from their storing to their commands, all at once.

@@ -12,6 +12,7 @@ mod outlet;
 mod ownership;
 mod poison;
 mod purse;
+mod relay_traces;
 mod retention;
 mod rubbish;
 mod settling;

@@ -8,6 +8,7 @@ mod history;
 mod house;
 mod intake;
 mod lagging;
+mod logs;
 mod past;
 mod rebuilding;
 mod sessions;

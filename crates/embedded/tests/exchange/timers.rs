@@ -6,7 +6,7 @@ use domain::{Event, OrderRef, Side, Stamp, TimeInForce};
 use embedded::Embedded;
 use trading::{Feeds, NewOrder, OrderEntry, OrderFilter, Queries};
 
-use crate::house::{ALICE, BOB, House, PATIENCE, fund, limit, placed, replayed, user};
+use crate::house::{ALICE, BOB, House, PATIENCE, fund, limit, placed, replayed, until, user};
 
 /// Waits for so many orders to end, without asking the exchange for anything.
 async fn ended(
@@ -199,10 +199,13 @@ async fn what_waited_longer_than_its_deadline_expires() {
     let clock = house.clock.clone();
     let slow = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let is_slow = std::sync::Arc::clone(&slow);
+    let (go_on, held) = std::sync::mpsc::channel();
+    let held = std::sync::Mutex::new(held);
     let (exchange, _) = house.open_with(|options| {
         options.batch_max = 1;
         options.probe = embedded::Probe::new(move |_| {
             if is_slow.swap(false, std::sync::atomic::Ordering::AcqRel) {
+                held.lock().unwrap().recv().unwrap();
                 clock.advance(Duration::from_secs(61));
             }
         });
@@ -211,7 +214,12 @@ async fn what_waited_longer_than_its_deadline_expires() {
     slow.store(true, std::sync::atomic::Ordering::Release);
     let first = exchange.place(ALICE, limit(Side::Buy, 5, 100));
     let second = exchange.place(ALICE, limit(Side::Buy, 5, 99));
-    let (first, second) = tokio::join!(first, second);
+    // Received after the minute, the second would not have waited.
+    let both_came = async {
+        until("the second waits", || exchange.waiting() == 1).await;
+        go_on.send(()).unwrap();
+    };
+    let (first, second, ()) = tokio::join!(first, second, both_came);
     let state = |placed| match placed {
         Ok(trading::Placed::New(order)) => order.state.reason_code(),
         other => panic!("{other:?}"),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use anyhow::{Context, Result, ensure};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -25,11 +25,14 @@ pub struct Seen {
     pub id: Vec<u8>,
     /// The id of the span that it is a part of; empty: it is the whole.
     pub parent: Vec<u8>,
+    /// The ids of the spans of other traces that it is linked to.
+    pub links: Vec<Vec<u8>>,
 }
 
 type Traces = HashMap<String, Vec<Seen>>;
 
 /// Listens on a port of its own for as long as the runtime lives.
+#[derive(Debug)]
 pub struct Sink {
     port: u16,
     traces: Arc<Mutex<Traces>>,
@@ -50,6 +53,7 @@ impl Sink {
                 let kept = Arc::clone(&kept);
                 tokio::spawn(async move {
                     // A program that ends closes its connection in the middle of nothing.
+                    #[allow(clippy::print_stdout, reason = "for whoever misses a span")]
                     if let Err(error) = take_all(stream, &kept).await {
                         println!("traces: {error:#}");
                     }
@@ -57,6 +61,26 @@ impl Sink {
             }
         });
         Ok(Self { port, traces })
+    }
+
+    /// The same on a thread of its own, for as long as the process lives.
+    ///
+    /// # Errors
+    /// No port is free, or no thread.
+    pub fn start_apart() -> Result<Self> {
+        let (sender, started) = mpsc::channel();
+        let listen = async move {
+            // An error says that nobody wants it any more.
+            let _ = sender.send(Self::start().await);
+            std::future::pending::<()>().await;
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        std::thread::Builder::new()
+            .name("sink".to_owned())
+            .spawn(move || runtime.block_on(listen))?;
+        started.recv().context("the thread has gone")?
     }
 
     /// Where programs send traces.
@@ -68,6 +92,15 @@ impl Sink {
     pub fn trace(&self, id: &str) -> Vec<Seen> {
         let traces = self.traces.lock().unwrap_or_else(PoisonError::into_inner);
         traces.get(id).cloned().unwrap_or_default()
+    }
+
+    /// The ids of the traces that have a span of this name.
+    pub fn traces_with(&self, name: &str) -> Vec<String> {
+        let traces = self.traces.lock().unwrap_or_else(PoisonError::into_inner);
+        let with = traces
+            .iter()
+            .filter(|(_, spans)| spans.iter().any(|span| span.name == name));
+        with.map(|(id, _)| id.clone()).collect()
     }
 }
 
@@ -128,6 +161,7 @@ fn keep(body: &[u8], traces: &Mutex<Traces>) -> Result<()> {
                 name: span.name,
                 id: span.span_id,
                 parent: span.parent_span_id,
+                links: span.links.into_iter().map(|link| link.span_id).collect(),
             });
         }
     }

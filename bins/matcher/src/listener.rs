@@ -29,6 +29,7 @@ pub(crate) fn serve<R: Readiness>(
 ) -> std::io::Result<Server> {
     let metrics = metrics.clone();
     let server = HttpServer::new(move || {
+        http::count_runtime();
         App::new()
             .app_data(Data::new(metrics.clone()))
             .app_data(Data::new(readiness.clone()))

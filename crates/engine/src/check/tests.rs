@@ -113,7 +113,7 @@ fn the_first_fault_of_a_market_hides_none_of_another() {
 fn a_fault_of_a_market_hides_no_wrong_count_and_makes_none() {
     let mut engine = engine();
     let wrong = hold_too_much(&mut engine, 21);
-    assert_eq!(engine.faults(), [wrong.clone()]);
+    assert_eq!(engine.faults(), std::slice::from_ref(&wrong));
     // A timer of an order that does not expire.
     let key = engine.orders.by_id(OrderId::from_u128(12)).unwrap();
     engine.timers.insert((NOW, 1, key));

@@ -101,7 +101,10 @@ mod tests {
         let sums = Sums::of(&handles);
         assert_eq!((sums.tasks, sums.queued), (0, 0));
         assert!(sums.busy > Duration::ZERO);
-        let apart: Duration = handles.iter().map(|one| Sums::of(&[one.clone()]).busy).sum();
+        let apart: Duration = handles
+            .iter()
+            .map(|one| Sums::of(std::slice::from_ref(one)).busy)
+            .sum();
         assert_eq!(sums.busy, apart);
     }
 

@@ -1,6 +1,6 @@
 //! The command line: run the gateway, make tokens, look into the journal, check the settings.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -72,31 +72,37 @@ impl Cli {
     pub fn execute(self) -> anyhow::Result<()> {
         let variables = Variables::of_process();
         let file = find_file(self.config, &variables);
-        let mut settings = Settings::load(file.as_deref(), &variables)?;
-        if self.demo {
-            if settings.environment == Environment::Production {
-                bail!("--demo: made-up users do not trade in production");
-            }
-            settings.demo.enabled = true;
-        }
+        // Not every command needs them.
+        let settings = || load(file.as_deref(), &variables, self.demo);
         match self.command.unwrap_or(Command::Run) {
-            Command::Run => serve(settings, file, variables),
-            Command::Healthcheck => healthcheck(&settings.server),
-            Command::Token(token) => token.execute(&settings),
-            Command::Journal(journal) => journal.execute(&settings),
-            Command::Audit(audit) => audit.execute(&settings),
-            Command::Migrate(migrate) => migrate.execute(&settings),
-            Command::Partitions(partitions) => partitions.execute(&settings),
+            Command::Run => serve(settings()?, file, variables),
+            Command::Healthcheck => healthcheck(&settings()?.server),
+            Command::Token(token) => token.execute(&settings()?),
+            Command::Journal(journal) => journal.execute(&settings()?),
+            Command::Audit(audit) => audit.execute(&settings()?),
+            Command::Migrate(migrate) => migrate.execute(&settings()?),
+            Command::Partitions(partitions) => partitions.execute(&settings()?),
             Command::Openapi => say(&format!("{:#}", api::openapi(env!("CARGO_PKG_VERSION")))),
             Command::Config(ConfigCommand::Check) => {
-                for warning in &settings.warnings {
+                for warning in settings()?.warnings {
                     say(&format!("warning: {warning}"))?;
                 }
                 say("the settings are right")
             }
-            Command::Config(ConfigCommand::Show) => say(&settings.show()),
+            Command::Config(ConfigCommand::Show) => say(&settings()?.show()),
         }
     }
+}
+
+fn load(file: Option<&Path>, variables: &Variables, demo: bool) -> anyhow::Result<Settings> {
+    let mut settings = Settings::load(file, variables)?;
+    if demo {
+        if settings.environment == Environment::Production {
+            bail!("--demo: made-up users do not trade in production");
+        }
+        settings.demo.enabled = true;
+    }
+    Ok(settings)
 }
 
 fn serve(settings: Settings, file: Option<PathBuf>, variables: Variables) -> anyhow::Result<()> {

@@ -285,6 +285,7 @@ fn server(
     let docs = settings.server.docs_enabled;
     let (state, guards, metrics) = (state.clone(), guards.clone(), metrics.clone());
     let server = HttpServer::new(move || {
+        http::count_runtime();
         App::new()
             .wrap(guards.api_keys.clone())
             .wrap(guards.origins.cors())

@@ -13,6 +13,8 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use http::{Kind, Program};
 use serde_json::{Value, json};
 use testbed::{Exchange, ExchangeOptions, Member, Role};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
@@ -260,6 +262,35 @@ async fn assert_orders_are_counted(gateway: &Member, matching: &Member) {
     assert!(matched >= Some(2.0), "{matched:?}");
 }
 
+/// Opens connections, which workers of a listener hold, and looks whether the tasks that hold them count.
+async fn assert_tasks_of_listeners_count(member: &Member) {
+    const CONNECTIONS: u16 = 50;
+    let address = member.metrics_url().replace("http://", "");
+    let head = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    let mut found = None;
+    for _ in 0..LOOKS {
+        let before = Shown::by(member).await.sum("runtime_tasks").unwrap();
+        let mut held = Vec::new();
+        for _ in 0..CONNECTIONS {
+            let mut connection = TcpStream::connect(&address).await.unwrap();
+            connection.write_all(head.as_bytes()).await.unwrap();
+            connection.read_u8().await.unwrap();
+            held.push(connection);
+        }
+        found = Shown::by(member).await.sum("runtime_tasks");
+        // Other tasks come and go.
+        if found >= Some(before + f64::from(CONNECTIONS / 2)) {
+            return;
+        }
+        drop(held);
+        tokio::time::sleep(LOOK).await;
+    }
+    panic!(
+        "{}: {CONNECTIONS} connections are no tasks: {found:?}",
+        member.name()
+    );
+}
+
 /// Where the programs are: this test is built beside them.
 fn programs() -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_gateway"))
@@ -293,6 +324,7 @@ async fn an_embedded_gateway_shows_all_of_its_table_from_the_start_and_counts_or
     assert_complete(&[&gateway], Program::EmbeddedGateway).await;
     assert_orders_are_counted(&gateway, &gateway).await;
     assert_complete(&[&gateway], Program::EmbeddedGateway).await;
+    assert_tasks_of_listeners_count(&gateway).await;
     let shown = Shown::by(&gateway).await;
     for (series, least) in [
         ("build_info{", 1.0),
@@ -343,6 +375,9 @@ async fn the_programs_of_a_distributed_exchange_show_all_of_their_tables_from_th
     assert_orders_are_counted(gateways[0], owner).await;
     for (program, members) in all {
         assert_complete(members, program).await;
+        for member in members {
+            assert_tasks_of_listeners_count(member).await;
+        }
     }
     until(owner, "shard_settle_lag_seconds{", 0.0).await;
     until(owner, "shard_trades_unsettled{", 0.0).await;

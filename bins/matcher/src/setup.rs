@@ -10,7 +10,7 @@ use messaging::{Link, Topology, Undecodable};
 use persistence::postgres::shard::ensure_shards;
 use persistence::postgres::{Pool, check_server, connect_directly};
 use runtime::settings::{DatabaseSettings, Mode, Variables, find_file};
-use runtime::{Clock, Ids, Settings};
+use runtime::{Clock, Ids, Settings, Shutdown, telemetry};
 use wallet_client::HttpWallet;
 
 /// What servers list this program's connections under.
@@ -28,6 +28,37 @@ pub(crate) fn settings(config: Option<PathBuf>) -> anyhow::Result<Settings> {
         bail!("mode: must be distributed: the embedded exchange matches in its gateway");
     }
     Ok(settings)
+}
+
+/// Begins the log of a program that runs for long, with what there is to say of its settings.
+///
+/// # Errors
+/// The settings of the log make no sense.
+pub(crate) fn log(settings: &Settings) -> anyhow::Result<telemetry::LevelHandle> {
+    let level = telemetry::init(&settings.logging)?;
+    for warning in &settings.warnings {
+        tracing::warn!(%warning, "the settings");
+    }
+    Ok(level)
+}
+
+/// Does such a program's work, which a signal tells to stop.
+///
+/// # Errors
+/// The system gives it no threads or signals, or the work's own.
+pub(crate) fn until_told<W>(work: impl FnOnce(Shutdown) -> W) -> anyhow::Result<()>
+where
+    W: Future<Output = anyhow::Result<()>>,
+{
+    let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let tokio = tokio.context("the asynchronous runtime does not start")?;
+    tokio.block_on(async {
+        let shutdown = Shutdown::new();
+        shutdown
+            .listen_for_signals()
+            .context("signals cannot be listened to")?;
+        work(shutdown).await
+    })
 }
 
 /// The link to the broker; it connects in the background.

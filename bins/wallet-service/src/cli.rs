@@ -48,19 +48,21 @@ impl Cli {
     pub fn execute(self) -> anyhow::Result<()> {
         let variables = Variables::of_process();
         let file = find_file(self.config, &variables);
-        let settings = Settings::load(file.as_deref(), &variables)?;
+        // Not every command needs them.
+        let settings = || Settings::load(file.as_deref(), &variables);
         match self.command.unwrap_or(Command::Serve) {
-            Command::Serve => serve(settings),
-            Command::Healthcheck => on_tokio(healthcheck(&settings.wallet)),
+            Command::Serve => serve(settings()?),
+            Command::Healthcheck => on_tokio(healthcheck(&settings()?.wallet)),
             Command::Openapi => say(&crate::openapi().to_pretty_json()?),
             Command::Config(ConfigCommand::Check) => {
+                let settings = settings()?;
                 check_mode(&settings)?;
                 for warning in &settings.warnings {
                     say(&format!("warning: {warning}"))?;
                 }
                 say("the settings are right")
             }
-            Command::Config(ConfigCommand::Show) => say(&settings.show()),
+            Command::Config(ConfigCommand::Show) => say(&settings()?.show()),
         }
     }
 }

@@ -158,6 +158,7 @@ fn serve(
     let connections = Connections::new(CONNECTIONS, TrustedProxies::default());
     let (state, verifier) = (state.clone(), Arc::clone(verifier));
     let server = HttpServer::new(move || {
+        http::count_runtime();
         App::new()
             .app_data(web::Data::from(Arc::clone(&verifier)))
             .wrap(from_fn(guard::authenticate))
@@ -181,6 +182,7 @@ fn serve_metrics(settings: &Settings, listener: TcpListener) -> anyhow::Result<S
         Metrics::of(Program::Wallet, env!("CARGO_PKG_VERSION")),
     );
     let server = HttpServer::new(move || {
+        http::count_runtime();
         App::new()
             .wrap(edge.clone())
             .app_data(web::Data::new(metrics.clone()))

@@ -55,6 +55,27 @@ fn the_settings_are_checked_and_shown_without_secrets() {
 }
 
 #[test]
+fn the_description_of_the_api_needs_no_settings() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("broken.yaml");
+    std::fs::write(&file, "server: [").unwrap();
+    let run = |words: &[&str]| program(&[]).args(words).arg("--config").arg(&file).output();
+    let output = run(&["config", "check"]).unwrap();
+    assert!(
+        !output.status.success() && said(&output).contains("settings file"),
+        "{}",
+        said(&output)
+    );
+    let output = run(&["openapi"]).unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(
+        document["paths"]["/api/v1/wallets/reserve"].is_object(),
+        "{document}"
+    );
+}
+
+#[test]
 fn a_service_that_does_not_answer_is_not_healthy() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();

@@ -156,3 +156,6 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -351,3 +351,6 @@ impl Exchange {
         faults
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -54,9 +54,10 @@ fn the_page_tells_of_each_metric_and_who_shows_it() {
     let mut table = String::from("\n| name | kind | labels | of | |\n|---|---|---|---|---|\n");
     for ((name, labels), (family, programs)) in &rows {
         let (kind, help) = (family.kind.word(), family.help);
-        let of = match programs.len() {
-            4 => "all".to_owned(),
-            _ => programs.join("; "),
+        let of = if programs.len() == Program::ALL.len() {
+            "all".to_owned()
+        } else {
+            programs.join("; ")
         };
         table.push_str(&format!("| `{name}` | {kind} | {labels} | {of} | {help} |\n"));
     }

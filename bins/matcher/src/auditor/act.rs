@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use distributed::audit::{Broken, Watch};
+use futures_util::stream::{self, StreamExt as _};
 use http::{Scope, Scopes, TokenIssuer, TokenRequest};
 use persistence::postgres::invariants::MarketRow;
 use runtime::settings::{Algorithm, AuthSettings, Environment, FileSecrets, SecretProvider as _};
@@ -19,6 +20,11 @@ use super::reason::reason;
 
 /// How long a gateway may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How many markets are asked for at once: a gateway that hangs must not keep all of them open one after another.
+const AT_ONCE: usize = 8;
+/// After this time nothing more is asked for until the next look. So a look waits for gateways no longer than this and what each
+/// of them may take, however many markets there are.
+const ASKING: Duration = Duration::from_secs(10);
 /// Who the auditor is in development; elsewhere its token says so.
 const DEVELOPMENT_USER: Uuid = Uuid::from_u128(0x0000_0000_0000_4000_8000_0000_0000_a0d1);
 /// For how many seconds a token of development is good: one is made for every request.
@@ -40,6 +46,8 @@ struct Want {
     at: Instant,
     /// How long to wait after the next answer that it is stored.
     pause: Duration,
+    /// How often it was asked for.
+    asked: u64,
 }
 
 /// The markets that are to take cancels only, each with why.
@@ -58,6 +66,7 @@ impl Wanted {
                 why: Vec::new(),
                 at: now,
                 pause: FIRST_PAUSE,
+                asked: 0,
             });
             // Once, as it is off now.
             want.why
@@ -76,37 +85,69 @@ impl Wanted {
         });
     }
 
-    /// Has done what is due at this moment. What no gateway does stays wanted; what one has stored, while the market's shard is
-    /// away, is not asked for again at once.
+    /// Has done what is due at this moment, as far as the time for it goes; what was asked for least comes first. What no gateway
+    /// does stays wanted; what one has stored, while the market's shard is away, is not asked for again at once.
     pub(super) async fn command(&mut self, operator: &Operator, now: Instant) {
-        let mut done = Vec::new();
-        for (symbol, want) in self.0.iter_mut().filter(|(_, want)| want.at <= now) {
-            let reason = reason(&want.why);
-            match operator.cancel_only(symbol, &reason).await {
-                Ok(()) => {
-                    tracing::error!(symbol, reason, "the market takes cancels only");
-                    done.push(symbol.clone());
-                }
-                Err(NotDone::Refused(error)) => {
-                    tracing::error!(symbol, reason, error, "the market still takes orders");
-                }
-                Err(NotDone::Stored(error)) => {
-                    let again = want.pause;
-                    tracing::error!(
-                        symbol,
-                        reason,
-                        error,
-                        ?again,
-                        "the market takes orders until its shard is back"
-                    );
-                    // Others may have been asked for long before.
-                    want.at = now.max(Instant::now()) + again;
-                    want.pause = (again * 2).min(LONGEST_PAUSE);
-                }
+        let end = Instant::now() + ASKING;
+        let asking = self.due(now).into_iter().map(|(symbol, reason)| async move {
+            if Instant::now() >= end {
+                return None;
+            }
+            let answer = operator.cancel_only(&symbol, &reason).await;
+            Some((symbol, reason, answer))
+        });
+        let mut answers = std::pin::pin!(stream::iter(asking).buffer_unordered(AT_ONCE));
+        let mut left = 0_usize;
+        while let Some(answer) = answers.next().await {
+            match answer {
+                Some((symbol, reason, answer)) => self.hear(&symbol, &reason, answer, now),
+                None => left += 1,
             }
         }
-        for symbol in done {
-            self.0.remove(&symbol);
+        if left > 0 {
+            tracing::error!(
+                left,
+                "markets still take orders: gateways are too slow to ask for all of them"
+            );
+        }
+    }
+
+    /// The markets that may be asked for, each with its reason.
+    fn due(&self, now: Instant) -> Vec<(String, String)> {
+        let mut due: Vec<_> = self.0.iter().filter(|(_, want)| want.at <= now).collect();
+        due.sort_by_key(|(_, want)| want.asked);
+        let due = due.into_iter();
+        due.map(|(symbol, want)| (symbol.clone(), reason(&want.why)))
+            .collect()
+    }
+
+    /// Takes in what came of asking for a market.
+    fn hear(&mut self, symbol: &str, reason: &str, answer: Result<(), NotDone>, now: Instant) {
+        let Some(want) = self.0.get_mut(symbol) else {
+            return;
+        };
+        want.asked += 1;
+        match answer {
+            Ok(()) => {
+                tracing::error!(symbol, reason, "the market takes cancels only");
+                self.0.remove(symbol);
+            }
+            Err(NotDone::Refused(error)) => {
+                tracing::error!(symbol, reason, error, "the market still takes orders");
+            }
+            Err(NotDone::Stored(error)) => {
+                let again = want.pause;
+                tracing::error!(
+                    symbol,
+                    reason,
+                    error,
+                    ?again,
+                    "the market takes orders until its shard is back"
+                );
+                // Others may have been asked for long before.
+                want.at = now.max(Instant::now()) + again;
+                want.pause = (again * 2).min(LONGEST_PAUSE);
+            }
         }
     }
 }

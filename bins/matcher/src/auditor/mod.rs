@@ -5,7 +5,6 @@ mod act;
 mod health;
 mod reason;
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,10 +13,10 @@ use clap::Args;
 use distributed::audit::{Broken, Known, Look, Watch, watched};
 use persistence::postgres::{Connection, PgError, check_server, connect_directly};
 use runtime::settings::DatabaseSettings;
-use runtime::{Clock, Settings, Shutdown, telemetry};
+use runtime::{Clock, Settings, Shutdown};
 use tokio::time::Instant;
 
-use crate::setup;
+use crate::{listener, setup};
 use act::{Operator, Wanted};
 use health::Health;
 
@@ -42,30 +41,13 @@ pub struct AuditorArguments {
 /// The settings are not as they must be, the database is not, or an address is taken.
 pub(crate) fn run(arguments: &AuditorArguments) -> anyhow::Result<()> {
     let settings = setup::settings(arguments.config.clone())?;
-    let _level = telemetry::init(&settings.logging)?;
-    for warning in &settings.warnings {
-        tracing::warn!(%warning, "the settings");
-    }
-    let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let tokio = tokio.context("the asynchronous runtime does not start")?;
-    tokio.block_on(async {
-        let shutdown = Shutdown::new();
-        shutdown
-            .listen_for_signals()
-            .context("signals cannot be listened to")?;
-        work(&settings, shutdown).await
-    })
+    let _level = setup::log(&settings)?;
+    setup::until_told(|shutdown| work(&settings, shutdown))
 }
 
 async fn work(settings: &Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     let metrics = http::Metrics::of(http::Program::Auditor, env!("CARGO_PKG_VERSION"));
-    let listener = match settings.server.metrics_port {
-        0 => None,
-        port => Some(
-            TcpListener::bind((settings.server.host.as_str(), port))
-                .with_context(|| format!("cannot listen on {}:{port}", settings.server.host))?,
-        ),
-    };
+    let listener = listener::bind(&settings.server)?;
     let operator = Operator::of(settings)?;
     let mut auditor = Auditor::new(settings, operator);
     let mut connection = auditor.connect().await.context("database")?;
@@ -73,19 +55,10 @@ async fn work(settings: &Settings, shutdown: Shutdown) -> anyhow::Result<()> {
         tracing::warn!(%warning, "the database");
     }
     let health = Health::default();
-    let served = listener
-        .map(|listener| crate::listener::serve(listener, health.clone(), &metrics))
-        .transpose()?;
-    let handle = served.as_ref().map(actix_web::dev::Server::handle);
-    let serving = served.map(tokio::spawn);
+    let served = listener::serve(listener, health.clone(), &metrics)?;
     tracing::info!("auditing");
     auditor.watch(connection, &health, &shutdown).await;
-    if let Some(handle) = handle {
-        handle.stop(true).await;
-    }
-    if let Some(serving) = serving {
-        serving.abort();
-    }
+    served.stop().await;
     tracing::info!("stopped");
     Ok(())
 }

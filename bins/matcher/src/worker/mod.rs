@@ -4,7 +4,6 @@ mod figures;
 mod health;
 
 use std::io::Write;
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,10 +11,11 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use distributed::shard::{Status, hear_while_owning, run as run_shard};
 use persistence::postgres::partitions;
-use runtime::{Clock, Settings, Shutdown, telemetry, trace};
+use runtime::{Clock, Settings, Shutdown, trace};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use crate::listener;
 use crate::setup::{self, PROGRAM};
 
 /// How long the broker may take to say goodbye.
@@ -62,20 +62,9 @@ pub(crate) fn healthcheck(arguments: HealthArguments, out: &mut impl Write) -> a
 /// The settings are not as they must be, the database is not, or an address is taken.
 pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<()> {
     let settings = setup::settings(arguments.config.clone())?;
-    let _level = telemetry::init(&settings.logging)?;
+    let _level = setup::log(&settings)?;
     let _traces = trace::init(&settings.monitoring, "matcher").map_err(anyhow::Error::msg)?;
-    for warning in &settings.warnings {
-        tracing::warn!(%warning, "the settings");
-    }
-    let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let tokio = tokio.context("the asynchronous runtime does not start")?;
-    tokio.block_on(async {
-        let shutdown = Shutdown::new();
-        shutdown
-            .listen_for_signals()
-            .context("signals cannot be listened to")?;
-        work(&settings, &arguments.shards, shutdown).await
-    })
+    setup::until_told(|shutdown| work(&settings, &arguments.shards, shutdown))
 }
 
 /// Which of the settings' shards this worker serves.
@@ -96,13 +85,7 @@ fn chosen(settings: &Settings, wanted: &[u32]) -> anyhow::Result<Vec<u32>> {
 async fn work(settings: &Settings, wanted: &[u32], shutdown: Shutdown) -> anyhow::Result<()> {
     let shards = chosen(settings, wanted)?;
     let metrics = http::Metrics::of(http::Program::Matcher, env!("CARGO_PKG_VERSION"));
-    let listener = match settings.server.metrics_port {
-        0 => None,
-        port => Some(
-            TcpListener::bind((settings.server.host.as_str(), port))
-                .with_context(|| format!("cannot listen on {}:{port}", settings.server.host))?,
-        ),
-    };
+    let listener = listener::bind(&settings.server)?;
     setup::check_database(settings).await.context("database")?;
     let clock = Clock::System;
     let link = Arc::new(setup::link(settings)?);
@@ -124,11 +107,7 @@ async fn work(settings: &Settings, wanted: &[u32], shutdown: Shutdown) -> anyhow
         connect: Arc::clone(&options.connect),
     };
     let state = health::State::new(statuses, Arc::clone(&link));
-    let served = listener
-        .map(|listener| crate::listener::serve(listener, state, &metrics))
-        .transpose()?;
-    let handle = served.as_ref().map(actix_web::dev::Server::handle);
-    let serving = served.map(tokio::spawn);
+    let served = listener::serve(listener, state, &metrics)?;
     tokio::spawn({
         let (database, shutdown, clock) = (settings.database.clone(), shutdown.clone(), clock.clone());
         async move { partitions::keep(&database, PROGRAM, &clock, &shutdown, tell_partitions).await }
@@ -144,12 +123,7 @@ async fn work(settings: &Settings, wanted: &[u32], shutdown: Shutdown) -> anyhow
         }
     }
     ears.shutdown().await;
-    if let Some(handle) = handle {
-        handle.stop(true).await;
-    }
-    if let Some(serving) = serving {
-        serving.abort();
-    }
+    served.stop().await;
     measuring.abort();
     let _ = measuring.await;
     if let Some(link) = Arc::into_inner(link) {

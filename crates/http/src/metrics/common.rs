@@ -44,6 +44,21 @@ pub(super) const ALL: &[Family] = &[
         &[Label::open("dependency")],
         "1 where the program has what it needs of this name, 0 where /health/ready says what is wrong.",
     ),
+    gauge(
+        "runtime_global_queue_tasks",
+        &[],
+        "Tasks that wait in the shared queues of the tokio runtimes, of all that runtime_tasks counts.",
+    ),
+    gauge(
+        "runtime_tasks",
+        &[],
+        "Asynchronous tasks that have not ended, of all tokio runtimes: the program's own and one of each worker of its HTTP listeners.",
+    ),
+    counter(
+        "runtime_worker_busy_seconds_total",
+        &[],
+        "Time that the workers of these runtimes were not parked, summed over all of them, in whole seconds.",
+    ),
 ];
 
 pub(super) const SERVERS: &[Family] = &[

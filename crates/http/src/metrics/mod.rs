@@ -4,6 +4,7 @@ mod common;
 mod family;
 mod gateway;
 mod process;
+mod runtimes;
 mod services;
 
 use std::sync::OnceLock;
@@ -16,6 +17,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::{Problem, StatusCode};
 pub use family::{Family, Kind, Label};
+pub use runtimes::count_runtime;
 
 /// The media type of the text format.
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -124,10 +126,12 @@ impl Metrics {
         Self(handle.clone())
     }
 
-    /// As [`Metrics::install`]; shows all that this program has, whose labels are known, at 0 from the start.
+    /// As [`Metrics::install`]; shows all that this program has, whose labels are known, at 0 from the start, and counts
+    /// the runtime of the caller ([`count_runtime`]).
     pub fn of(program: Program, version: &'static str) -> Self {
         let metrics = Self::install();
         program.families().for_each(Family::begin);
+        count_runtime();
         gauge!("build_info", "version" => version, "commit" => COMMIT).set(1.0);
         metrics
     }
@@ -135,6 +139,7 @@ impl Metrics {
     /// All metrics in the text format of Prometheus.
     pub fn render(&self) -> String {
         process::look();
+        runtimes::look();
         self.tidy();
         self.0.render()
     }

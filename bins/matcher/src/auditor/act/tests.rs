@@ -37,7 +37,8 @@ impl Gateway {
     }
 
     async fn answer(request: HttpRequest, shared: Data<(Arc<AtomicU16>, Arc<AtomicUsize>)>) -> HttpResponse {
-        assert_eq!(request.path(), "/api/v1/admin/markets/BTC-USDT/state");
+        let market = request.path().strip_prefix("/api/v1/admin/markets/").unwrap();
+        assert!(market.ends_with("-USDT/state"), "{market}");
         shared.1.fetch_add(1, Ordering::SeqCst);
         let status = shared.0.load(Ordering::SeqCst);
         HttpResponse::build(http::StatusCode::from_u16(status).unwrap()).finish()
@@ -73,11 +74,25 @@ fn broken() -> Broken {
 }
 
 fn market() -> MarketRow {
+    market_of("BTC")
+}
+
+fn market_of(base: &str) -> MarketRow {
     MarketRow {
-        symbol: "BTC/USDT".to_owned(),
+        symbol: format!("{base}/USDT"),
         shard: 0,
         state: "open".to_owned(),
     }
+}
+
+/// So many markets are wanted.
+fn many(markets: usize, now: Instant) -> Wanted {
+    let rows: Vec<MarketRow> = (0..markets)
+        .map(|number| market_of(&format!("A{number}")))
+        .collect();
+    let mut wanted = Wanted::default();
+    assert_eq!(wanted.add(&broken(), &rows, now).len(), markets);
+    wanted
 }
 
 fn wanted(now: Instant) -> Wanted {
@@ -166,4 +181,35 @@ async fn what_is_stored_is_asked_of_no_other_gateway_and_not_again_at_once() {
     wanted.command(&operator, now).await;
     assert!(wanted.0.is_empty());
     assert_eq!(second.asked(), 0);
+}
+
+#[tokio::test]
+async fn all_markets_are_asked_for_in_one_look_where_gateways_answer() {
+    let gateway = Gateway::start(200);
+    let operator = operator(vec![gateway.url.clone()]);
+    let now = Instant::now();
+    let mut wanted = many(5 * AT_ONCE, now);
+    wanted.command(&operator, now).await;
+    assert_eq!(gateway.asked(), 5 * AT_ONCE);
+    assert!(wanted.0.is_empty());
+}
+
+/// The clock stands, and jumps to the next moment at which something ends, which is always that a gateway's time is up.
+#[tokio::test(start_paused = true)]
+async fn where_gateways_hang_a_look_ends_and_the_next_one_goes_on_with_the_others() {
+    let hangs = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let url = |hangs: &TcpListener| format!("http://{}", hangs.local_addr().unwrap());
+    let operator = operator(hangs.iter().map(url).collect());
+    let mut wanted = many(2 * AT_ONCE + 1, Instant::now());
+    for (look, expected) in [
+        (1, [AT_ONCE + 1, AT_ONCE, 0]),
+        (2, [1, 2 * AT_ONCE, 0]),
+        (3, [0, AT_ONCE + 2, AT_ONCE - 1]),
+    ] {
+        let begun = Instant::now();
+        wanted.command(&operator, begun).await;
+        assert!(begun.elapsed() <= ASKING + PATIENCE * 3, "{look}");
+        let asked = |times| wanted.0.values().filter(|want| want.asked == times).count();
+        assert_eq!([asked(0), asked(1), asked(2)], expected, "{look}");
+    }
 }

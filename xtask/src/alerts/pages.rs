@@ -69,7 +69,10 @@ impl Places {
         places.variables = vec![
             ("DATABASE_URL", database),
             ("MONITOR_URL", around.monitor(exchange)),
-            ("REPLICA_URL", around.replica.url().replacen("postgres@", "monitor@", 1)),
+            (
+                "REPLICA_URL",
+                around.replica.url().replacen("postgres@", "monitor@", 1),
+            ),
             ("REDIS_URL", exchange.redis_url().to_owned()),
             ("CURL_CA_BUNDLE", around.door.trusted().display().to_string()),
         ];

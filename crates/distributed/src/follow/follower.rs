@@ -130,7 +130,7 @@ impl Follower {
             };
             let done = match done {
                 Ok(()) if self.lost => Ok(()),
-                Ok(()) => self.advance().await,
+                Ok(()) => self.advance().await.inspect(|()| self.shared.followed()),
                 Err(trouble) => Err(trouble),
             };
             if let Err(trouble) = done {

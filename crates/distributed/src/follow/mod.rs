@@ -36,7 +36,7 @@ use crate::{MarketTable, News, OutcomeNews, Outcomes, Told};
 
 pub(crate) use self::board::Board;
 
-/// Who has not looked at the database for so long does not know the markets.
+/// Who has not looked at the database, or got on in the logs, for so long does not know the markets.
 const BLIND: Duration = Duration::from_secs(10);
 /// Who has not looked for so long does not guess what a shard will do.
 const FRESH: Duration = Duration::from_secs(1);
@@ -63,6 +63,8 @@ struct Shared {
     lost: AtomicBool,
     /// When the database was last looked at.
     looked: Mutex<Instant>,
+    /// When nothing of the logs was missing that it had heard of.
+    followed: Mutex<Instant>,
 }
 
 impl Shared {
@@ -73,6 +75,10 @@ impl Shared {
 
     fn looked(&self) {
         *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn followed(&self) {
+        *self.followed.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     fn take_reload(&self) -> bool {
@@ -103,6 +109,7 @@ impl Views {
             settled: watch::Sender::default(),
             lost: AtomicBool::new(false),
             looked: Mutex::new(Instant::now()),
+            followed: Mutex::new(Instant::now()),
         });
         let follower = Follower::start(options.pool.clone(), Arc::clone(&shared)).await;
         let follower = follower.map_err(|trouble| OpenError(trouble.to_string()))?;
@@ -127,9 +134,12 @@ impl Views {
         if self.shared.lost.load(Ordering::Acquire) {
             return Some("has lost its place in the logs and reads everything anew".to_owned());
         }
-        let looked = *self.shared.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        let ago = looked.elapsed();
-        (ago > BLIND).then(|| format!("has not seen the database for {} s", ago.as_secs()))
+        let since = |when: &Mutex<Instant>| when.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
+        let (looked, followed) = (since(&self.shared.looked), since(&self.shared.followed));
+        if looked > BLIND {
+            return Some(format!("has not seen the database for {} s", looked.as_secs()));
+        }
+        (followed > BLIND).then(|| format!("has been behind the logs for {} s", followed.as_secs()))
     }
 
     /// Somebody waits for what the database has already: it is read now.

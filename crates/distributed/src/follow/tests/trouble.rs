@@ -47,6 +47,30 @@ async fn a_follower_that_has_died_or_is_blind_is_noticed() {
 }
 
 #[tokio::test]
+async fn a_follower_that_sees_the_shards_and_cannot_read_their_logs_is_noticed() {
+    let database = Database::create().await.unwrap();
+    let mut writer = Writer::new(&database.url(), 1).await;
+    let mut follower = Follower::start(&database).await;
+    writer.define(0, 5).await;
+    writer.settle(0).await;
+    follower.reach(&writer, 5).await;
+    let (sql, driver) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
+    tokio::spawn(driver);
+    let hide = "ALTER TABLE shard_log RENAME TO hidden; UPDATE shards SET last_seq = last_seq + 1";
+    sql.batch_execute(hide).await.unwrap();
+    until(&follower, "it is behind", |trouble| {
+        let long_ago = Instant::now().checked_sub(Duration::from_secs(60)).unwrap();
+        *follower.views.shared.followed.lock().unwrap() = long_ago;
+        // It looks on: that is not what is wrong.
+        trouble.is_some_and(|why| why.contains("behind the logs"))
+    })
+    .await;
+    let show = "ALTER TABLE hidden RENAME TO shard_log; UPDATE shards SET last_seq = last_seq - 1";
+    sql.batch_execute(show).await.unwrap();
+    until(&follower, "it follows again", |trouble| trouble.is_none()).await;
+}
+
+#[tokio::test]
 async fn a_follower_goes_on_while_others_have_every_connection_of_the_pool() {
     let database = Database::create().await.unwrap();
     let mut writer = Writer::new(&database.url(), 1).await;

@@ -98,6 +98,7 @@ impl Projector {
             let mut span = traced::batch("write history", Kind::Client, &traces);
             span.set("db.system.name", "sqlite");
             if self.write(&batches).is_err() {
+                span.fail("history cannot be written");
                 tracing::error!("history stays behind; the next start catches up from the log");
                 return;
             }

@@ -151,8 +151,9 @@ pub const CASES: &[Case] = &[
     case(Fault::BrokerMemory, &["BrokerAlarm"]),
     case(Fault::Reader, &["QueueConsumerGone"]),
     case(Fault::Partitions, &["PartitionsRunOut"]),
-    case(Fault::Deaf, &["FollowerBehind"]),
     case(Fault::Refused, &["SettlementRefused", "ShardHalted"]),
+    // Last: what was stored meanwhile is done slowly afterwards.
+    case(Fault::Deaf, &["FollowerBehind"]),
 ];
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ mod surroundings;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use testbed::{Exchange, ExchangeOptions, Role};
 use tokio::runtime::Runtime;
 
@@ -67,6 +67,8 @@ pub fn run(options: &Options) -> Result<()> {
     );
     std::fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
     let pages = pages::all()?;
+    let unknown = options.only.iter().find(|only| !pages.contains(only));
+    ensure!(unknown.is_none(), "there is no alert {unknown:?}");
     let failed = Runtime::new()?.block_on(async {
         let mut failed = Vec::new();
         let (of_embedded, others): (Vec<&str>, Vec<&str>) = (pages.iter().map(String::as_str))

@@ -15,7 +15,9 @@ use crate::{servers, shell};
 const HEADING: &str = "## First three commands\n\n```sh\n";
 const SECONDS: &str = "60";
 /// What says that a command is wrong, whatever it is asked about.
-const WRONG: [&str; 8] = [
+const WRONG: [&str; 10] = [
+    "(error)",
+    "ERROR:  function",
     "command not found",
     "syntax error",
     "ERROR:  column",
@@ -161,7 +163,9 @@ impl Places {
                 String::from_utf8_lossy(&output.stderr),
             );
             writeln!(told, "$ {line}\n{answer}{complaint}({})\n", output.status)?;
-            let is_wrong = WRONG.iter().any(|words| complaint.contains(words));
+            let is_wrong = WRONG
+                .iter()
+                .any(|words| complaint.contains(words) || answer.starts_with(words));
             let may_be_nothing =
                 typed.contains(FINDS_NOTHING) || typed.contains("_LOG") || typed.starts_with("grep ");
             let is_silent = !may_be_nothing && (answer.trim().is_empty() || !output.status.success());

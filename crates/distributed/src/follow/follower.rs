@@ -77,6 +77,8 @@ impl Follower {
         self.shared.settled.send_replace(settled.collect());
         self.told.clear();
         self.blocked_since = None;
+        self.shared.looked();
+        self.shared.followed();
         self.set_lost(false);
         Ok(())
     }
@@ -136,7 +138,9 @@ impl Follower {
             if let Err(trouble) = done {
                 metrics::counter!("follower_troubles_total").increment(1);
                 tracing::warn!(%trouble, "following the shards");
-                self.set_lost(self.lost || trouble.is_lasting());
+                // What cannot be read piece by piece for so long may be left out by reading everything anew.
+                let stuck = self.shared.is_stuck();
+                self.set_lost(self.lost || stuck || trouble.is_lasting());
                 // The next look tries again; without one, news alone would do so in a hurry.
                 looks.reset();
                 looks.tick().await;

@@ -38,6 +38,8 @@ pub(crate) use self::board::Board;
 
 /// Who has not looked at the database, or got on in the logs, for so long does not know the markets.
 const BLIND: Duration = Duration::from_secs(10);
+/// Who has not got on in the logs for so long reads everything anew.
+const STUCK: Duration = Duration::from_secs(30);
 /// Who has not looked for so long does not guess what a shard will do.
 const FRESH: Duration = Duration::from_secs(1);
 
@@ -63,7 +65,7 @@ struct Shared {
     lost: AtomicBool,
     /// When the database was last looked at.
     looked: Mutex<Instant>,
-    /// When nothing of the logs was missing that it had heard of.
+    /// When all that it had heard of was last read, or waited for another shard alone.
     followed: Mutex<Instant>,
 }
 
@@ -79,6 +81,17 @@ impl Shared {
 
     fn followed(&self) {
         *self.followed.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn behind_for(&self) -> Duration {
+        let followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
+        followed.elapsed()
+    }
+
+    /// It sees the shards, and has not got on in their logs for long.
+    fn is_stuck(&self) -> bool {
+        let looked = *self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        looked.elapsed() < BLIND && self.behind_for() > STUCK
     }
 
     fn take_reload(&self) -> bool {
@@ -134,8 +147,8 @@ impl Views {
         if self.shared.lost.load(Ordering::Acquire) {
             return Some("has lost its place in the logs and reads everything anew".to_owned());
         }
-        let since = |when: &Mutex<Instant>| when.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
-        let (looked, followed) = (since(&self.shared.looked), since(&self.shared.followed));
+        let looked = *self.shared.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let (looked, followed) = (looked.elapsed(), self.shared.behind_for());
         if looked > BLIND {
             return Some(format!("has not seen the database for {} s", looked.as_secs()));
         }

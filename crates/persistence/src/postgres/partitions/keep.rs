@@ -46,9 +46,11 @@ async fn round(
 ) -> Result<(), PgError> {
     let mut connection = connect_directly(settings, program).await?;
     let made = make(&mut connection, clock, &settings.partitions).await;
-    let ahead = ahead(&mut connection, clock).await?;
-    tell(&ahead);
-    let made = made?;
+    let ahead = ahead(&mut connection, clock).await;
+    if let Ok(ahead) = &ahead {
+        tell(ahead);
+    }
+    let (made, ahead) = (made?, ahead?);
     if made > 0 {
         tracing::info!(made, ?ahead, "partitions were made ahead");
     }

@@ -104,7 +104,14 @@ impl Surroundings {
             .context("RabbitMQ")?;
         // Its default virtual host is named `/`.
         command.arg(format!("--url={broker}%2f"));
-        command.args(["--queue=wallet.service.trades", "--prefetch-count=100", "true"]);
+        command.args([
+            "--queue=wallet.service.trades",
+            "--prefetch-count=100",
+            "sh",
+            "-c",
+            // It must read the message, or its end ends the reader.
+            "cat > /dev/null",
+        ]);
         self.reader = Some(Process::spawn("reader", command, &self.dir.join("reader.log"))?);
         Ok(())
     }

@@ -5,9 +5,15 @@ use std::time::Duration;
 use domain::Side::Buy;
 use testbed::Database;
 use tokio::time::Instant;
-use tokio_postgres::NoTls;
+use tokio_postgres::{Client, NoTls};
 
 use super::{Follower, PATIENCE, Writer, pool};
+
+async fn sql(database: &Database) -> Client {
+    let (sql, driver) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
+    tokio::spawn(driver);
+    sql
+}
 
 async fn until(follower: &Follower, what: &str, holds: impl Fn(Option<&str>) -> bool) {
     let waiting = async {
@@ -31,8 +37,7 @@ async fn a_follower_that_has_died_or_is_blind_is_noticed() {
     })
     .await;
     let other = Follower::start(&database).await;
-    let (sql, driver) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
-    tokio::spawn(driver);
+    let sql = sql(&database).await;
     let hide = "ALTER TABLE shards RENAME TO hidden";
     sql.batch_execute(hide).await.unwrap();
     until(&other, "it is blind", |trouble| {
@@ -54,8 +59,7 @@ async fn a_follower_that_sees_the_shards_and_cannot_read_their_logs_is_noticed()
     writer.define(0, 5).await;
     writer.settle(0).await;
     follower.reach(&writer, 5).await;
-    let (sql, driver) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
-    tokio::spawn(driver);
+    let sql = sql(&database).await;
     let hide = "ALTER TABLE shard_log RENAME TO hidden; UPDATE shards SET last_seq = last_seq + 1";
     sql.batch_execute(hide).await.unwrap();
     // What was under way is over; from then on nothing may count as followed, though it looks on.
@@ -100,8 +104,7 @@ async fn a_follower_that_has_lost_its_place_says_so_until_it_has_read_everything
     writer.define(0, 5).await;
     writer.settle(0).await;
     follower.reach(&writer, 5).await;
-    let (sql, driver) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
-    tokio::spawn(driver);
+    let sql = sql(&database).await;
     let back = "ALTER TABLE markets RENAME TO hidden; UPDATE shards SET settled_seq = 0, published_seq = 0, last_seq = 0";
     sql.batch_execute(back).await.unwrap();
     until(&follower, "it is lost", |trouble| {

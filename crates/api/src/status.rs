@@ -1,6 +1,6 @@
 //! Whether the service lives, is ready, and what it is: without a token.
 
-use actix_web::web::{Data, Json, ServiceConfig, get, resource};
+use actix_web::web::{Data, Json, ServiceConfig, get, head, resource};
 use actix_web::{HttpResponse, Responder};
 use serde_json::{Map, Value, json};
 use trading::Health;
@@ -11,9 +11,18 @@ use crate::wire::time;
 pub(crate) fn routes(config: &mut ServiceConfig) {
     config
         .service(resource("/api/v1/status").route(get().to(status)))
-        .service(resource("/health").route(get().to(live)))
-        .service(resource("/health/live").route(get().to(live)))
-        .service(resource("/health/ready").route(get().to(ready)));
+        // Who only watches asks with HEAD.
+        .service(resource("/health").route(get().to(live)).route(head().to(live)))
+        .service(
+            resource("/health/live")
+                .route(get().to(live))
+                .route(head().to(live)),
+        )
+        .service(
+            resource("/health/ready")
+                .route(get().to(ready))
+                .route(head().to(ready)),
+        );
 }
 
 async fn status(state: Data<ApiState>) -> impl Responder {

@@ -5,6 +5,7 @@ mod support;
 
 use std::sync::Arc;
 
+use actix_web::http::Method;
 use serde_json::json;
 use support::{Script, as_trader, ask, get};
 
@@ -109,6 +110,10 @@ async fn status_and_health_say_how_it_is() {
     ] {
         let answer = ask(script, get(path)).await;
         assert_eq!((answer.status, answer.body), (status, body), "{path}");
+        if path.starts_with("/health") {
+            let only_asked = ask(script, get(path).method(Method::HEAD)).await;
+            assert_eq!(only_asked.status, status, "HEAD {path}");
+        }
     }
 }
 

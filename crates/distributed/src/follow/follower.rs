@@ -141,9 +141,8 @@ impl Follower {
                 // What cannot be read piece by piece for so long may be left out by reading everything anew.
                 let stuck = self.shared.is_stuck();
                 self.set_lost(self.lost || stuck || trouble.is_lasting());
-                // The next look tries again; without one, news alone would do so in a hurry.
-                looks.reset();
-                looks.tick().await;
+                // News alone would try again in a hurry. A look is due by then, too: news must not keep it off.
+                tokio::time::sleep(LOOK_EVERY).await;
             }
         }
     }
@@ -225,8 +224,14 @@ impl Follower {
     async fn advance(&mut self) -> Result<(), Trouble> {
         loop {
             self.take_what_fits();
-            self.settle().await?;
-            if !self.read_missing().await? {
+            // A shard whose log cannot be read keeps no other one.
+            let settled = self.settle().await;
+            let was_missing = match settled {
+                Err(Trouble::TooLate) => false,
+                _ => self.read_missing().await?,
+            };
+            settled?;
+            if !was_missing {
                 break;
             }
         }
@@ -266,12 +271,18 @@ impl Follower {
     async fn read_missing(&mut self) -> Result<bool, Trouble> {
         let missing = |lane: &Lane| lane.missing().map(|range| (lane.shard(), range));
         let missing: Vec<(u32, (u64, u64))> = self.lanes.values().filter_map(missing).collect();
+        let mut first_trouble = Ok(());
         for (shard, (first, last)) in &missing {
-            for batch in self.read(*shard, *first, *last).await? {
-                self.lane(*shard).read(batch);
+            match self.read(*shard, *first, *last).await {
+                Ok(batches) => batches
+                    .into_iter()
+                    .for_each(|batch| self.lane(*shard).read(batch)),
+                // Who asked on would wait as long for each.
+                Err(Trouble::TooLate) => return Err(Trouble::TooLate),
+                Err(trouble) => first_trouble = first_trouble.and(Err(trouble)),
             }
         }
-        Ok(!missing.is_empty())
+        first_trouble.map(|()| !missing.is_empty())
     }
 
     /// The batches of a shard from one number on up to another; not all of them, but at least the first.
@@ -301,18 +312,28 @@ impl Follower {
     /// Tells the owners of what is settled.
     async fn settle(&mut self) -> Result<(), Trouble> {
         let shards: Vec<u32> = self.lanes.keys().copied().collect();
+        let mut first_trouble = Ok(());
         for shard in shards {
-            let mut accounts = BTreeSet::new();
-            while let Some((next, kept)) = self.lane(shard).next_settled() {
-                let last = self.lane(shard).can_settle_to();
-                let batches = match kept {
-                    Some(batch) => vec![batch],
-                    None => self.read(shard, next, last).await?,
-                };
-                for batch in batches {
-                    touched(&batch, &mut accounts);
-                    self.settle_batch(shard, &batch, batch.seq == last, &accounts);
-                }
+            let settled = self.settle_shard(shard).await;
+            if matches!(settled, Err(Trouble::TooLate)) {
+                return settled;
+            }
+            first_trouble = first_trouble.and(settled);
+        }
+        first_trouble
+    }
+
+    async fn settle_shard(&mut self, shard: u32) -> Result<(), Trouble> {
+        let mut accounts = BTreeSet::new();
+        while let Some((next, kept)) = self.lane(shard).next_settled() {
+            let last = self.lane(shard).can_settle_to();
+            let batches = match kept {
+                Some(batch) => vec![batch],
+                None => self.read(shard, next, last).await?,
+            };
+            for batch in batches {
+                touched(&batch, &mut accounts);
+                self.settle_batch(shard, &batch, batch.seq == last, &accounts);
             }
         }
         Ok(())

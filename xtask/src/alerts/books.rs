@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use testbed::{Exchange, Role};
 use tokio::time::Instant;
 
-use super::faults::{names, sql};
+use super::faults::names;
 use super::operator::Caller;
+use super::pages::mitigation;
+use super::sql;
 
 /// A market may take so long to open again, asked once in a while.
 const PATIENCE: Duration = Duration::from_secs(75);
@@ -26,16 +28,16 @@ const GIVE_BACK: &str = "WITH given AS (UPDATE reservations SET status = 'held',
         AND status = 'closed') RETURNING user_id, asset) \
     UPDATE wallets w SET available_balance = w.available_balance - 1, reserved_balance = w.reserved_balance + 1 \
     FROM given WHERE w.user_id = given.user_id AND w.asset = given.asset";
-
-/// The wallet remembers its refusal under the settlement's key, and would answer it for ever. No line belongs to it.
-const FORGET_REFUSAL: &str = "DELETE FROM ledger_transactions WHERE key LIKE 'settle:%' AND status <> 0";
+/// The trade whose settlement was refused.
+const REFUSED: &str =
+    "SELECT substr(key, 8) FROM ledger_transactions WHERE key LIKE 'settle:%' AND status <> 0";
 
 /// Changes the balance by so much.
 ///
 /// # Errors
 /// It cannot be changed.
 pub async fn change(exchange: &Exchange, by: &str) -> Result<()> {
-    sql(exchange, CHANGE, &[&by]).await
+    sql::change(exchange, CHANGE, &[&by]).await
 }
 
 /// An order that has lost its reservation trades.
@@ -45,7 +47,7 @@ pub async fn change(exchange: &Exchange, by: &str) -> Result<()> {
 pub async fn take_reservation(exchange: &Exchange) -> Result<()> {
     let (alice, bob) = (Caller::of(exchange, "alice")?, Caller::of(exchange, "bob")?);
     let order = alice.place("ETH/USDT", "SELL", "2500", "1").await?;
-    sql(exchange, TAKE_AWAY, &[&order]).await?;
+    sql::change(exchange, TAKE_AWAY, &[&order]).await?;
     drop(bob.place("ETH/USDT", "BUY", "2500", "1").await);
     Ok(())
 }
@@ -56,8 +58,11 @@ pub async fn take_reservation(exchange: &Exchange) -> Result<()> {
 /// # Errors
 /// It cannot be done, or the market is not opened in time.
 pub async fn give_reservation(exchange: &mut Exchange) -> Result<()> {
-    sql(exchange, GIVE_BACK, &[]).await?;
-    sql(exchange, FORGET_REFUSAL, &[]).await?;
+    sql::change(exchange, GIVE_BACK, &[]).await?;
+    // The wallet remembers its refusal under the settlement's key, and would answer it for ever.
+    let trade = sql::found(exchange, REFUSED).await?;
+    let forget = mitigation("SettlementRefused", "DELETE ")?.replace("TRADE_ID", &trade);
+    sql::change(exchange, &forget, &[]).await?;
     for name in names(exchange, Role::Matcher) {
         exchange.member(&name)?.stop().await?;
         exchange.member(&name)?.start().await?;
@@ -72,10 +77,11 @@ pub async fn give_reservation(exchange: &mut Exchange) -> Result<()> {
 pub async fn open_again(exchange: &Exchange) -> Result<()> {
     let operator = Caller::of(exchange, "operator")?;
     let until = Instant::now() + PATIENCE;
-    let path = "/api/v1/admin/markets/ETH-USDT/state";
+    let open = mitigation("LedgerDifference", "PUT ")?.replace("SYMBOL", "ETH-USDT");
+    let (method, path) = open.split_once(' ').context("a method and a path")?;
     let body = r#"{"state":"open","reason":"the books agree again"}"#;
     loop {
-        let answer = operator.ask("PUT", path, body).await;
+        let answer = operator.ask(method, path, body).await;
         if answer.as_ref().is_ok_and(|answer| answer.status == 200) {
             return Ok(());
         }

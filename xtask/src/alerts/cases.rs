@@ -1,5 +1,8 @@
 //! Which fault makes which alerts fire.
 
+/// Between an alert and its job.
+pub const OF_JOB: &str = " of ";
+
 /// A fault that can be caused and mended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -67,6 +70,10 @@ pub enum Fault {
     BrokerMemory,
     /// Who reads the trades' queue goes away.
     Reader,
+    /// An exporter is killed.
+    Exporter,
+    /// The exporter of PostgreSQL may not log in.
+    Blind,
     /// The matchers may make no partitions, and few are left.
     Partitions,
     /// News do not come, and the log cannot be read.
@@ -78,7 +85,7 @@ pub enum Fault {
 pub struct Case {
     /// What is done.
     pub fault: Fault,
-    /// What must fire, all of it, and be quiet when it is mended.
+    /// What must fire, all of it, and be quiet when it is mended: an alert, or `ALERT of JOB`.
     pub alerts: &'static [&'static str],
     /// What must fire as well, and looks back so far that nobody waits for its end.
     pub lasting: &'static [&'static str],
@@ -89,6 +96,16 @@ impl Case {
     pub fn all(&self) -> Vec<&'static str> {
         [self.alerts, self.lasting].concat()
     }
+
+    /// The alerts of it, whatever their job.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.all().into_iter().map(name).collect()
+    }
+}
+
+/// The alert, without its job.
+fn name(alert: &'static str) -> &'static str {
+    alert.split_once(OF_JOB).map_or(alert, |(name, _)| name)
 }
 
 const fn case(fault: Fault, alerts: &'static [&'static str]) -> Case {
@@ -101,7 +118,9 @@ const fn case(fault: Fault, alerts: &'static [&'static str]) -> Case {
 
 /// Those that can be caused from outside in a minute or two.
 pub const CASES: &[Case] = &[
-    case(Fault::OneGateway, &["TargetDown"]),
+    case(Fault::OneGateway, &["TargetDown of gateway"]),
+    case(Fault::Exporter, &["TargetDown of node"]),
+    case(Fault::Blind, &["TargetDown of postgres"]),
     case(Fault::Gateways, &["GatewaysGone"]),
     case(Fault::StandBy, &["ShardStandByMissing"]),
     case(Fault::Matchers, &["MatchersGone", "MatchingEngineStopped"]),
@@ -121,7 +140,7 @@ pub const CASES: &[Case] = &[
     case(Fault::Broker, &["BrokerAway", "OutboxBehind"]),
     case(Fault::FrozenBroker, &["BrokerMessagesUncertain"]),
     case(Fault::Unread, &["DeadLetters"]),
-    case(Fault::Redis, &["RedisAway"]),
+    case(Fault::Redis, &["RedisAway", "TargetDown of redis"]),
     case(Fault::SlowDatabase, &["HighOrderLatency", "ShardCommitSlow"]),
     Case {
         fault: Fault::Database,
@@ -177,7 +196,7 @@ mod tests {
             .lines()
             .filter_map(|line| line.trim().strip_prefix("- alert: "))
             .collect();
-        let caused = CASES.iter().flat_map(Case::all);
+        let caused = CASES.iter().flat_map(Case::names);
         for alert in caused.chain(embedded::ALERTS) {
             assert!(known.contains(alert), "{alert}");
         }

@@ -1,16 +1,22 @@
 //! A small disk of one's own, on a file, which can be filled and frozen. It needs root.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
 
 use crate::shell;
 
+/// Waits until this program is gone, however it went, and leaves no frozen disk behind.
+const TIDY_UP: &str = "trap '' INT TERM HUP
+while kill -0 \"$0\" 2>/dev/null; do sleep 1; done
+fsfreeze --unfreeze \"$1\"; umount --lazy \"$1\"";
+
 /// Mounted until it is dropped.
 #[derive(Debug)]
 pub struct Disk {
     at: PathBuf,
+    tidier: Child,
 }
 
 impl Disk {
@@ -31,7 +37,12 @@ impl Disk {
         shell::output(Command::new("mkfs.ext4").args(["-q", "-F", "-m", "0"]).arg(&file))?;
         shell::output(Command::new("mount").args(["-o", "loop"]).arg(&file).arg(&at))
             .context("a disk of one's own needs root and loop devices")?;
-        Ok(Self { at })
+        let tidier = Command::new("setsid")
+            .args(["sh", "-c", TIDY_UP, &std::process::id().to_string()])
+            .arg(&at)
+            .stderr(Stdio::null())
+            .spawn()?;
+        Ok(Self { at, tidier })
     }
 
     /// Where it is.
@@ -98,5 +109,6 @@ impl Drop for Disk {
         if !shell::succeeds(Command::new("umount").arg(&self.at)) {
             shell::succeeds(Command::new("umount").arg("--lazy").arg(&self.at));
         }
+        drop(self.tidier.kill().and_then(|()| self.tidier.wait()));
     }
 }

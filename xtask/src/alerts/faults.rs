@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use testbed::{Exchange, Role};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tokio_postgres::{Client, NoTls};
 
 use super::books;
 use super::cases::Fault;
 use super::operator::Caller;
 use super::outside;
+use super::pages::mitigation;
 use super::prometheus::Prometheus;
 use super::readers;
+use super::sql::{self, batch};
 use super::surroundings::Surroundings;
 use crate::http::{Question, ask};
 
@@ -55,6 +56,12 @@ const NOBODYS_LEASE: &str = "UPDATE shards SET epoch = epoch + 1, owner = 'nobod
 const UNREADABLE: &str = "INSERT INTO orders (order_id, user_id, symbol, side, order_type, quantity, price, created_at) \
     SELECT v7_floor(at), '00000000-0000-4000-8000-0000000000a1', 'NO/MARKET', 'BUY', 'LIMIT', 1, 1, at \
     FROM (SELECT date_trunc('milliseconds', now()) - interval '1 minute' AS at) AS past";
+const MAY_NOT_MONITOR: &str = "ALTER ROLE monitor NOLOGIN;
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'monitor'";
+const UNREADABLE_ORDER: &str = "SELECT order_id::text FROM orders WHERE symbol = 'NO/MARKET'";
+/// Who holds the orders' table.
+const HOLDER: &str = "SELECT pid::text FROM pg_locks WHERE relation = 'orders'::regclass AND mode = 'AccessExclusiveLock' AND granted";
+
 /// Brings the fault about. Those that are made of many small ones are over when this returns, or go on with the set that is
 /// returned.
 ///
@@ -94,6 +101,8 @@ pub async fn cause(
             .await?
         }
         Fault::Reader => outside::read_and_leave(exchange, around).await?,
+        Fault::Exporter => around.kill_exporter("node")?,
+        Fault::Blind => batch(exchange, MAY_NOT_MONITOR).await?,
         Fault::Partitions => outside::run_out(exchange).await?,
         Fault::Deaf => outside::deafen(exchange).await?,
         Fault::Unread => {
@@ -109,7 +118,7 @@ pub async fn cause(
         Fault::Database => exchange.postgres.as_mut().context("PostgreSQL")?.stop().await?,
         Fault::SlowDatabase => stutter(exchange, prometheus).await?,
         Fault::Lock => return lock(exchange).await,
-        Fault::Lease => sql(exchange, NOBODYS_LEASE, &[]).await?,
+        Fault::Lease => sql::change(exchange, NOBODYS_LEASE, &[]).await?,
         Fault::Sessions => end_sessions(exchange).await?,
         Fault::Readers => {
             let url = exchange
@@ -121,8 +130,8 @@ pub async fn cause(
             return Ok(readers::start(port.context("a port")?));
         }
         Fault::Balance => books::change(exchange, "1").await?,
-        Fault::Garbage => sql(exchange, GARBAGE, &[]).await?,
-        Fault::Unreadable => sql(exchange, UNREADABLE, &[]).await?,
+        Fault::Garbage => sql::change(exchange, GARBAGE, &[]).await?,
+        Fault::Unreadable => sql::change(exchange, UNREADABLE, &[]).await?,
         Fault::Tokens => try_tokens(exchange).await?,
         Fault::Refused => books::take_reservation(exchange).await?,
     }
@@ -148,23 +157,30 @@ pub async fn mend(fault: Fault, exchange: &mut Exchange, around: &mut Surroundin
         Fault::Door => around.door.open_again().await?,
         Fault::Certificate => around.door.show(false).await?,
         Fault::RedisMemory => outside::limit_redis(exchange, false)?,
-        Fault::BrokerMemory => broker(exchange, &["set_vm_memory_high_watermark", "0.4"]).await?,
+        Fault::BrokerMemory => control(exchange, &mitigation("BrokerAlarm", "rabbitmqctl ")?).await?,
         Fault::Reader => around.read_trades(exchange)?,
+        Fault::Exporter => around.start_exporter("node").await?,
+        Fault::Blind => batch(exchange, "ALTER ROLE monitor LOGIN").await?,
         Fault::Partitions => outside::make_partitions(exchange).await?,
         Fault::Deaf => outside::listen_again(exchange).await?,
         Fault::Unread => {
             broker(exchange, &["clear_policy", "short"]).await?;
-            broker(exchange, &["purge_queue", "dlx.failed"]).await?;
+            control(exchange, &mitigation("DeadLetters", "rabbitmqctl ")?).await?;
         }
         Fault::Lease => {
-            sql(
-                exchange,
-                "UPDATE shards SET lease_until = now() WHERE shard = 0",
-                &[],
-            )
-            .await?
+            let end = mitigation("ShardWithoutOwner", "UPDATE ")?.replace("SHARD", "0");
+            sql::change(exchange, &end, &[]).await?;
         }
-        Fault::Unreadable => sql(exchange, "DELETE FROM orders WHERE symbol = 'NO/MARKET'", &[]).await?,
+        Fault::Unreadable => {
+            let order = sql::found(exchange, UNREADABLE_ORDER).await?;
+            let take_away = mitigation("OrdersUnreadable", "DELETE ")?.replace("ORDER_ID", &order);
+            sql::change(exchange, &take_away, &[]).await?;
+        }
+        Fault::Lock => {
+            let holder = sql::found(exchange, HOLDER).await?;
+            let end = mitigation("DatabaseConnectionsWaiting", "SELECT ")?.replace("PID", &holder);
+            batch(exchange, &end).await?;
+        }
         Fault::Refused => books::give_reservation(exchange).await?,
         Fault::Auditor => start(exchange, Role::Auditor).await?,
         Fault::Broker => {
@@ -192,7 +208,6 @@ pub async fn mend(fault: Fault, exchange: &mut Exchange, around: &mut Surroundin
         Fault::Owners
         | Fault::SlowDatabase
         | Fault::SlowWallet
-        | Fault::Lock
         | Fault::Sessions
         | Fault::Readers
         | Fault::Garbage
@@ -290,15 +305,15 @@ async fn end_sessions(exchange: &Exchange) -> Result<()> {
     Ok(())
 }
 
-/// A transaction that holds the orders, and callers who ask for them; both end with the set.
+/// A transaction that holds the orders until somebody ends its session, and callers who ask for them, who end with the set.
 async fn lock(exchange: &Exchange) -> Result<JoinSet<()>> {
-    let (client, driver) = session(exchange).await?;
+    let (client, driver) = sql::session(exchange).await?;
     client.batch_execute("BEGIN; LOCK TABLE orders").await?;
-    let mut tasks = JoinSet::new();
-    tasks.spawn(async move {
+    tokio::spawn(async move {
         let _client = client;
         drop(driver.await);
     });
+    let mut tasks = JoinSet::new();
     for at in 0..WAITING {
         let caller = Caller::of(exchange, "alice")?;
         tasks.spawn(async move {
@@ -319,6 +334,12 @@ async fn lock(exchange: &Exchange) -> Result<JoinSet<()>> {
     Ok(tasks)
 }
 
+/// A command for RabbitMQ as it is typed.
+async fn control(exchange: &Exchange, typed: &str) -> Result<()> {
+    let words: Vec<&str> = typed.split(' ').skip(1).collect();
+    broker(exchange, &words).await
+}
+
 async fn broker(exchange: &Exchange, words: &[&str]) -> Result<()> {
     exchange
         .rabbitmq
@@ -326,32 +347,6 @@ async fn broker(exchange: &Exchange, words: &[&str]) -> Result<()> {
         .context("RabbitMQ")?
         .control(words)
         .await
-}
-
-/// One row is changed.
-pub(super) async fn sql(
-    exchange: &Exchange,
-    statement: &str,
-    values: &[&(dyn tokio_postgres::types::ToSql + Sync)],
-) -> Result<()> {
-    let (client, driver) = session(exchange).await?;
-    let changed = client.execute(statement, values).await?;
-    anyhow::ensure!(changed == 1, "{changed} rows instead of one");
-    drop(client);
-    Ok(driver.await??)
-}
-
-/// Any statement, whatever it changes.
-pub(super) async fn batch(exchange: &Exchange, statement: &str) -> Result<()> {
-    let (client, driver) = session(exchange).await?;
-    client.batch_execute(statement).await?;
-    drop(client);
-    Ok(driver.await??)
-}
-
-async fn session(exchange: &Exchange) -> Result<(Client, JoinHandle<Result<(), tokio_postgres::Error>>)> {
-    let (client, connection) = tokio_postgres::connect(exchange.postgres_url(), NoTls).await?;
-    Ok((client, tokio::spawn(connection)))
 }
 
 /// Asks with tokens of nobody, faster than the alert allows.

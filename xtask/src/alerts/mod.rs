@@ -13,6 +13,7 @@ mod outside;
 mod pages;
 mod prometheus;
 mod readers;
+mod sql;
 mod surroundings;
 
 use std::collections::BTreeSet;
@@ -121,7 +122,7 @@ async fn distributed(programs: &Path, dir: &Path, alerts: &[&str], wanted: &Opti
     let places = Places::of(&exchange, &around, dir)?;
     let mut failed = pages::typed(&places, alerts);
     let cases = (CASES.iter())
-        .filter(|case| !wanted.runbooks && case.all().into_iter().any(|alert| wanted.wants(alert)));
+        .filter(|case| !wanted.runbooks && case.names().into_iter().any(|alert| wanted.wants(alert)));
     for case in cases {
         let outcome = tried(case, &mut exchange, &mut around, &prometheus, &places).await;
         if let Ok(others) = &outcome {
@@ -156,7 +157,8 @@ async fn tried(
     let fired = match caused {
         Ok(mut tasks) => {
             let fired = prometheus.until_firing(&case.all()).await;
-            let typed = (case.all().into_iter()).try_for_each(|alert| places.type_commands_of(alert, false));
+            let typed =
+                (case.names().into_iter()).try_for_each(|alert| places.type_commands_of(alert, false));
             tasks.abort_all();
             fired.and_then(|fired| typed.map(|()| fired))
         }

@@ -7,7 +7,9 @@ use anyhow::{Context, Result};
 use testbed::{Exchange, Role};
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
-use super::faults::{batch, names};
+use super::faults::names;
+use super::pages::mitigation;
+use super::sql::batch;
 use super::surroundings::Surroundings;
 use crate::shell;
 
@@ -40,7 +42,7 @@ pub async fn hold_replica(exchange: &Exchange, around: &Surroundings) -> Result<
 /// # Errors
 /// It does not answer.
 pub async fn release_replica(around: &Surroundings) -> Result<()> {
-    replica(around, "SELECT pg_wal_replay_resume()").await
+    replica(around, &mitigation("ReplicaBehind", "SELECT ")?).await
 }
 
 /// Redis may use what it uses, or as much as it likes.
@@ -59,7 +61,9 @@ pub fn limit_redis(exchange: &Exchange, limited: bool) -> Result<()> {
     } else {
         "0"
     };
-    redis(&["config", "set", "maxmemory", most]).map(drop)
+    let set = mitigation("RedisNearlyFull", "CONFIG SET ")?;
+    let words: Vec<&str> = set.split(' ').chain([most]).collect();
+    redis(&words).map(drop)
 }
 
 /// Somebody reads the trades for a while, and is gone.
@@ -94,7 +98,9 @@ pub async fn run_out(exchange: &mut Exchange) -> Result<()> {
 /// It cannot be done.
 pub async fn make_partitions(exchange: &Exchange) -> Result<()> {
     let gateway = exchange.of(Role::Gateway).next().context("there is no gateway")?;
-    shell::output(&mut gateway.command(&["partitions", "make"]))?;
+    let make = mitigation("PartitionsRunOut", "gateway ")?;
+    let words: Vec<&str> = make.split(' ').skip(1).collect();
+    shell::output(&mut gateway.command(&words))?;
     batch(exchange, MAY_MAKE).await
 }
 

@@ -1,4 +1,5 @@
-//! The first three commands of the runbooks, typed as they stand: while all is well, and while their alert fires.
+//! What the runbooks say: their first three commands, typed as they stand while all is well and while their alert fires, and the
+//! commands of their mitigations.
 
 use std::fmt::Write as _;
 use std::fs::Permissions;
@@ -13,6 +14,7 @@ use super::surroundings::Surroundings;
 use crate::{servers, shell};
 
 const HEADING: &str = "## First three commands\n\n```sh\n";
+const MITIGATION: &str = "## Mitigation\n";
 const SECONDS: &str = "60";
 /// What says that a command is wrong, whatever it is asked about.
 const WRONG: [&str; 10] = [
@@ -193,15 +195,37 @@ impl Places {
 
 /// What the page of this alert says is to be typed first.
 fn commands(alert: &str) -> Result<Vec<String>> {
-    let file = shell::root().join(format!("docs/runbooks/{alert}.md"));
-    let page = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+    let page = page(alert)?;
     let Some((lines, _)) = page
         .split_once(HEADING)
         .and_then(|(_, below)| below.split_once("```"))
     else {
-        bail!("{} has no commands", file.display());
+        bail!("the page of {alert} has no commands");
     };
     Ok(lines.lines().map(str::to_owned).collect())
+}
+
+/// The command that begins with these words, as the page of this alert has it under its mitigation.
+///
+/// # Errors
+/// It does not say so.
+pub fn mitigation(alert: &str, begins: &str) -> Result<String> {
+    let page = page(alert)?;
+    let (_, below) = page.split_once(MITIGATION).context("no mitigation")?;
+    let (text, _) = below.split_once("\n## ").unwrap_or((below, ""));
+    // What stands between the first and the second backtick, the third and the fourth, and so on.
+    let found = text
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .find(|words| words.starts_with(begins));
+    let found = found.with_context(|| format!("the page of {alert} does not say {begins:?}"))?;
+    Ok(found.to_owned())
+}
+
+fn page(alert: &str) -> Result<String> {
+    let file = shell::root().join(format!("docs/runbooks/{alert}.md"));
+    std::fs::read_to_string(&file).with_context(|| file.display().to_string())
 }
 
 /// Types what the pages of these alerts say, while all is well; the alerts whose page is wrong.
@@ -238,6 +262,19 @@ pub fn all() -> Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mitigation_is_what_the_page_says() {
+        let purge = mitigation("DeadLetters", "rabbitmqctl purge_queue").unwrap();
+        assert_eq!(purge, "rabbitmqctl purge_queue dlx.failed");
+        let first_commands_alone = mitigation("DeadLetters", "rabbitmqctl list_queues");
+        assert!(
+            first_commands_alone
+                .unwrap_err()
+                .to_string()
+                .contains("DeadLetters")
+        );
+    }
 
     #[test]
     fn every_page_has_three_commands() {

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use testbed::{Exchange, Member, Port, Process, Role, Signal};
 use tokio::time::Instant;
 
+use super::cases::OF_JOB;
 use super::surroundings::Surroundings;
 use crate::http::{Asked, Question, ask};
 use crate::{servers, shell};
@@ -101,7 +102,7 @@ impl Prometheus {
         Ok(Self { process, port })
     }
 
-    /// The alerts that fire.
+    /// The alerts that fire, each by its name and as `ALERT of JOB`.
     ///
     /// # Errors
     /// It does not answer.
@@ -119,10 +120,13 @@ impl Prometheus {
         let alerts = answer.body["data"]["alerts"]
             .as_array()
             .context("no list of alerts")?;
-        let firing = alerts.iter().filter(|alert| alert["state"] == "firing");
-        Ok(firing
-            .filter_map(|alert| alert["labels"]["alertname"].as_str().map(str::to_owned))
-            .collect())
+        let mut firing = BTreeSet::new();
+        for alert in alerts.iter().filter(|alert| alert["state"] == "firing") {
+            let label = |name: &str| alert["labels"][name].as_str().unwrap_or_default();
+            firing.insert(label("alertname").to_owned());
+            firing.insert(format!("{}{OF_JOB}{}", label("alertname"), label("job")));
+        }
+        Ok(firing)
     }
 
     /// Waits until all of these have fired, not necessarily at once; all that did.

@@ -1,6 +1,8 @@
 //! What stands around an exchange in operation: a replica of its database, a disk, a front door, a reader of its trades, and the
 //! exporters that tell Prometheus of all that.
 
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -10,7 +12,7 @@ use testbed::{Exchange, Options, Port, Postgres, Process, RabbitMq};
 
 use super::disk::Disk;
 use super::door::Door;
-use super::faults::batch;
+use super::sql::batch;
 use crate::{servers, shell};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -28,6 +30,15 @@ const NEEDED: [(&str, &str); 6] = [
     ("redis-cli", "redis-tools"),
 ];
 
+/// A program of others that tells Prometheus of something, and how it is started.
+struct Exporter {
+    command: Command,
+    /// It says so when it answers.
+    ready: &'static str,
+    process: Option<Process>,
+    _port: Port,
+}
+
 /// All of it; dropped, it goes.
 pub struct Surroundings {
     /// The machine's disk that nothing of the exchange lies on.
@@ -37,8 +48,7 @@ pub struct Surroundings {
     /// Where users come in.
     pub door: Door,
     reader: Option<Process>,
-    exporters: Vec<Process>,
-    ports: Vec<Port>,
+    exporters: BTreeMap<&'static str, Exporter>,
     jobs: String,
     dir: PathBuf,
 }
@@ -64,8 +74,7 @@ impl Surroundings {
             replica: Postgres::start(replica).await?,
             door: Door::open(exchange, &dir).await?,
             reader: None,
-            exporters: Vec::new(),
-            ports: Vec::new(),
+            exporters: BTreeMap::new(),
             jobs: String::new(),
             dir,
         };
@@ -172,20 +181,49 @@ impl Surroundings {
 
     async fn exporter(
         &mut self,
-        job: &str,
+        job: &'static str,
         mut command: Command,
         listen: &str,
-        ready: &str,
+        ready: &'static str,
         more: &str,
     ) -> Result<()> {
         let port = Port::free()?;
         command.arg(format!("{listen}127.0.0.1:{}", port.number()));
+        self.job(job, port.number(), more);
+        let exporter = Exporter {
+            command,
+            ready,
+            process: None,
+            _port: port,
+        };
+        self.exporters.insert(job, exporter);
+        self.start_exporter(job).await
+    }
+
+    /// Starts the exporter of this job, again if it must be.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn start_exporter(&mut self, job: &str) -> Result<()> {
+        let exporter = self.exporters.get_mut(job).context("there is no such exporter")?;
+        let mut command = Command::new(exporter.command.get_program());
+        command.args(exporter.command.get_args());
+        let set = |(name, value): (&OsStr, Option<&OsStr>)| Some((name.to_owned(), value?.to_owned()));
+        command.envs(exporter.command.get_envs().filter_map(set));
         let log = self.dir.join(format!("{job}-exporter.log"));
         let mut process = Process::spawn(job, command, &log)?;
-        process.until_said(ready, PATIENCE).await?;
-        self.job(job, port.number(), more);
-        self.exporters.push(process);
-        self.ports.push(port);
+        process.until_said(exporter.ready, PATIENCE).await?;
+        exporter.process = Some(process);
+        Ok(())
+    }
+
+    /// The exporter of this job dies.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn kill_exporter(&mut self, job: &str) -> Result<()> {
+        let exporter = self.exporters.get_mut(job).context("there is no such exporter")?;
+        exporter.process.take().context("it is dead already")?.kill();
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use testbed::{Exchange, Role};
+use testbed::{Exchange, Postgres, RabbitMq, Role};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -85,8 +85,8 @@ pub async fn cause(
         }
         Fault::Auditor => kill(exchange, Role::Auditor)?,
         Fault::Owners => kill_owners(exchange).await?,
-        Fault::Broker => exchange.rabbitmq.as_mut().context("RabbitMQ")?.stop().await?,
-        Fault::FrozenBroker => exchange.rabbitmq.as_mut().context("RabbitMQ")?.pause()?,
+        Fault::Broker => rabbitmq(exchange)?.stop().await?,
+        Fault::FrozenBroker => rabbitmq(exchange)?.pause()?,
         Fault::Disk => around.fill_disk()?,
         Fault::Replica => outside::hold_replica(exchange, around).await?,
         Fault::NoReplica => around.replica.kill(),
@@ -115,7 +115,7 @@ pub async fn cause(
             broker(exchange, &policy).await?;
         }
         Fault::Redis => exchange.redis.as_mut().context("Redis")?.stop().await?,
-        Fault::Database => exchange.postgres.as_mut().context("PostgreSQL")?.stop().await?,
+        Fault::Database => postgres(exchange)?.stop().await?,
         Fault::SlowDatabase => stutter(exchange, prometheus).await?,
         Fault::Lock => return lock(exchange).await,
         Fault::Lease => sql::change(exchange, NOBODYS_LEASE, &[]).await?,
@@ -150,7 +150,7 @@ pub async fn mend(fault: Fault, exchange: &mut Exchange, around: &mut Surroundin
         Fault::Matchers => start(exchange, Role::Matcher).await?,
         Fault::Wallet => start(exchange, Role::Wallet).await?,
         Fault::WalletRights => batch(exchange, "GRANT INSERT ON ledger_transactions TO trade_wallet").await?,
-        Fault::FrozenBroker => exchange.rabbitmq.as_mut().context("RabbitMQ")?.resume()?,
+        Fault::FrozenBroker => rabbitmq(exchange)?.resume()?,
         Fault::Disk => around.disk.clear()?,
         Fault::Replica => outside::release_replica(around).await?,
         Fault::NoReplica => around.replica.start_again().await?,
@@ -183,23 +183,9 @@ pub async fn mend(fault: Fault, exchange: &mut Exchange, around: &mut Surroundin
         }
         Fault::Refused => books::give_reservation(exchange).await?,
         Fault::Auditor => start(exchange, Role::Auditor).await?,
-        Fault::Broker => {
-            exchange
-                .rabbitmq
-                .as_mut()
-                .context("RabbitMQ")?
-                .start_again()
-                .await?
-        }
+        Fault::Broker => rabbitmq(exchange)?.start_again().await?,
         Fault::Redis => exchange.redis.as_mut().context("Redis")?.start_again().await?,
-        Fault::Database => {
-            exchange
-                .postgres
-                .as_mut()
-                .context("PostgreSQL")?
-                .start_again()
-                .await?
-        }
+        Fault::Database => postgres(exchange)?.start_again().await?,
         Fault::Balance => {
             books::change(exchange, "-1").await?;
             books::open_again(exchange).await?;
@@ -214,6 +200,14 @@ pub async fn mend(fault: Fault, exchange: &mut Exchange, around: &mut Surroundin
         | Fault::Tokens => {}
     }
     Ok(())
+}
+
+fn rabbitmq(exchange: &mut Exchange) -> Result<&mut RabbitMq> {
+    exchange.rabbitmq.as_mut().context("RabbitMQ")
+}
+
+fn postgres(exchange: &mut Exchange) -> Result<&mut Postgres> {
+    exchange.postgres.as_mut().context("PostgreSQL")
 }
 
 pub(super) fn names(exchange: &Exchange, role: Role) -> Vec<String> {
@@ -248,7 +242,7 @@ async fn kill_owners(exchange: &mut Exchange) -> Result<()> {
 
 /// Lets PostgreSQL stand still again and again, until somebody is called for both of what that sets off.
 async fn stutter(exchange: &mut Exchange, prometheus: &Prometheus) -> Result<()> {
-    let postgres = exchange.postgres.as_mut().context("PostgreSQL")?;
+    let postgres = postgres(exchange)?;
     let (mut seen, until) = (BTreeSet::new(), Instant::now() + LASTS * 2);
     while Instant::now() < until
         && !["HighOrderLatency", "ShardCommitSlow"]

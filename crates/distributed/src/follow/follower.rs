@@ -1,5 +1,7 @@
 //! Follows every shard: listens to news, looks at the database in case they are lost, and reads what is missing.
 
+mod read;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -24,8 +26,6 @@ use crate::{Batch, News};
 
 /// How often the database is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// Batches of one read.
-const PIECE: usize = 32;
 /// News that are taken before what they bring is worked off.
 const NEWS_AT_ONCE: usize = 256;
 /// The longest wait for the database.
@@ -265,48 +265,6 @@ impl Follower {
             }
         }
         self.blocked_since = blocked.then(|| self.blocked_since.unwrap_or_else(Instant::now));
-    }
-
-    /// Reads a piece of what is missing of each shard. False: nothing is missing.
-    async fn read_missing(&mut self) -> Result<bool, Trouble> {
-        let missing = |lane: &Lane| lane.missing().map(|range| (lane.shard(), range));
-        let missing: Vec<(u32, (u64, u64))> = self.lanes.values().filter_map(missing).collect();
-        let mut first_trouble = Ok(());
-        for (shard, (first, last)) in &missing {
-            match self.read(*shard, *first, *last).await {
-                Ok(batches) => batches
-                    .into_iter()
-                    .for_each(|batch| self.lane(*shard).read(batch)),
-                // Who asked on would wait as long for each.
-                Err(Trouble::TooLate) => return Err(Trouble::TooLate),
-                Err(trouble) => first_trouble = first_trouble.and(Err(trouble)),
-            }
-        }
-        first_trouble.map(|()| !missing.is_empty())
-    }
-
-    /// The batches of a shard from one number on up to another; not all of them, but at least the first.
-    async fn read(&mut self, shard: u32, first: u64, last: u64) -> Result<Vec<Arc<Batch>>, Trouble> {
-        metrics::counter!("follower_log_reads_total").increment(1);
-        let rows = self
-            .ask(PATIENCE, |it| {
-                views::batches_after(it, shard, first - 1, last, PIECE).boxed()
-            })
-            .await?;
-        if rows.first().is_none_or(|row| row.seq != first) {
-            return Err(Trouble::Broken {
-                shard,
-                after: first - 1,
-            });
-        }
-        let mut batches = Vec::with_capacity(rows.len());
-        for (row, seq) in rows.into_iter().zip(first..) {
-            if row.seq != seq {
-                break;
-            }
-            batches.push(Arc::new(Batch::from_row(row)?));
-        }
-        Ok(batches)
     }
 
     /// Tells the owners of what is settled.

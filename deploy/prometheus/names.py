@@ -5,7 +5,7 @@
     deploy/prometheus/names.py --check     # fails where one is used that no program shows: it is not in deploy/metrics.txt
 
 The list is made from the programs' own table and compared with what they really show (crates/http/tests/families.rs,
-bins/gateway/tests/metrics.rs). A histogram stands there by its own name, without _bucket, _sum or _count, as in the TYPE lines of /metrics. Left out: what
+bins/gateway/tests/metrics/main.rs). A histogram stands there by its own name, without _bucket, _sum or _count, as in the TYPE lines of /metrics. Left out: what
 recording rules make (it has a colon), what Prometheus itself makes (up), and what
 RabbitMQ and the exporters of others expose (rabbitmq_..., node_..., pg_..., redis_memory_..., probe_...).
 """

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
+use actix_web::http::Method;
 use actix_web::{App, HttpServer};
 use anyhow::Context;
 use api::{ApiState, StreamOptions, Streams, WsLimits};
@@ -22,6 +23,8 @@ use crate::{auditor, development, gauges, reload};
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest wait for connections to end after they were told to.
 const STREAMS_PATIENCE: Duration = Duration::from_secs(5);
+/// What a placement may be answered with: alerts look at how these grow.
+const PLACEMENT_STATUSES: [u16; 11] = [200, 201, 202, 400, 401, 409, 422, 429, 500, 503, 504];
 /// The longest wait for a body.
 pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -153,6 +156,9 @@ pub async fn start(settings: &Settings, source: Option<Source>) -> anyhow::Resul
     let verifier = Arc::new(TokenVerifier::new(&jwt(settings))?);
     let listeners = Listeners::bind(settings)?;
     let metrics = Metrics::of(Shape::program(settings), env!("CARGO_PKG_VERSION"));
+    for route in ["/api/v1/orders", "/api/v1/orders/batch"] {
+        http::expect_requests(&Method::POST, route, &PLACEMENT_STATUSES);
+    }
     let shape = Shape::open(settings).await?;
     let guards = Guards::new(settings, &shape)?;
     let state = state(settings, source, &shape, &guards, verifier).await?;

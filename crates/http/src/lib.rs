@@ -45,7 +45,9 @@ mod signature;
 mod tickets;
 mod verifier;
 
-pub use self::metrics::{Family, Kind, Label, Metrics, Program, count_runtime, metrics_route, tell_ready};
+pub use self::metrics::{
+    Family, Kind, Label, Metrics, Program, count_runtime, expect_requests, metrics_route, tell_ready,
+};
 pub use actix_web::http::StatusCode;
 pub use address::{BadProxy, TrustedProxies, client_address};
 pub use address_limit::{AddressLimits, AddressRates};

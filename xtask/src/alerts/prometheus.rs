@@ -124,7 +124,9 @@ impl Prometheus {
         for alert in alerts.iter().filter(|alert| alert["state"] == "firing") {
             let label = |name: &str| alert["labels"][name].as_str().unwrap_or_default();
             firing.insert(label("alertname").to_owned());
-            firing.insert(format!("{}{OF_JOB}{}", label("alertname"), label("job")));
+            if !label("job").is_empty() {
+                firing.insert(format!("{}{OF_JOB}{}", label("alertname"), label("job")));
+            }
         }
         Ok(firing)
     }

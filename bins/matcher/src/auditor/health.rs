@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use http::tell_ready;
 use serde_json::{Value, json};
 
 use crate::listener::Readiness;
@@ -13,6 +14,7 @@ pub(super) struct Health(Arc<Mutex<Option<String>>>);
 impl Health {
     /// What has become of a look.
     pub(super) fn tell(&self, trouble: Option<String>) {
+        tell_ready([("postgresql", trouble.is_none())]);
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 }

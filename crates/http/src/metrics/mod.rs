@@ -198,6 +198,15 @@ async fn show() -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok().content_type(TEXT_FORMAT).body(text))
 }
 
+/// Shows the requests of this route at 0 from the start, one series for each status that it may answer with: of one that
+/// begins with its first request `rate()` does not see that request.
+pub fn expect_requests(method: &Method, route: &'static str, statuses: &[u16]) {
+    for status in statuses {
+        counter!("http_requests_total", "method" => method_name(method), "route" => route, "status" => status.to_string())
+            .increment(0);
+    }
+}
+
 /// A request was answered.
 pub(crate) fn answered(method: &Method, route: &str, status: StatusCode, took: Duration) {
     let method = method_name(method);

@@ -147,7 +147,7 @@ impl Default for AuditorSettings {
     fn default() -> Self {
         Self {
             interval: Duration::from_secs(15),
-            full_interval: Duration::from_secs(60),
+            full_interval: Duration::from_secs(45),
             statement_timeout: Duration::from_secs(60),
             gateways: vec!["http://127.0.0.1:9090".to_owned()],
             token_file: None,

@@ -5,159 +5,19 @@
     reason = "tests may panic and say what they leave out"
 )]
 
-use std::collections::{BTreeMap, BTreeSet};
+mod shown;
+
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use http::{Kind, Program};
+use http::Program;
 use serde_json::{Value, json};
+use shown::{LOOK, LOOKS, Shown, assert_complete, until};
 use testbed::{Exchange, ExchangeOptions, Member, Role};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-
-/// How often something is looked at before it counts as missing.
-const LOOKS: u32 = 300;
-/// Between two looks.
-const LOOK: Duration = Duration::from_millis(100);
-
-/// What a program shows.
-struct Shown {
-    text: String,
-    kinds: BTreeMap<String, String>,
-    helped: BTreeSet<String>,
-    /// Each series with its value.
-    series: Vec<(String, f64)>,
-}
-
-impl Shown {
-    async fn by(member: &Member) -> Self {
-        let url = format!("{}/metrics", member.metrics_url());
-        Self::of(reqwest::get(url).await.unwrap().text().await.unwrap())
-    }
-
-    fn of(text: String) -> Self {
-        let (mut kinds, mut helped, mut series) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
-        for line in text.lines().filter(|line| !line.is_empty()) {
-            if let Some(rest) = line.strip_prefix("# TYPE ") {
-                let (name, kind) = rest.split_once(' ').unwrap();
-                kinds.insert(name.to_owned(), kind.to_owned());
-            } else if let Some(rest) = line.strip_prefix("# HELP ") {
-                helped.insert(rest.split_once(' ').unwrap().0.to_owned());
-            } else {
-                let (name, value) = line.rsplit_once(' ').unwrap();
-                series.push((name.to_owned(), value.parse().unwrap()));
-            }
-        }
-        Self {
-            text,
-            kinds,
-            helped,
-            series,
-        }
-    }
-
-    fn names(&self) -> BTreeSet<&str> {
-        self.kinds.keys().map(String::as_str).collect()
-    }
-
-    /// The sum of the series that begin so; none: there is none.
-    fn sum(&self, beginning: &str) -> Option<f64> {
-        let found = self.series.iter().filter(|(name, _)| name.starts_with(beginning));
-        found.map(|(_, value)| *value).reduce(|sum, value| sum + value)
-    }
-
-    /// That all of it is as the table says.
-    fn assert_sound(&self, program: Program) {
-        for family in program.families() {
-            let Some(kind) = self.kinds.get(family.name) else {
-                continue;
-            };
-            assert_eq!(kind, family.kind.word(), "{}", family.name);
-            if let (Kind::Histogram(_), true) = (family.kind, family.name.ends_with("_seconds")) {
-                for bound in ["0.05", "0.2"] {
-                    let bucket = |(name, _): &&(String, f64)| {
-                        name.starts_with(&format!("{}_bucket", family.name))
-                            && name.contains(&format!("le=\"{bound}\""))
-                    };
-                    assert!(
-                        self.series.iter().any(|one| bucket(&one)),
-                        "{}: {bound}",
-                        family.name
-                    );
-                }
-            }
-        }
-        let names = self.names();
-        let helped: BTreeSet<&str> = self.helped.iter().map(String::as_str).collect();
-        assert_eq!(names, helped, "each has its help");
-        for (series, _) in &self.series {
-            assert!(!has_uuid(series), "{series}");
-        }
-    }
-}
-
-/// Whether an id stands in a text.
-fn has_uuid(text: &str) -> bool {
-    let is_uuid = |word: &[u8]| {
-        word.iter().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => *byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        })
-    };
-    text.as_bytes().windows(36).any(is_uuid)
-}
-
-#[test]
-fn an_id_in_a_label_is_found() {
-    assert!(has_uuid(r#"x{user="3a2f1c9e-0000-4000-8000-000000000001"} 1"#));
-    assert!(!has_uuid(
-        r#"x{route="/api/v1/orders/{order_id}",method="DELETE"} 1"#
-    ));
-}
-
-fn expected(program: Program) -> BTreeSet<&'static str> {
-    program.families().map(|family| family.name).collect()
-}
-
-/// The names of deploy/metrics.txt.
-fn listed() -> BTreeSet<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/metrics.txt");
-    let list = std::fs::read_to_string(path).unwrap();
-    list.lines().map(str::to_owned).collect()
-}
-
-/// Waits until these programs of one kind show all that the table says of them together; then none may show anything else.
-async fn assert_complete(members: &[&Member], program: Program) {
-    let mut missing = BTreeSet::new();
-    for _ in 0..LOOKS {
-        let mut shown = BTreeSet::new();
-        for member in members {
-            let one = Shown::by(member).await;
-            one.assert_sound(program);
-            shown.extend(one.kinds.into_keys());
-        }
-        let unknown: Vec<&String> = shown
-            .iter()
-            .filter(|name| !expected(program).contains(name.as_str()))
-            .collect();
-        assert!(
-            unknown.is_empty(),
-            "{program:?} shows what no table has: {unknown:?}"
-        );
-        let list = listed();
-        assert!(shown.iter().all(|name| list.contains(name)));
-        missing = expected(program);
-        missing.retain(|name| !shown.contains(*name));
-        if missing.is_empty() {
-            return;
-        }
-        tokio::time::sleep(LOOK).await;
-    }
-    panic!("{program:?} does not show {missing:?}");
-}
 
 fn token(gateway: &Member, user: &str) -> String {
     let told = gateway.command(&["token", user]).output().unwrap();
@@ -198,23 +58,6 @@ async fn place_over_socket(gateway: &Member, token: &str, order: &Value) -> u64 
     }
 }
 
-/// Waits until the series that begin so sum up to that.
-async fn until(member: &Member, beginning: &str, wanted: f64) {
-    let mut found = None;
-    for _ in 0..LOOKS {
-        found = Shown::by(member).await.sum(beginning);
-        if found == Some(wanted) {
-            return;
-        }
-        tokio::time::sleep(LOOK).await;
-    }
-    let text = Shown::by(member).await.text;
-    panic!(
-        "{}: {beginning} is {found:?}, not {wanted}: {text}",
-        member.name()
-    );
-}
-
 /// Places orders over both ways, and looks at what counts them: at the gateway, and where they are matched.
 async fn assert_orders_are_counted(gateway: &Member, matching: &Member) {
     let (alice, bob) = (token(gateway, "alice"), token(gateway, "bob"));
@@ -227,8 +70,15 @@ async fn assert_orders_are_counted(gateway: &Member, matching: &Member) {
     let durations = r#"order_placement_duration_seconds_count{symbol="BTC/USDT"}"#;
     assert_eq!(shown.sum(durations), Some(0.0));
 
+    let answered = |status: u16| {
+        format!(r#"http_requests_total{{method="POST",route="/api/v1/orders",status="{status}"}}"#)
+    };
+    for status in [201, 202, 500, 503, 504] {
+        assert_eq!(shown.sum(&answered(status)), Some(0.0), "{status}");
+    }
     let (sell, _) = place(gateway, &alice, &order("SELL", "50000.00", "0.01000")).await;
     assert!(matches!(sell, 201 | 202), "{sell}");
+    until(gateway, &answered(sell), 1.0).await;
     let buy = place_over_socket(gateway, &bob, &order("BUY", "50000.00", "0.01000")).await;
     assert!(matches!(buy, 201 | 202), "{buy}");
     let (status, reason) = place(gateway, &bob, &order("BUY", "50000.00", "9000.00000")).await;
@@ -351,6 +201,7 @@ async fn the_programs_of_a_distributed_exchange_show_all_of_their_tables_from_th
     }
     let options = ExchangeOptions::new(&programs)
         .gateways(1)
+        .auditors(1)
         .setting("TRADE_ENGINE_SERVER__ANSWER_TIMEOUT", "30s");
     let mut exchange = Exchange::start(options).await.unwrap();
     let of = |role: Role| exchange.of(role).collect::<Vec<&Member>>();
@@ -359,6 +210,7 @@ async fn the_programs_of_a_distributed_exchange_show_all_of_their_tables_from_th
         (Program::Gateway, &gateways),
         (Program::Matcher, &matchers),
         (Program::Wallet, &of(Role::Wallet)),
+        (Program::Auditor, &of(Role::Auditor)),
     ];
     for (program, members) in all {
         assert_complete(members, program).await;

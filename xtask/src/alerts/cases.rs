@@ -123,7 +123,10 @@ pub const CASES: &[Case] = &[
     case(Fault::Blind, &["TargetDown of postgres"]),
     case(Fault::Gateways, &["GatewaysGone"]),
     case(Fault::StandBy, &["ShardStandByMissing"]),
-    case(Fault::Matchers, &["MatchersGone", "MatchingEngineStopped"]),
+    case(
+        Fault::Matchers,
+        &["MatchersGone", "MatchingEngineStopped", "ShardStalled"],
+    ),
     case(Fault::Owners, &["ShardTakeoversMany"]),
     case(
         Fault::Wallet,

@@ -122,8 +122,16 @@ container matcher
 matcher=$made
 container wallet-service
 wallet=$made
-user=$(buildah inspect --format '{{.OCIv1.Config.User}}' "$gateway")
-[ "$user" = 65532:65532 ] || { echo "images: the gateway's user is $user" >&2; exit 1; }
+# What the images say of themselves. A health check is part of Docker's format alone.
+said_by() { buildah inspect --type image --format "$2" "$repository/$1:$tag"; }
+for program in gateway matcher wallet-service; do
+  user=$(said_by "$program" '{{.OCIv1.Config.User}}')
+  [ "$user" = 65532:65532 ] || { echo "images: the user of $program is \"$user\"" >&2; exit 1; }
+  check=$(said_by "$program" '{{if .Docker.Config.Healthcheck}}{{.Docker.Config.Healthcheck.Test}}{{end}}')
+  [ "$check" = "[CMD /usr/local/bin/$program healthcheck]" ] ||
+    { echo "images: the health check of $program is \"$check\"" >&2; exit 1; }
+done
+echo 'each image has the user 65532 and its own program as health check'
 within "$gateway" "${direct[@]}" TRADE_ENGINE_DATABASE__USER=postgres -- /usr/local/bin/gateway migrate up
 start wallet within "$wallet" "${through[@]}" TRADE_ENGINE_DATABASE__USER=wallet \
   "TRADE_ENGINE_DATABASE__DIRECT_URL=postgres://wallet:$WALLET_DB_PASSWORD@127.0.0.1:$pg/mytrader" "TRADE_ENGINE_DATABASE__PASSWORD=$WALLET_DB_PASSWORD" \
@@ -149,8 +157,13 @@ sed "s#/tmp/#$scratch/nginx/#; s/listen 8080/listen 127.0.0.1:$balanced/; s/list
 start nginx as www-data nginx -c "$scratch/nginx/nginx.conf" -e stderr -g 'daemon off;'
 until_it 'nginx leads to gateways that are ready' curl -fs "http://127.0.0.1:$balanced/health/ready"
 for program in gateway matcher wallet-service; do
-  echo "$program runs as uid $(ps -eo uid,args | awk -v program="/usr/local/bin/$program" '$2 == program {print $1}' | sort -u | tr '\n' ' ')"
+  uids=$(ps -eo uid,args | awk -v program="/usr/local/bin/$program" '$2 == program {print $1}' | sort -u | tr '\n' ' ')
+  [ "$uids" = '65532 ' ] || { echo "images: $program runs as uid \"$uids\", not 65532" >&2; exit 1; }
+  echo "$program runs as uid $uids"
 done
+commit=$(curl -fs "http://127.0.0.1:${ports[10]}/metrics" | sed -n 's/^build_info{.*commit="\([^"]*\)".*/\1/p' || true)
+[[ $commit =~ ^[0-9a-f]{40}(-dirty)?$ ]] || { echo "images: the matcher's commit is \"$commit\": see TRADE_ENGINE_COMMIT" >&2; exit 1; }
+echo "the matcher was built from $commit"
 order() { # order USER SIDE
   local token answer
   token=$(within "$gateway" "${gateways[@]}" -- /usr/local/bin/gateway token "$1")

@@ -11,6 +11,8 @@ const PROGRAMS: [&str; 3] = ["gateway", "matcher", "wallet-service"];
 /// The bases of docker/Dockerfile, as its build arguments.
 const BUILD_BASE: &str = "BUILD_BASE";
 const RUN_BASE: &str = "RUN_BASE";
+/// What the programs tell as their commit (crates/http, `build_info`), a build argument too.
+const COMMIT: &str = "TRADE_ENGINE_COMMIT";
 
 /// What `cargo xtask image` can be told.
 #[derive(clap::Args)]
@@ -64,8 +66,10 @@ pub fn run(options: &Options) -> Result<()> {
             words,
         } => {
             let bases = [(BUILD_BASE, build_base), (RUN_BASE, run_base)];
+            let commit = commit()?;
             for program in PROGRAMS {
                 let mut command = build(engine, program, &options.name(program));
+                command.arg(format!("--build-arg={COMMIT}={commit}"));
                 for (name, base) in bases {
                     if let Some(base) = base {
                         command.arg(format!("--build-arg={name}={base}"));
@@ -114,6 +118,13 @@ fn build(engine: Engine, program: &str, name: &str) -> Command {
     command.args(["--file=docker/Dockerfile", "--target", program, "--tag", name]);
     command.current_dir(shell::root());
     command
+}
+
+/// The commit that is checked out; with `-dirty` behind it where files differ from it.
+fn commit() -> Result<String> {
+    let mut git = Command::new("git");
+    git.args(["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]);
+    Ok(shell::output(git.current_dir(shell::root()))?.trim().to_owned())
 }
 
 fn push(engine: Engine, options: &Options) -> Result<()> {
@@ -183,5 +194,30 @@ mod tests {
         for base in [BUILD_BASE, RUN_BASE] {
             assert!(text.contains(&format!("ARG {base}=")), "{base}");
         }
+    }
+
+    #[test]
+    fn the_commit_is_an_argument_of_our_own_build_alone_and_what_the_programs_read() {
+        let read = |path: &str| std::fs::read_to_string(shell::root().join(path)).unwrap();
+        let text = read("docker/Dockerfile");
+        let stages: Vec<&str> = text.split("\nFROM ").collect();
+        let argument = format!("\nARG {COMMIT}\n");
+        for stage in &stages {
+            // Anywhere before, a new commit would build anew what others wrote.
+            assert_eq!(
+                stage.contains(&argument),
+                stage.contains(" AS build\n"),
+                "{stage}"
+            );
+        }
+        assert!(text.contains(&argument));
+        assert!(read("crates/http/src/metrics/mod.rs").contains(&format!("option_env!(\"{COMMIT}\")")));
+        assert!(read(".github/workflows/ci.yml").contains(&format!("--build-arg \"{COMMIT}=$GITHUB_SHA\"")));
+        let commit = commit().unwrap();
+        let hash = commit.strip_suffix("-dirty").unwrap_or(&commit);
+        assert!(
+            hash.len() == 40 && hash.chars().all(|letter| letter.is_ascii_hexdigit()),
+            "{commit}"
+        );
     }
 }

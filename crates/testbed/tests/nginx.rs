@@ -61,12 +61,17 @@ async fn before(one: &str, two: &str) -> Option<Nginx> {
         .setting("gateway-2:8081", two);
     match Nginx::start(options).await {
         Ok(nginx) => Some(nginx),
-        Err(error) if format!("{error:#}").contains("is not installed") => {
+        Err(error) if format!("{error:#}").contains("is not installed") && !in_the_gate() => {
             eprintln!("skipped: {error:#}");
             None
         }
         Err(error) => panic!("{error:#}"),
     }
+}
+
+/// Where nothing may be left out: `cargo xtask test` has installed it before, or has failed.
+fn in_the_gate() -> bool {
+    std::env::var_os("CI").is_some_and(|ci| ci == "true")
 }
 
 /// The status that the balancer answers with.

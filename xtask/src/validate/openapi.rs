@@ -4,6 +4,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::left_out;
+use super::tools::{NPM, Tools};
 use crate::shell;
 
 /// Where the linter's version and its rules stand.
@@ -12,18 +14,19 @@ const FOLDER: &str = "docs/openapi";
 const PROGRAMS: [&str; 2] = ["gateway", "wallet-service"];
 
 /// Has both descriptions looked at; false where the programs were not built, or there is no npm.
-pub fn check() -> Result<bool> {
+pub fn check(tools: &Tools) -> Result<bool> {
     let programs = shell::target()?.join("debug");
     if let Some(missing) = PROGRAMS.iter().find(|name| !programs.join(name).is_file()) {
-        println!("{missing} was not built (cargo build): no description was looked at");
-        return Ok(false);
+        return left_out(&format!(
+            "{missing} was not built (cargo build): no description was looked at"
+        ));
     }
-    if !shell::succeeds(Command::new("npm").arg("--version")) {
-        println!("npm is not here: no description was looked at");
+    if !tools.have(NPM)? {
         return Ok(false);
     }
     let folder = shell::root().join(FOLDER);
-    let installed = Command::new("npm")
+    let installed = tools
+        .command(NPM)
         .args(["ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"])
         .current_dir(&folder)
         .status()?;
@@ -40,7 +43,7 @@ pub fn check() -> Result<bool> {
         )?;
         let file = printed.join(format!("{program}.json"));
         std::fs::write(&file, description).with_context(|| file.display().to_string())?;
-        let mut lint = Command::new(folder.join("node_modules/.bin/redocly"));
+        let mut lint = tools.command(&format!("{}/node_modules/.bin/redocly", folder.display()));
         lint.args(["lint", "--config", "redocly.yaml"])
             .arg(&file)
             .current_dir(&folder)

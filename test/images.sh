@@ -162,7 +162,7 @@ for program in gateway matcher wallet-service; do
   echo "$program runs as uid $uids"
 done
 commit=$(curl -fs "http://127.0.0.1:${ports[10]}/metrics" | sed -n 's/^build_info{.*commit="\([^"]*\)".*/\1/p' || true)
-[[ $commit =~ ^[0-9a-f]{40}(-dirty)?$ ]] || { echo "images: the matcher's commit is \"$commit\": see TRADE_ENGINE_COMMIT" >&2; exit 1; }
+[[ $commit =~ ^[0-9a-f]{40}(-dirty)?$ ]] || { echo "images: the matcher's commit is \"$commit\": see BUILD_COMMIT" >&2; exit 1; }
 echo "the matcher was built from $commit"
 order() { # order USER SIDE
   local token answer

@@ -22,11 +22,9 @@ pub use runtimes::count_runtime;
 /// The media type of the text format.
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The commit that the programs were built from; builds tell it by this variable.
-const COMMIT: &str = match option_env!("TRADE_ENGINE_COMMIT") {
-    Some(commit) => commit,
-    None => "unknown",
-};
+/// The commit that the programs were built from: images tell it by this variable. It is no part of the programs, or each commit
+/// would build all of them anew.
+const COMMIT: &str = "BUILD_COMMIT";
 
 static INSTALLED: OnceLock<PrometheusHandle> = OnceLock::new();
 
@@ -132,7 +130,9 @@ impl Metrics {
         let metrics = Self::install();
         program.families().for_each(Family::begin);
         count_runtime();
-        gauge!("build_info", "version" => version, "commit" => COMMIT).set(1.0);
+        let commit = std::env::var(COMMIT).ok().filter(|commit| !commit.is_empty());
+        let commit = commit.unwrap_or_else(|| "unknown".to_owned());
+        gauge!("build_info", "version" => version, "commit" => commit).set(1.0);
         metrics
     }
 

@@ -23,8 +23,6 @@ if [ ! -e /build/target ]; then
   cp -a "$dependencies" /build/new
   mv /build/new /build/target
 fi
-# The programs tell it as their commit (build_info): an empty one would not read as "unknown".
-[ -n "${TRADE_ENGINE_COMMIT:-}" ] || unset TRADE_ENGINE_COMMIT
 cargo build --release --locked --package gateway --package matcher --package wallet-service
 mkdir -p "$programs/data"
 for program in gateway matcher wallet-service; do

@@ -10,9 +10,10 @@ use tokio::task::JoinSet;
 
 use super::disk::Disk;
 use super::flow::Flow;
+use super::jobs::Job;
 use super::operator::Caller;
 use super::pages::Places;
-use super::prometheus::Prometheus;
+use super::prometheus::{Prometheus, address};
 
 /// What can be caused here.
 pub const ALERTS: [&str; 4] = [
@@ -59,9 +60,9 @@ pub async fn tried<'a>(
     }
     let disk = Disk::mount(&dir.join(gateway.name()), DISK_MIB)?;
     gateway.start().await?;
-    let targets = vec![("gateway", vec![gateway.metrics_url()])];
     let rules = |name: &str| ["gateway", "slo", "embedded", "auditor"].contains(&name);
-    let mut prometheus = Prometheus::start(&targets, "", rules, dir).await?;
+    let mut prometheus =
+        Prometheus::start(&[Job::new("gateway", vec![address(&gateway)])], rules, dir).await?;
     let flow = Flow::start(&[&gateway])?;
     prometheus.until_quiet(&[]).await.context("before any fault")?;
     let places = Places::of_embedded(&gateway, dir)?;

@@ -8,6 +8,7 @@ mod door;
 mod embedded;
 mod faults;
 mod flow;
+mod jobs;
 mod operator;
 mod outside;
 mod pages;

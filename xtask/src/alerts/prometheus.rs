@@ -10,6 +10,7 @@ use testbed::{Exchange, Member, Port, Process, Role, Signal};
 use tokio::time::Instant;
 
 use super::cases::OF_JOB;
+use super::jobs::{self, Job};
 use super::surroundings::Surroundings;
 use crate::http::{Asked, Question, ask};
 use crate::{servers, shell};
@@ -41,21 +42,18 @@ impl Prometheus {
             ("wallet", Role::Wallet),
             ("auditor", Role::Auditor),
         ];
-        let targets = jobs.map(|(job, role)| (job, exchange.of(role).map(Member::metrics_url).collect()));
-        Self::start(&targets, around.jobs(), |_| true, dir).await
+        let mut all: Vec<Job> = (jobs.into_iter())
+            .map(|(job, role)| Job::new(job, exchange.of(role).map(address).collect()))
+            .collect();
+        all.extend_from_slice(around.jobs());
+        Self::start(&all, |_| true, dir).await
     }
 
-    /// Starts it over these jobs with their addresses, and over others as they stand in its settings, with the rules of these
-    /// files, and waits until it has looked a few times.
+    /// Starts it over these jobs, with the rules of these files, and waits until it has looked a few times.
     ///
     /// # Errors
     /// It is not installed and cannot be, or the rules cannot be read.
-    pub async fn start(
-        targets: &[(&str, Vec<String>)],
-        others: &str,
-        rules: fn(&str) -> bool,
-        dir: &Path,
-    ) -> Result<Self> {
+    pub async fn start(jobs: &[Job], rules: fn(&str) -> bool, dir: &Path) -> Result<Self> {
         let there = || shell::succeeds(Command::new("prometheus").arg("--version"));
         ensure!(
             there() || (servers::installed("prometheus") && there()),
@@ -64,19 +62,9 @@ impl Prometheus {
         let dir = dir.join("prometheus");
         std::fs::create_dir_all(&dir)?;
         let mut settings = String::from(
-            "global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}\nrule_files: ['*.rules.yaml']\nscrape_configs:\n",
+            "global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}\nrule_files: ['*.rules.yaml']\n",
         );
-        for (job, urls) in targets {
-            let targets: Vec<&str> = urls
-                .iter()
-                .filter_map(|url| url.strip_prefix("http://"))
-                .collect();
-            settings += &format!(
-                "  - {{job_name: {job}, static_configs: [{{targets: ['{}']}}]}}\n",
-                targets.join("', '")
-            );
-        }
-        settings += others;
+        settings += &jobs::settings(jobs)?;
         std::fs::write(dir.join("prometheus.yml"), settings)?;
         for entry in std::fs::read_dir(shell::root().join("deploy/prometheus"))? {
             let path = entry?.path();
@@ -176,6 +164,11 @@ impl Prometheus {
     pub async fn stop(&mut self) -> Result<()> {
         self.process.stop(Signal::TERM, STOPPING).await.map(drop)
     }
+}
+
+/// Where the metrics of a program are.
+pub fn address(member: &Member) -> String {
+    member.metrics_url().replacen("http://", "", 1)
 }
 
 /// The rules with every window and wait divided.

@@ -12,6 +12,7 @@ use testbed::{Exchange, Options, Port, Postgres, Process, RabbitMq};
 
 use super::disk::Disk;
 use super::door::Door;
+use super::jobs::Job;
 use super::sql::batch;
 use crate::{servers, shell};
 
@@ -49,7 +50,7 @@ pub struct Surroundings {
     pub door: Door,
     reader: Option<Process>,
     exporters: BTreeMap<&'static str, Exporter>,
-    jobs: String,
+    jobs: Vec<Job>,
     dir: PathBuf,
 }
 
@@ -75,15 +76,15 @@ impl Surroundings {
             door: Door::open(exchange, &dir).await?,
             reader: None,
             exporters: BTreeMap::new(),
-            jobs: String::new(),
+            jobs: Vec::new(),
             dir,
         };
         built.export(exchange).await?;
         Ok(built)
     }
 
-    /// The jobs of Prometheus that look at it, as in deploy/prometheus/prometheus.yml.
-    pub fn jobs(&self) -> &str {
+    /// The jobs of Prometheus that look at it.
+    pub fn jobs(&self) -> &[Job] {
         &self.jobs
     }
 
@@ -137,18 +138,24 @@ impl Surroundings {
         let only = format!(
             "metric_relabel_configs: [{{source_labels: [mountpoint], regex: '{disk}', action: keep}}]"
         );
-        self.exporter("node", node, "--web.listen-address=", "Listening on", &only)
+        let port = self
+            .exporter("node", node, "--web.listen-address=", "Listening on")
             .await?;
+        self.job("node", port).besides = Some(only);
         batch(exchange, MONITOR).await?;
         let mut postgres = Command::new("prometheus-postgres-exporter");
         let monitor = self.monitor(exchange);
         postgres.env("DATA_SOURCE_NAME", format!("{monitor}?sslmode=disable"));
-        self.exporter("postgres", postgres, "--web.listen-address=", "Listening on", "")
+        let port = self
+            .exporter("postgres", postgres, "--web.listen-address=", "Listening on")
             .await?;
+        self.job("postgres", port);
         let mut redis = Command::new("prometheus-redis-exporter");
         redis.arg(format!("-redis.addr={}", exchange.redis_url()));
-        self.exporter("redis", redis, "-web.listen-address=", "Providing metrics", "")
+        let port = self
+            .exporter("redis", redis, "-web.listen-address=", "Providing metrics")
             .await?;
+        self.job("redis", port);
         let mut settings = std::fs::read_to_string(shell::root().join("deploy/prometheus/blackbox.yml"))?;
         settings += &format!(
             "      tls_config:\n        ca_file: {}\n",
@@ -158,23 +165,16 @@ impl Surroundings {
         std::fs::write(&file, settings)?;
         let mut blackbox = Command::new("prometheus-blackbox-exporter");
         blackbox.arg(format!("--config.file={}", file.display()));
+        let port = self
+            .exporter("front-door", blackbox, "--web.listen-address=", "Listening on")
+            .await?;
         let url = self.door.url();
-        let probe = format!(
-            "metrics_path: /probe, params: {{module: [front_door], target: ['{url}']}}, \
-             relabel_configs: [{{target_label: instance, replacement: '{url}'}}]"
-        );
-        self.exporter(
-            "front-door",
-            blackbox,
-            "--web.listen-address=",
-            "Listening on",
-            &probe,
-        )
-        .await?;
+        let door = self.job("front-door", port);
+        door.instead = Some(("blackbox-exporter:9115", door.targets.remove(0)));
+        door.targets.push(url);
         if let Some(port) = exchange.rabbitmq.as_ref().and_then(RabbitMq::metrics_port) {
-            self.job("rabbitmq-node", port, "");
-            let family = "metrics_path: /metrics/detailed, params: {family: [queue_coarse_metrics, queue_consumer_count]}";
-            self.job("rabbitmq", port, family);
+            self.job("rabbitmq-node", port);
+            self.job("rabbitmq", port);
         }
         Ok(())
     }
@@ -185,11 +185,10 @@ impl Surroundings {
         mut command: Command,
         listen: &str,
         ready: &'static str,
-        more: &str,
-    ) -> Result<()> {
+    ) -> Result<u16> {
         let port = Port::free()?;
-        command.arg(format!("{listen}127.0.0.1:{}", port.number()));
-        self.job(job, port.number(), more);
+        let number = port.number();
+        command.arg(format!("{listen}127.0.0.1:{number}"));
         let exporter = Exporter {
             command,
             ready,
@@ -197,7 +196,8 @@ impl Surroundings {
             _port: port,
         };
         self.exporters.insert(job, exporter);
-        self.start_exporter(job).await
+        self.start_exporter(job).await?;
+        Ok(number)
     }
 
     /// Starts the exporter of this job, again if it must be.
@@ -227,10 +227,9 @@ impl Surroundings {
         Ok(())
     }
 
-    fn job(&mut self, name: &str, port: u16, more: &str) {
-        let comma = if more.is_empty() { "" } else { ", " };
-        self.jobs += &format!(
-            "  - {{job_name: {name}, static_configs: [{{targets: ['127.0.0.1:{port}']}}]{comma}{more}}}\n"
-        );
+    fn job(&mut self, name: &'static str, port: u16) -> &mut Job {
+        let at = self.jobs.len();
+        self.jobs.push(Job::new(name, vec![format!("127.0.0.1:{port}")]));
+        &mut self.jobs[at]
     }
 }

@@ -135,6 +135,14 @@ pub const CHECKS: &[Check] = &[
         runs: Runs::ForEach,
     },
     Check {
+        name: "blackbox settings",
+        tool: "prometheus-blackbox-exporter",
+        with: &[],
+        words: &["--config.check", "--config.file"],
+        files: &["deploy/prometheus/blackbox*.yml"],
+        runs: Runs::ForEach,
+    },
+    Check {
         name: "alertmanager settings",
         tool: "amtool",
         with: &[],

@@ -24,10 +24,11 @@ pub const PYPI: [&str; 6] = [
 ];
 
 /// Programs that Debian has, and in which package.
-pub const DEBIAN: [(&str, &str); 3] = [
+pub const DEBIAN: [(&str, &str); 4] = [
     ("shellcheck", "shellcheck"),
     ("promtool", "prometheus"),
     ("amtool", "prometheus-alertmanager"),
+    ("prometheus-blackbox-exporter", "prometheus-blackbox-exporter"),
 ];
 
 /// What is there or not: no package that we can fetch has it, or none that is new enough.

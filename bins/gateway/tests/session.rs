@@ -232,15 +232,27 @@ fn the_guide_to_the_api_does_what_it_says() {
     page_does_what_it_says("docs/api.md", 8);
 }
 
+#[test]
+fn the_readme_does_what_it_says_about_the_first_five_minutes() {
+    let page = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, minutes) = page.split_once("## The first five minutes\n").unwrap();
+    // What is typed into a WebSocket is no command for a shell.
+    let (minutes, _) = minutes.split_once("A WebSocket client").unwrap();
+    text_does_what_it_says(minutes, 2);
+}
+
 /// Runs the examples of a page, which has so many at least, and looks for the answers that it shows.
 fn page_does_what_it_says(page: &str, least: usize) {
+    text_does_what_it_says(&std::fs::read_to_string(root().join(page)).unwrap(), least);
+}
+
+fn text_does_what_it_says(text: &str, least: usize) {
     if !has_tools() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
     let served = Program::start(dir.path());
-    let page = std::fs::read_to_string(root().join(page)).unwrap();
-    let examples = examples(&page);
+    let examples = examples(text);
     assert!(examples.len() >= least, "the page has lost its examples");
     // One shell for all, so that what one example learns, the next can use.
     let mut script = String::from("set -eu\n");

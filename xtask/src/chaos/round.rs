@@ -201,6 +201,9 @@ impl Session {
                 report["outstanding"]
             );
         }
+        if report["replayed"]["balances_compared"] != true {
+            bail!("the audit has not compared the balances with those of a replay");
+        }
         if !output.status.success() && outcome.differences.is_empty() {
             bail!("the audit failed ({}): {}", output.status, said.trim_end());
         }

@@ -83,7 +83,7 @@ async fn look(arguments: &AuditArguments) -> anyhow::Result<AuditReport> {
         replayed: None,
     };
     if arguments.replay {
-        let (replayed, broken) = replays::replay(&mut connection, report.is_quiet)
+        let (replayed, broken) = replays::replay(&mut connection)
             .await
             .context("replaying the logs")?;
         report.replayed = Some(replayed);

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use distributed::replay::{Replay, batches, logs, replayable};
 use domain::{Asset, UserId};
-use persistence::postgres::Connection;
 use persistence::postgres::invariants::{Traded, traded};
+use persistence::postgres::views::ShardRow;
+use persistence::postgres::{Connection, PgError};
 use serde::Serialize;
 
 use super::BrokenRow;
@@ -25,6 +26,8 @@ pub(super) struct Replayed {
     events: u64,
     /// What of the shards' logs cannot be replayed, and why.
     not_replayable: Vec<String>,
+    /// Whether the wallet's balances were compared: only where everything that was replayed is settled, and nothing has come since.
+    balances_compared: bool,
 }
 
 fn broken(rule: &str, what: impl std::fmt::Display) -> BrokenRow {
@@ -35,14 +38,12 @@ fn broken(rule: &str, what: impl std::fmt::Display) -> BrokenRow {
     }
 }
 
-/// Replays everything. Balances are compared only where nothing is on its way.
-pub(super) async fn replay(
-    connection: &mut Connection,
-    is_quiet: bool,
-) -> anyhow::Result<(Replayed, Vec<BrokenRow>)> {
+/// Replays everything.
+pub(super) async fn replay(connection: &mut Connection) -> anyhow::Result<(Replayed, Vec<BrokenRow>)> {
     let (mut replayed, mut told) = (Replayed::default(), Vec::new());
     let (mut gains, mut fees) = (Gains::new(), BTreeMap::new());
-    let mut whole = true;
+    // The last batch of each shard whose trades the embedded exchange makes as well.
+    let mut reached = BTreeMap::new();
     for shard in logs(connection).await? {
         replayed.shards += 1;
         let (last, why_not) = replayable(connection, &shard).await?;
@@ -82,29 +83,40 @@ pub(super) async fn replay(
                 break;
             }
         }
-        whole &= fold.seq() >= shard.last_seq;
-        match twin {
-            Some(twin) => {
-                let (more, collected) = twin.gains();
-                for (key, gain) in more {
-                    *gains.entry(key).or_default() += gain;
-                }
-                for (asset, fee) in collected {
-                    *fees.entry(asset).or_default() += fee;
-                }
-            }
-            None => whole = false,
+        let Some(twin) = twin else { continue };
+        reached.insert(shard.shard, fold.seq());
+        let (more, collected) = twin.gains();
+        for (key, gain) in more {
+            *gains.entry(key).or_default() += gain;
+        }
+        for (asset, fee) in collected {
+            *fees.entry(asset).or_default() += fee;
         }
     }
-    if whole && is_quiet {
-        balances(connection, gains, fees, &mut told).await?;
+    let (now, brought) = settled(connection).await?;
+    let is_settled = |shard: &ShardRow| {
+        shard.settled_seq == shard.last_seq && reached.get(&shard.shard) == Some(&shard.last_seq)
+    };
+    replayed.balances_compared = now.iter().all(is_settled);
+    if replayed.balances_compared {
+        balances(brought, gains, fees, &mut told)?;
     }
     Ok((replayed, told))
 }
 
+/// How far the shards are and what the wallet says that trading brought everybody, at one moment: orders may go on meanwhile.
+async fn settled(connection: &mut Connection) -> Result<(Vec<ShardRow>, Vec<Traded>), PgError> {
+    connection
+        .build_transaction()
+        .read_only()
+        .repeatable_read()
+        .run(async |connection: &mut Connection| Ok((logs(connection).await?, traded(connection).await?)))
+        .await
+}
+
 /// What the wallet says that trading brought everybody must be what the embedded exchange says.
-async fn balances(
-    connection: &mut Connection,
+fn balances(
+    brought: Vec<Traded>,
     mut gains: Gains,
     mut fees: BTreeMap<Asset, i128>,
     told: &mut Vec<BrokenRow>,
@@ -114,7 +126,7 @@ async fn balances(
         user_id,
         asset,
         units,
-    } in traded(connection).await?
+    } in brought
     {
         let asset: Asset = asset.parse()?;
         match user_id {

@@ -72,14 +72,27 @@ const CASES: [(&str, &str, &str); 11] = [
 /// The kinds that look at everything is not needed for.
 const SMALL: [&str; 4] = ["zero_sum", "not_negative", "reserved", "needed"];
 
-/// What the command says: the kinds of rules that do not hold, and whether it has failed.
-fn told(database: &str) -> (BTreeSet<String>, bool) {
+/// What the command says: its report, the kinds of rules that do not hold, and whether it has failed.
+fn report(words: &[&str]) -> (Value, BTreeSet<String>, bool) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_matcher"));
-    let output = command.args(["audit", "--database", database]).output().unwrap();
+    let output = command.arg("audit").args(words).output().unwrap();
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let broken = report["broken"].as_array().unwrap().iter();
     let kinds = broken.map(|row| row["invariant"].as_str().unwrap().to_owned());
-    (kinds.collect(), !output.status.success())
+    let kinds = kinds.collect();
+    (report, kinds, !output.status.success())
+}
+
+fn told(database: &str) -> (BTreeSet<String>, bool) {
+    let (_, kinds, failed) = report(&["--database", database]);
+    (kinds, failed)
+}
+
+/// Whether balances were compared with those of a replay, and differ.
+fn replayed(database: &str) -> (bool, bool) {
+    let (report, kinds, _) = report(&["--database", database, "--replay"]);
+    let compared = report["replayed"]["balances_compared"].as_bool().unwrap();
+    (compared, kinds.contains("replay"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,6 +120,7 @@ async fn each_kind_of_rule_is_seen_to_be_broken_and_to_hold_again() {
     assert_eq!(told(&url), (BTreeSet::new(), false));
     let cases: BTreeSet<&str> = CASES.iter().map(|(invariant, ..)| *invariant).collect();
     assert_eq!(cases, INVARIANTS.into_iter().collect());
+    balances_are_compared_with_a_replay_only_where_all_of_it_is_settled(&venue, &url).await;
 
     let mut connection = connect(&url.clone().into()).await.unwrap();
     for (invariant, breaks, mends) in CASES {
@@ -126,6 +140,22 @@ async fn each_kind_of_rule_is_seen_to_be_broken_and_to_hold_again() {
         venue.sql.batch_execute(&sql(mends)).await.expect(invariant);
         assert_eq!(told(&url), (BTreeSet::new(), false), "{invariant}");
     }
+}
+
+/// Orders go on while a log is read: what the wallet has done by then is more than what was replayed.
+async fn balances_are_compared_with_a_replay_only_where_all_of_it_is_settled(venue: &Venue, url: &str) {
+    assert_eq!(replayed(url), (true, false));
+    let sql = async |text: &str| venue.sql.batch_execute(text).await.unwrap();
+    sql("UPDATE ledger_entries SET available = available + 1 WHERE entry_type = 'TRADE_BUY'").await;
+    assert_eq!(
+        replayed(url),
+        (true, true),
+        "nothing is on its way, and they differ"
+    );
+    sql("UPDATE shards SET settled_seq = settled_seq - 1").await;
+    assert_eq!(replayed(url), (false, false), "something is on its way");
+    sql("UPDATE shards SET settled_seq = settled_seq + 1").await;
+    sql("UPDATE ledger_entries SET available = available - 1 WHERE entry_type = 'TRADE_BUY'").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

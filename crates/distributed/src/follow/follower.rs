@@ -1,28 +1,29 @@
 //! Follows every shard: listens to news, looks at the database in case they are lost, and reads what is missing.
 
+mod pass;
 mod read;
+mod settle;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use domain::{Asset, UserId};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use persistence::postgres::views::{self, MarketSeq, Outset, ShardRow};
 use persistence::postgres::{Connection, PgError, Pool};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
-use trading::{Audience, Update};
 
+use self::pass::Pass;
 use super::Shared;
 use super::again::Again;
 use super::board::Fit;
 use super::lane::Lane;
-use super::money::{Balances, touched};
+use super::money::Balances;
 use super::trouble::Trouble;
-use crate::{Batch, News};
+use crate::News;
 
 /// How often the database is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -48,6 +49,8 @@ pub(super) struct Follower {
     blocked_since: Option<Instant>,
     /// Everything has to be read anew.
     lost: bool,
+    /// The shard whose log is read first.
+    first: u32,
     again: Again,
 }
 
@@ -62,6 +65,7 @@ impl Follower {
             told: HashMap::new(),
             blocked_since: None,
             lost: false,
+            first: 0,
             again: Again::default(),
         };
         follower.begin().await?;
@@ -133,11 +137,13 @@ impl Follower {
             let done = match done {
                 Ok(()) if self.lost => Ok(()),
                 Ok(()) => self.advance().await.inspect(|()| self.shared.followed()),
-                Err(trouble) => Err(trouble),
+                Err(trouble) => {
+                    tracing::warn!(%trouble, "looking at the shards");
+                    Err(trouble)
+                }
             };
             if let Err(trouble) = done {
                 metrics::counter!("follower_troubles_total").increment(1);
-                tracing::warn!(%trouble, "following the shards");
                 // What cannot be read piece by piece for so long may be left out by reading everything anew.
                 let stuck = self.shared.is_stuck();
                 self.set_lost(self.lost || stuck || trouble.is_lasting());
@@ -220,21 +226,18 @@ impl Follower {
         Ok(())
     }
 
-    /// Takes, reads and settles until nothing is left to do.
+    /// Takes, reads and settles until nothing is left to do. A shard whose log cannot be read keeps no other one.
     async fn advance(&mut self) -> Result<(), Trouble> {
+        let mut pass = Pass::default();
         loop {
             self.take_what_fits();
-            // A shard whose log cannot be read keeps no other one.
-            let settled = self.settle().await;
-            let was_missing = match settled {
-                Err(Trouble::TooLate) => false,
-                _ => self.read_missing().await?,
-            };
-            settled?;
-            if !was_missing {
+            self.settle(&mut pass).await;
+            if !self.read_missing(&mut pass).await {
                 break;
             }
         }
+        // Who is slow comes last next time.
+        self.first = pass.slow().map_or(self.first, |slow| slow + 1);
         match self.blocked_since {
             Some(since) if since.elapsed() > BLOCKED => {
                 tracing::warn!("events of a market are missing in every log; everything is read anew");
@@ -242,7 +245,13 @@ impl Follower {
             }
             _ => {}
         }
-        Ok(())
+        pass.end()
+    }
+
+    /// The shards, in their order from the one on whose turn it is.
+    fn in_turn(&self) -> Vec<u32> {
+        let (before, from): (Vec<u32>, Vec<u32>) = self.lanes.keys().partition(|shard| **shard < self.first);
+        [from, before].concat()
     }
 
     fn take_what_fits(&mut self) {
@@ -265,74 +274,6 @@ impl Follower {
             }
         }
         self.blocked_since = blocked.then(|| self.blocked_since.unwrap_or_else(Instant::now));
-    }
-
-    /// Tells the owners of what is settled.
-    async fn settle(&mut self) -> Result<(), Trouble> {
-        let shards: Vec<u32> = self.lanes.keys().copied().collect();
-        let mut first_trouble = Ok(());
-        for shard in shards {
-            let settled = self.settle_shard(shard).await;
-            if matches!(settled, Err(Trouble::TooLate)) {
-                return settled;
-            }
-            first_trouble = first_trouble.and(settled);
-        }
-        first_trouble
-    }
-
-    async fn settle_shard(&mut self, shard: u32) -> Result<(), Trouble> {
-        let mut accounts = BTreeSet::new();
-        while let Some((next, kept)) = self.lane(shard).next_settled() {
-            let last = self.lane(shard).can_settle_to();
-            let batches = match kept {
-                Some(batch) => vec![batch],
-                None => self.read(shard, next, last).await?,
-            };
-            for batch in batches {
-                touched(&batch, &mut accounts);
-                self.settle_batch(shard, &batch, batch.seq == last, &accounts);
-            }
-        }
-        Ok(())
-    }
-
-    /// Tells the owners of a settled batch, with the last one what they have after it.
-    fn settle_batch(
-        &mut self,
-        shard: u32,
-        batch: &Batch,
-        is_last: bool,
-        accounts: &BTreeSet<(UserId, Asset)>,
-    ) {
-        self.lane(shard).settle(batch.seq);
-        self.shared.waiters.settle(&batch.entries);
-        let mut told = Balances::default();
-        if is_last {
-            told = self.told.remove(&shard).unwrap_or_default();
-            let missing = accounts.iter().filter(|account| !told.has(account));
-            let users: BTreeSet<UserId> = missing.map(|(user_id, _)| *user_id).collect();
-            if !users.is_empty() && !self.shared.owed.add(users) {
-                self.shared.board.lose_followers();
-            }
-        }
-        told.add_granted(batch);
-        self.tell(batch.seq, batch.events.clone(), told);
-        self.shared.settled.send_modify(|settled| {
-            settled.insert(shard, batch.seq);
-        });
-    }
-
-    fn tell(&self, seq: u64, events: Vec<domain::MarketEvent>, told: Balances) {
-        let balances = told.changes();
-        if !events.is_empty() || !balances.is_empty() {
-            self.shared.board.tell_owners(Update {
-                audience: Audience::Owners,
-                seq,
-                events,
-                balances,
-            });
-        }
     }
 
     #[allow(

@@ -5,31 +5,34 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 use persistence::postgres::views;
 
+use super::pass::Pass;
 use super::{Follower, PATIENCE};
 use crate::Batch;
-use crate::follow::lane::Lane;
 use crate::follow::trouble::Trouble;
 
 /// Batches of one read.
 const PIECE: usize = 32;
 
 impl Follower {
-    /// Reads a piece of what is missing of each shard. False: nothing is missing.
-    pub(super) async fn read_missing(&mut self) -> Result<bool, Trouble> {
-        let missing = |lane: &Lane| lane.missing().map(|range| (lane.shard(), range));
-        let missing: Vec<(u32, (u64, u64))> = self.lanes.values().filter_map(missing).collect();
-        let mut first_trouble = Ok(());
-        for (shard, (first, last)) in &missing {
-            match self.read(*shard, *first, *last).await {
-                Ok(batches) => batches
-                    .into_iter()
-                    .for_each(|batch| self.lane(*shard).read(batch)),
-                // Who asked on would wait as long for each.
-                Err(Trouble::TooLate) => return Err(Trouble::TooLate),
-                Err(trouble) => first_trouble = first_trouble.and(Err(trouble)),
+    /// Reads a piece of what is missing of each shard. False: nothing came.
+    pub(super) async fn read_missing(&mut self, pass: &mut Pass) -> bool {
+        let mut came = false;
+        for shard in self.in_turn() {
+            let Some((first, last)) = self.lane(shard).missing() else {
+                continue;
+            };
+            if !pass.may_read(shard) {
+                continue;
+            }
+            match self.read(shard, first, last).await {
+                Ok(batches) => {
+                    batches.into_iter().for_each(|batch| self.lane(shard).read(batch));
+                    came = true;
+                }
+                Err(trouble) => pass.failed(shard, trouble),
             }
         }
-        first_trouble.map(|()| !missing.is_empty())
+        came
     }
 
     /// The batches of a shard from one number on up to another; not all of them, but at least the first.

@@ -36,6 +36,8 @@ awk -v image="$4" '$1 == image {print $2; found = 1} END {exit !found}' "$STAGED
 END
 chmod +x "$scratch/bin/kubectl" "$scratch/bin/docker"
 cp -a "$root/deploy" "$scratch/repository/deploy"
+# Of one that was broken off.
+rm -rf "$scratch"/repository/deploy/overlays/.roll-out.*
 cd "$scratch/repository"
 
 wrong=0 checks=0

@@ -23,8 +23,8 @@ use crate::{auditor, development, gauges, reload};
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest wait for connections to end after they were told to.
 const STREAMS_PATIENCE: Duration = Duration::from_secs(5);
-/// What a placement may be answered with: alerts look at how these grow.
-const PLACEMENT_STATUSES: [u16; 11] = [200, 201, 202, 400, 401, 409, 422, 429, 500, 503, 504];
+/// Alerts look at how many placements are taken, and how many fail.
+const PLACEMENT_STATUSES: [u16; 6] = [200, 201, 202, 500, 503, 504];
 /// The longest wait for a body.
 pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -16,7 +16,7 @@ fsfreeze --unfreeze \"$1\"; umount --lazy \"$1\"";
 #[derive(Debug)]
 pub struct Disk {
     at: PathBuf,
-    tidier: Child,
+    tidier: Option<Child>,
 }
 
 impl Disk {
@@ -37,12 +37,16 @@ impl Disk {
         shell::output(Command::new("mkfs.ext4").args(["-q", "-F", "-m", "0"]).arg(&file))?;
         shell::output(Command::new("mount").args(["-o", "loop"]).arg(&file).arg(&at))
             .context("a disk of one's own needs root and loop devices")?;
-        let tidier = Command::new("setsid")
-            .args(["sh", "-c", TIDY_UP, &std::process::id().to_string()])
-            .arg(&at)
-            .stderr(Stdio::null())
-            .spawn()?;
-        Ok(Self { at, tidier })
+        let mut disk = Self { at, tidier: None };
+        let mut tidier = Command::new("setsid");
+        tidier.args(["sh", "-c", TIDY_UP, &std::process::id().to_string()]);
+        tidier.arg(&disk.at);
+        tidier
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        disk.tidier = Some(tidier.spawn().context("setsid")?);
+        Ok(disk)
     }
 
     /// Where it is.
@@ -109,6 +113,8 @@ impl Drop for Disk {
         if !shell::succeeds(Command::new("umount").arg(&self.at)) {
             shell::succeeds(Command::new("umount").arg("--lazy").arg(&self.at));
         }
-        drop(self.tidier.kill().and_then(|()| self.tidier.wait()));
+        if let Some(tidier) = &mut self.tidier {
+            drop(tidier.kill().and_then(|()| tidier.wait()));
+        }
     }
 }

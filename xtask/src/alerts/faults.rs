@@ -160,7 +160,7 @@ pub async fn mend(fault: Fault, exchange: &mut Exchange, around: &mut Surroundin
         Fault::BrokerMemory => control(exchange, &mitigation("BrokerAlarm", "rabbitmqctl ")?).await?,
         Fault::Reader => around.read_trades(exchange)?,
         Fault::Exporter => around.start_exporter("node").await?,
-        Fault::Blind => batch(exchange, "ALTER ROLE monitor LOGIN").await?,
+        Fault::Blind => batch(exchange, &mitigation("TargetDown", "ALTER ROLE ")?).await?,
         Fault::Partitions => outside::make_partitions(exchange).await?,
         Fault::Deaf => outside::listen_again(exchange).await?,
         Fault::Unread => {

@@ -265,8 +265,22 @@ mod tests {
 
     #[test]
     fn a_mitigation_is_what_the_page_says() {
-        let purge = mitigation("DeadLetters", "rabbitmqctl purge_queue").unwrap();
-        assert_eq!(purge, "rabbitmqctl purge_queue dlx.failed");
+        for (alert, begins, has) in [
+            ("BrokerAlarm", "rabbitmqctl ", "set_vm_memory_high_watermark"),
+            ("DatabaseConnectionsWaiting", "SELECT ", "(PID)"),
+            ("DeadLetters", "rabbitmqctl ", "purge_queue dlx.failed"),
+            ("LedgerDifference", "PUT ", "SYMBOL"),
+            ("OrdersUnreadable", "DELETE ", "'ORDER_ID'"),
+            ("PartitionsRunOut", "gateway ", "partitions make"),
+            ("RedisNearlyFull", "CONFIG SET ", "maxmemory"),
+            ("ReplicaBehind", "SELECT ", "pg_wal_replay_resume()"),
+            ("SettlementRefused", "DELETE ", "'settle:TRADE_ID'"),
+            ("ShardWithoutOwner", "UPDATE ", "= SHARD"),
+            ("TargetDown", "ALTER ROLE ", "LOGIN"),
+        ] {
+            let found = mitigation(alert, begins).unwrap();
+            assert!(found.contains(has), "{alert}: {found}");
+        }
         let first_commands_alone = mitigation("DeadLetters", "rabbitmqctl list_queues");
         assert!(
             first_commands_alone

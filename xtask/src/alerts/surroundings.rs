@@ -206,6 +206,9 @@ impl Surroundings {
     /// It does not start.
     pub async fn start_exporter(&mut self, job: &str) -> Result<()> {
         let exporter = self.exporters.get_mut(job).context("there is no such exporter")?;
+        if exporter.process.is_some() {
+            return Ok(());
+        }
         let mut command = Command::new(exporter.command.get_program());
         command.args(exporter.command.get_args());
         let set = |(name, value): (&OsStr, Option<&OsStr>)| Some((name.to_owned(), value?.to_owned()));

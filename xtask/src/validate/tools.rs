@@ -86,7 +86,11 @@ impl Tools {
     /// # Errors
     /// With `CI=true`, unless it is one that cannot be fetched.
     pub fn have(&self, program: &str) -> Result<bool> {
-        if self.find(program).is_some() {
+        let there = match program {
+            NPM => self.has_node(),
+            _ => self.find(program).is_some(),
+        };
+        if there {
             return Ok(true);
         }
         if self.strict && !GIVEN.contains(&program) {

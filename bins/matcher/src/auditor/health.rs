@@ -8,10 +8,17 @@ use serde_json::{Value, json};
 use crate::listener::Readiness;
 
 /// Whether the last look could be done, and why not.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Health(Arc<Mutex<Option<String>>>);
 
 impl Health {
+    /// Before the first look.
+    pub(super) fn new() -> Self {
+        let health = Self(Arc::default());
+        health.tell(Some("nothing was looked at yet".to_owned()));
+        health
+    }
+
     /// What has become of a look.
     pub(super) fn tell(&self, trouble: Option<String>) {
         tell_ready([("postgresql", trouble.is_none())]);

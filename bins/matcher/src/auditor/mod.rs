@@ -54,7 +54,7 @@ async fn work(settings: &Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     for warning in &check_server(&mut connection).await.context("database")?.warnings {
         tracing::warn!(%warning, "the database");
     }
-    let health = Health::default();
+    let health = Health::new();
     let served = listener::serve(listener, health.clone(), &metrics)?;
     tracing::info!("auditing");
     auditor.watch(connection, &health, &shutdown).await;

@@ -35,8 +35,12 @@ async fn in_router(venue: &Venue) -> Named {
         }
         let methods = item["methods"].as_array().unwrap();
         assert!(!methods.is_empty(), "{path} takes any method: {item}");
-        for method in methods {
-            found.insert((method.as_str().unwrap().to_owned(), path.to_owned()));
+        for method in methods.iter().map(|method| method.as_str().unwrap()) {
+            // It asks for the head of what GET gives (RFC 9110, 9.3.2), and has no description of its own.
+            if method == "HEAD" && methods.iter().any(|other| other == "GET") {
+                continue;
+            }
+            found.insert((method.to_owned(), path.to_owned()));
         }
     }
     found

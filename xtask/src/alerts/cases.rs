@@ -78,6 +78,8 @@ pub enum Fault {
     Partitions,
     /// News do not come, and the log cannot be read.
     Deaf,
+    /// Some news were lost, and the log is read slowly.
+    SlowLog,
 }
 
 /// A fault and what it sets off.
@@ -174,8 +176,9 @@ pub const CASES: &[Case] = &[
     case(Fault::Reader, &["QueueConsumerGone"]),
     case(Fault::Partitions, &["PartitionsRunOut"]),
     case(Fault::Refused, &["SettlementRefused", "ShardHalted"]),
+    case(Fault::SlowLog, &["FollowerBehind"]),
     // Last: what was stored meanwhile is done slowly afterwards.
-    case(Fault::Deaf, &["FollowerBehind"]),
+    case(Fault::Deaf, &["StreamsRestarting"]),
 ];
 
 #[cfg(test)]

@@ -105,6 +105,7 @@ pub async fn cause(
         Fault::Blind => batch(exchange, MAY_NOT_MONITOR).await?,
         Fault::Partitions => outside::run_out(exchange).await?,
         Fault::Deaf => outside::deafen(exchange).await?,
+        Fault::SlowLog => outside::slow_log(exchange).await?,
         Fault::Unread => {
             let policy = [
                 "set_policy",
@@ -163,6 +164,7 @@ pub async fn mend(fault: Fault, exchange: &mut Exchange, around: &mut Surroundin
         Fault::Blind => batch(exchange, &mitigation("TargetDown", "ALTER ROLE ")?).await?,
         Fault::Partitions => outside::make_partitions(exchange).await?,
         Fault::Deaf => outside::listen_again(exchange).await?,
+        Fault::SlowLog => batch(exchange, outside::READ_FAST).await?,
         Fault::Unread => {
             broker(exchange, &["clear_policy", "short"]).await?;
             control(exchange, &mitigation("DeadLetters", "rabbitmqctl ")?).await?;

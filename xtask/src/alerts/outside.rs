@@ -25,6 +25,14 @@ const FEW_DAYS: &str = "DO $$ DECLARE day TEXT; BEGIN
     FOR day IN SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'trades'::regclass
         AND inhrelid::regclass::text > 'trades_' || to_char(now() AT TIME ZONE 'UTC' + interval '3 days', 'YYYY_MM_DD')
     LOOP EXECUTE format('DROP TABLE %s', day); END LOOP; END $$";
+/// Gateways read seven batches a second, and others as always.
+const READ_SLOWLY: &str = "ALTER TABLE shard_log ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY slow ON shard_log TO trade_gateway USING (pg_sleep(0.14) IS NOT NULL);
+    CREATE POLICY others ON shard_log TO trade_matcher, trade_auditor USING (true) WITH CHECK (true)";
+pub const READ_FAST: &str = "DROP POLICY slow ON shard_log; DROP POLICY others ON shard_log;
+    ALTER TABLE shard_log DISABLE ROW LEVEL SECURITY";
+/// Until more has happened without news than a slow reader reads in a while.
+const MISSED: Duration = Duration::from_secs(10);
 /// Until the broker has told of its reader, and Prometheus has asked it.
 const SEEN: Duration = Duration::from_secs(15);
 
@@ -111,6 +119,18 @@ pub async fn make_partitions(exchange: &Exchange) -> Result<()> {
 pub async fn deafen(exchange: &mut Exchange) -> Result<()> {
     exchange.rabbitmq.as_mut().context("RabbitMQ")?.stop().await?;
     batch(exchange, "REVOKE SELECT ON shard_log FROM trade_gateway").await
+}
+
+/// The log comes slowly, and gateways lack a piece of it. News of what comes after do not help them.
+///
+/// # Errors
+/// It cannot be done.
+pub async fn slow_log(exchange: &mut Exchange) -> Result<()> {
+    batch(exchange, READ_SLOWLY).await?;
+    let broker = exchange.rabbitmq.as_mut().context("RabbitMQ")?;
+    broker.stop().await?;
+    tokio::time::sleep(MISSED).await;
+    broker.start_again().await
 }
 
 /// Both are back.

@@ -203,11 +203,19 @@ mod tests {
         let stages: Vec<&str> = text.split("\nFROM ").collect();
         let argument = format!("\nARG {COMMIT}\n");
         for stage in &stages {
+            assert_eq!(
+                stage.contains(&argument),
+                stage.contains(" AS build\n"),
+                "{stage}"
+            );
             // Anywhere before, a new commit would build the programs anew.
-            assert_eq!(stage.contains(&argument), stage.contains(" AS run\n"), "{stage}");
+            let (built, told) = (stage.find("docker/build.sh"), stage.find(&argument));
+            assert!(told.is_none() || built < told, "{stage}");
         }
         assert!(text.contains(&argument));
-        assert!(read("crates/http/src/metrics/mod.rs").contains(&format!("\"{COMMIT}\"")));
+        let file = "/etc/trade-engine/commit";
+        assert!(text.contains(&format!("COPY --from=build /programs/commit {file}\n")));
+        assert!(read("crates/http/src/metrics/mod.rs").contains(&format!("\"{file}\"")));
         assert!(read(".github/workflows/ci.yml").contains(&format!("--build-arg \"{COMMIT}=$GITHUB_SHA\"")));
         let commit = commit().unwrap();
         let hash = commit.strip_suffix("-dirty").unwrap_or(&commit);

@@ -22,9 +22,9 @@ pub use runtimes::count_runtime;
 /// The media type of the text format.
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The commit that the programs were built from: images tell it by this variable. It is no part of the programs, or each commit
-/// would build all of them anew.
-const COMMIT: &str = "BUILD_COMMIT";
+/// Where images tell the commit that the programs were built from. It is no part of the programs, or each commit would build all
+/// of them anew.
+const COMMIT: &str = "/etc/trade-engine/commit";
 
 static INSTALLED: OnceLock<PrometheusHandle> = OnceLock::new();
 
@@ -130,7 +130,9 @@ impl Metrics {
         let metrics = Self::install();
         program.families().for_each(Family::begin);
         count_runtime();
-        let commit = std::env::var(COMMIT).ok().filter(|commit| !commit.is_empty());
+        let commit = std::fs::read_to_string(COMMIT)
+            .ok()
+            .filter(|commit| !commit.is_empty());
         let commit = commit.unwrap_or_else(|| "unknown".to_owned());
         gauge!("build_info", "version" => version, "commit" => commit).set(1.0);
         metrics

@@ -78,7 +78,7 @@ pub enum Fault {
     Partitions,
     /// News do not come, and the log cannot be read.
     Deaf,
-    /// Some news were lost, and the log is read slowly.
+    /// A gateway stands still for a while, and then reads the log slowly.
     SlowLog,
 }
 

@@ -121,15 +121,7 @@ pub async fn cause(
         Fault::Lock => return lock(exchange).await,
         Fault::Lease => sql::change(exchange, NOBODYS_LEASE, &[]).await?,
         Fault::Sessions => end_sessions(exchange).await?,
-        Fault::Readers => {
-            let url = exchange
-                .of(Role::Gateway)
-                .next()
-                .context("there is no gateway")?
-                .websocket_url();
-            let port = url.split([':', '/']).find_map(|part| part.parse().ok());
-            return Ok(readers::start(port.context("a port")?));
-        }
+        Fault::Readers => return readers::start(exchange),
         Fault::Balance => books::change(exchange, "1").await?,
         Fault::Garbage => sql::change(exchange, GARBAGE, &[]).await?,
         Fault::Unreadable => sql::change(exchange, UNREADABLE, &[]).await?,

@@ -31,8 +31,8 @@ const READ_SLOWLY: &str = "ALTER TABLE shard_log ENABLE ROW LEVEL SECURITY;
     CREATE POLICY others ON shard_log TO trade_matcher, trade_auditor USING (true) WITH CHECK (true)";
 pub const READ_FAST: &str = "DROP POLICY slow ON shard_log; DROP POLICY others ON shard_log;
     ALTER TABLE shard_log DISABLE ROW LEVEL SECURITY";
-/// Until more has happened without news than a slow reader reads in a while.
-const MISSED: Duration = Duration::from_secs(10);
+/// For so long a gateway stands still: the broker drops it and its news, and far more happens than it reads in a while.
+const STILL: Duration = Duration::from_secs(60);
 /// Until the broker has told of its reader, and Prometheus has asked it.
 const SEEN: Duration = Duration::from_secs(15);
 
@@ -121,16 +121,16 @@ pub async fn deafen(exchange: &mut Exchange) -> Result<()> {
     batch(exchange, "REVOKE SELECT ON shard_log FROM trade_gateway").await
 }
 
-/// The log comes slowly, and gateways lack a piece of it. News of what comes after do not help them.
+/// The log comes slowly, and a gateway lacks a large piece of it. News of what comes after do not help.
 ///
 /// # Errors
 /// It cannot be done.
 pub async fn slow_log(exchange: &mut Exchange) -> Result<()> {
     batch(exchange, READ_SLOWLY).await?;
-    let broker = exchange.rabbitmq.as_mut().context("RabbitMQ")?;
-    broker.stop().await?;
-    tokio::time::sleep(MISSED).await;
-    broker.start_again().await
+    let gateway = exchange.member("gateway-2")?;
+    gateway.pause()?;
+    tokio::time::sleep(STILL).await;
+    gateway.resume()
 }
 
 /// Both are back.

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use testbed::{Exchange, Role};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpSocket;
 use tokio::task::JoinSet;
@@ -18,8 +19,15 @@ const STAYS: Duration = Duration::from_secs(30);
 /// What the kernel keeps for a reader, in bytes: little, so that the gateway soon has the rest.
 const KEPT: u32 = 2_048;
 
-/// Begins; they end with the set.
-pub fn start(port: u16) -> JoinSet<()> {
+/// Begins, at the first gateway; they end with the set.
+///
+/// # Errors
+/// There is no gateway.
+pub fn start(exchange: &Exchange) -> Result<JoinSet<()>> {
+    let gateway = exchange.of(Role::Gateway).next().context("there is no gateway")?;
+    let url = gateway.websocket_url();
+    let port = url.split([':', '/']).find_map(|part| part.parse().ok());
+    let port = port.context("a port")?;
     let mut readers = JoinSet::new();
     for begins in 0..READERS {
         readers.spawn(async move {
@@ -31,7 +39,7 @@ pub fn start(port: u16) -> JoinSet<()> {
             }
         });
     }
-    readers
+    Ok(readers)
 }
 
 /// Asks for the same snapshot again and again and reads none.

@@ -42,6 +42,25 @@ async fn a_shard_that_takes_no_commands_gets_no_placements_and_cancels_still() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shard_that_takes_no_commands_is_known_though_somebody_holds_the_orders() {
+    let house = House::open().await;
+    let alice = house.user(1, 1_000, 0).await;
+    for sql in [
+        "UPDATE shards SET halted = 'the wallet refuses'",
+        "BEGIN; LOCK TABLE orders",
+    ] {
+        house.sql.batch_execute(sql).await.unwrap();
+    }
+    Arc::clone(&house.intake).look_at_shards().await;
+    house.sql.batch_execute("ROLLBACK").await.unwrap();
+    let refused = house.intake.place(alice, limit(Side::Buy, 1, 100)).await;
+    assert!(
+        matches!(refused, Err(EntryError::Unavailable { .. })),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_market_is_defined_once_and_keeps_its_grid() {
     let house = House::open().await;
     let other = house.another(PATIENCE).await;

@@ -158,6 +158,11 @@ fn audited(exchange: &Exchange) -> Result<()> {
         String::from_utf8_lossy(&report.stderr)
     );
     println!("audit: {}", told.trim_end());
+    // All is settled by now: what could not be compared would prove nothing.
+    ensure!(
+        told.contains(r#""balances_compared":true"#),
+        "the balances were not compared"
+    );
     Ok(())
 }
 

@@ -94,14 +94,18 @@ pub(super) async fn replay(connection: &mut Connection) -> anyhow::Result<(Repla
         }
     }
     let (now, brought) = settled(connection).await?;
-    let is_settled = |shard: &ShardRow| {
-        shard.settled_seq == shard.last_seq && reached.get(&shard.shard) == Some(&shard.last_seq)
-    };
-    replayed.balances_compared = now.iter().all(is_settled);
+    replayed.balances_compared = all_settled(&now, &reached);
     if replayed.balances_compared {
         balances(brought, gains, fees, &mut told)?;
     }
     Ok((replayed, told))
+}
+
+/// Whether everything that was committed was replayed, and is settled.
+fn all_settled(now: &[ShardRow], reached: &BTreeMap<u32, u64>) -> bool {
+    now.iter().all(|shard| {
+        shard.settled_seq == shard.last_seq && reached.get(&shard.shard) == Some(&shard.last_seq)
+    })
 }
 
 /// How far the shards are and what the wallet says that trading brought everybody, at one moment: orders may go on meanwhile.
@@ -150,4 +154,32 @@ fn balances(
         told.push(broken(RULE, format!("fees in {asset}: {difference} units apart")));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn balances_are_comparable_where_all_that_was_committed_is_settled_and_was_replayed() {
+        let reached = BTreeMap::from([(0, 7), (1, 3)]);
+        let row = |shard: u32, last_seq: u64, settled_seq: u64| ShardRow {
+            shard,
+            epoch: 1,
+            last_seq,
+            published_seq: last_seq,
+            settled_seq,
+            is_owned: true,
+        };
+        for (now, comparable) in [
+            ([row(0, 7, 7), row(1, 3, 3)], true),
+            ([row(0, 7, 6), row(1, 3, 3)], false),
+            // A batch came, and was settled, after the log was read.
+            ([row(0, 8, 8), row(1, 3, 3)], false),
+            // One that could not be replayed.
+            ([row(0, 7, 7), row(2, 3, 3)], false),
+        ] {
+            assert_eq!(all_settled(&now, &reached), comparable, "{now:?}");
+        }
+    }
 }

@@ -138,7 +138,7 @@ impl Follower {
                 Ok(()) if self.lost => Ok(()),
                 Ok(()) => self.advance().await.inspect(|()| self.shared.followed()),
                 Err(trouble) => {
-                    tracing::warn!(%trouble, "looking at the shards");
+                    tracing::warn!(%trouble, "following the shards");
                     Err(trouble)
                 }
             };
@@ -231,15 +231,18 @@ impl Follower {
         let mut pass = Pass::default();
         loop {
             self.take_what_fits();
+            // First what others wait for.
+            let came = self.read_missing(&mut pass).await;
             self.settle(&mut pass).await;
-            if !self.read_missing(&mut pass).await {
+            if !came {
                 break;
             }
         }
         // Who is slow comes last next time.
         self.first = pass.slow().map_or(self.first, |slow| slow + 1);
         match self.blocked_since {
-            Some(since) if since.elapsed() > BLOCKED => {
+            // In a log that could not be read they may be.
+            Some(since) if since.elapsed() > BLOCKED && pass.is_good() => {
                 tracing::warn!("events of a market are missing in every log; everything is read anew");
                 self.set_lost(true);
             }

@@ -130,11 +130,12 @@ impl Metrics {
         let metrics = Self::install();
         program.families().for_each(Family::begin);
         count_runtime();
-        let commit = std::fs::read_to_string(COMMIT)
-            .ok()
-            .filter(|commit| !commit.is_empty());
-        let commit = commit.unwrap_or_else(|| "unknown".to_owned());
-        gauge!("build_info", "version" => version, "commit" => commit).set(1.0);
+        let told = std::fs::read_to_string(COMMIT).unwrap_or_default();
+        let commit = match told.trim() {
+            "" => "unknown",
+            commit => commit,
+        };
+        gauge!("build_info", "version" => version, "commit" => commit.to_owned()).set(1.0);
         metrics
     }
 

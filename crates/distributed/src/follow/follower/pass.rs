@@ -21,7 +21,6 @@ impl Pass {
 
     /// The log of a shard could not be read.
     pub fn failed(&mut self, shard: u32, trouble: Trouble) {
-        tracing::warn!(shard, %trouble, "following a shard");
         self.left.insert(shard);
         if matches!(trouble, Trouble::TooLate) {
             self.slow = Some(shard);
@@ -37,9 +36,18 @@ impl Pass {
         self.slow
     }
 
-    /// What went wrong, if anything did.
+    /// Whether nothing went wrong.
+    pub const fn is_good(&self) -> bool {
+        self.trouble.is_none()
+    }
+
+    /// What went wrong, if anything did; it is logged.
     pub fn end(self) -> Result<(), Trouble> {
-        self.trouble.map_or(Ok(()), Err)
+        let Some(trouble) = self.trouble else {
+            return Ok(());
+        };
+        tracing::warn!(shards = ?self.left, %trouble, "following the shards");
+        Err(trouble)
     }
 }
 
@@ -63,12 +71,13 @@ mod tests {
 
     #[test]
     fn what_lasts_counts_for_more_whenever_it_came() {
-        assert!(Pass::default().end().is_ok());
+        assert!(Pass::default().is_good() && Pass::default().end().is_ok());
         for troubles in [[Trouble::TooLate, BROKEN], [BROKEN, Trouble::TooLate]] {
             let mut pass = Pass::default();
             for (shard, trouble) in (0..).zip(troubles) {
                 pass.failed(shard, trouble);
             }
+            assert!(!pass.is_good());
             assert!(pass.end().is_err_and(|trouble| trouble.is_lasting()));
         }
     }

@@ -1,6 +1,7 @@
 //! Asking the writer: queue limits, waiting for answers, and reads.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use crossbeam_channel::TrySendError;
 use domain::{Command, Outcome};
@@ -64,6 +65,14 @@ impl Embedded {
         self.options.queue_capacity
     }
 
+    /// At most so long the oldest job has waited for the writer.
+    fn oldest(&self) -> Duration {
+        match self.jobs.is_empty() {
+            true => Duration::ZERO,
+            false => self.gauge.waits(self.options.clock.monotonic()),
+        }
+    }
+
     /// Sets the figures of `/metrics` that change while nothing happens.
     #[allow(
         clippy::cast_precision_loss,
@@ -77,6 +86,7 @@ impl Embedded {
         metrics::gauge!("snapshot_lag_records").set(lag as f64);
         let age = gauge.last_snapshot.age(&self.options.clock);
         metrics::gauge!("snapshot_age_seconds").set(age.as_secs_f64());
+        metrics::gauge!("writer_queue_oldest_seconds").set(self.oldest().as_secs_f64());
     }
 
     /// Whether the writer trusts the clock, as of its last look.
@@ -177,9 +187,43 @@ impl Embedded {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::{Arc, Mutex, mpsc};
+    use std::time::Duration;
 
     use crate::{Embedded, Fatal, Options};
+
+    #[tokio::test]
+    async fn what_waits_for_a_writer_that_hangs_grows_older() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = Options::new(dir.path().to_path_buf());
+        let (exchange, _) = Embedded::open(options, Vec::new()).unwrap();
+        let exchange = Arc::new(exchange);
+        assert_eq!(exchange.oldest(), Duration::ZERO);
+        let (release, held) = mpsc::channel::<()>();
+        let ask = |work: Box<dyn FnOnce() + Send>| {
+            let exchange = Arc::clone(&exchange);
+            tokio::spawn(async move { exchange.read(move |_| work()).await })
+        };
+        let (begins, begun) = tokio::sync::oneshot::channel();
+        let hanging = ask(Box::new(move || {
+            begins.send(()).unwrap();
+            held.recv().unwrap();
+        }));
+        begun.await.unwrap();
+        assert_eq!(exchange.oldest(), Duration::ZERO, "nobody waits behind it");
+        let waiting = ask(Box::new(|| {}));
+        while exchange.waiting() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let before = exchange.oldest();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let after = exchange.oldest();
+        assert!(before > Duration::ZERO && after > before, "{before:?}, {after:?}");
+        release.send(()).unwrap();
+        assert_eq!((hanging.await.unwrap(), waiting.await.unwrap()), (Ok(()), Ok(())));
+        assert_eq!(exchange.oldest(), Duration::ZERO);
+        exchange.stop();
+    }
 
     #[tokio::test]
     async fn a_read_that_panics_is_fatal_and_leaves_nobody_waiting() {
@@ -188,7 +232,7 @@ mod tests {
         let told = Arc::clone(&faults);
         let options = Options {
             fatal: Fatal::new(move |reason| told.lock().unwrap().push(reason.to_owned())),
-            answer_timeout: std::time::Duration::from_secs(60),
+            answer_timeout: Duration::from_secs(60),
             ..Options::new(dir.path().to_path_buf())
         };
         let (exchange, _) = Embedded::open(options, Vec::new()).unwrap();

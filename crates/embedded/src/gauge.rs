@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
 
 use domain::{Command, Stamp};
 use exchange::Register;
@@ -18,6 +19,8 @@ pub(crate) struct Gauge {
     durable: AtomicU64,
     /// The number of the last record that a snapshot covers.
     pub covered: AtomicU64,
+    /// Since when a job may have waited for the writer at work, in nanoseconds of the monotonic clock; the largest: it rests.
+    taken_of: AtomicU64,
     /// Whether the disk has room.
     pub disk_has_room: AtomicBool,
     /// Whether the clock can be trusted.
@@ -51,6 +54,7 @@ impl Gauge {
         Self {
             durable: AtomicU64::new(durable),
             covered: AtomicU64::new(covered),
+            taken_of: AtomicU64::new(u64::MAX),
             disk_has_room: AtomicBool::new(true),
             clock_is_sane: AtomicBool::new(true),
             stopping: AtomicBool::new(false),
@@ -61,6 +65,22 @@ impl Gauge {
             history,
             last_snapshot,
         }
+    }
+
+    /// The writer takes the next job as soon as it comes.
+    pub fn rests(&self) {
+        self.taken_of.store(u64::MAX, Ordering::Relaxed);
+    }
+
+    /// The writer has taken a job that was queued then: whatever waits now was queued later.
+    pub fn took(&self, since: Duration) {
+        let nanos = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
+        self.taken_of.store(nanos, Ordering::Relaxed);
+    }
+
+    /// At most so long a job has waited for the writer, at this moment of the monotonic clock.
+    pub fn waits(&self, now: Duration) -> Duration {
+        now.saturating_sub(Duration::from_nanos(self.taken_of.load(Ordering::Relaxed)))
     }
 
     pub fn durable(&self) -> u64 {

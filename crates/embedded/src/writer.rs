@@ -65,6 +65,7 @@ impl Writer {
     fn work(&mut self) {
         let mut stop = None;
         while stop.is_none() {
+            self.gauge.rests();
             let first = match self.jobs.recv_timeout(self.sleep()) {
                 Ok(job) => Some(job),
                 Err(RecvTimeoutError::Timeout) => None,
@@ -111,6 +112,7 @@ impl Writer {
 
     /// Applies a batch and hands it over. Tells whether to stop, and then whether with a snapshot.
     fn batch(&mut self, first: Option<Job>) -> Result<Option<bool>, Dead> {
+        self.gauge.took(self.clock.monotonic());
         let now = self.now();
         let mut gathered = self.gather(now);
         let mut stop = None;
@@ -130,6 +132,7 @@ impl Writer {
                     ticket,
                 } => {
                     let request = ticket.taken();
+                    self.gauge.took(since);
                     let outcome = match gathered.now {
                         Some(now) => {
                             self.stages.waited(self.clock.monotonic().saturating_sub(since));

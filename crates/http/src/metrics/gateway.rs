@@ -104,6 +104,11 @@ pub(super) const EMBEDDED: &[Family] = &[
         "Records of the log behind the newest snapshot: what a start would replay.",
     ),
     gauge("writer_queue_jobs", &[], "Jobs that wait for the writer."),
+    gauge(
+        "writer_queue_oldest_seconds",
+        &[],
+        "At most so long has the oldest of these jobs waited; 0: none waits.",
+    ),
 ];
 
 pub(super) const DISTRIBUTED: &[Family] = &[

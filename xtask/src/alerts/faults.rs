@@ -12,7 +12,7 @@ use super::books;
 use super::cases::Fault;
 use super::operator::Caller;
 use super::outside;
-use super::pages::mitigation;
+use super::pages::{arguments, mitigation};
 use super::prometheus::Prometheus;
 use super::readers;
 use super::sql::{self, batch};
@@ -324,8 +324,7 @@ async fn lock(exchange: &Exchange) -> Result<JoinSet<()>> {
 
 /// A command for RabbitMQ as it is typed.
 async fn control(exchange: &Exchange, typed: &str) -> Result<()> {
-    let words: Vec<&str> = typed.split(' ').skip(1).collect();
-    broker(exchange, &words).await
+    broker(exchange, &arguments(typed)).await
 }
 
 async fn broker(exchange: &Exchange, words: &[&str]) -> Result<()> {

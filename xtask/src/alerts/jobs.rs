@@ -55,21 +55,24 @@ fn of(job: &Job, below: &str) -> Result<String> {
     let lines = lines
         .enumerate()
         .take_while(|(at, line)| *at == 0 || !line.starts_with(JOB));
-    let (mut settings, mut lists) = (String::new(), 0);
+    let (mut settings, mut lists, mut replaced) = (String::new(), 0, job.instead.is_none());
     for (_, line) in lines.filter(|(_, line)| !line.trim_start().starts_with('#')) {
         if line.starts_with(TARGETS) {
             lists += 1;
             settings += &format!("{TARGETS}['{}']\n", job.targets.join("', '"));
             continue;
         }
-        let (from, to) = job
-            .instead
-            .as_ref()
-            .map_or(("\n", "\n"), |(from, to)| (*from, to));
-        settings += &line.replace(from, to);
+        match &job.instead {
+            Some((from, to)) if line.contains(from) => {
+                replaced = true;
+                settings += &line.replace(from, to);
+            }
+            _ => settings += line,
+        }
         settings.push('\n');
     }
     ensure!(lists == 1, "{lists} lists of targets");
+    ensure!(replaced, "nothing stands there of {:?}", job.instead);
     if let Some(besides) = &job.besides {
         settings += &format!("    {besides}\n");
     }
@@ -107,8 +110,14 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_the_file_does_not_have_is_told() {
+    fn what_the_file_does_not_have_is_told() {
         let error = settings(&[Job::new("nobody", Vec::new())]).unwrap_err();
         assert!(error.to_string().contains("nobody"), "{error}");
+        let mut gateway = Job::new("gateway", Vec::new());
+        gateway.instead = Some(("nobody:9115", String::new()));
+        assert!(
+            settings(&[gateway]).is_err(),
+            "what is to be replaced is not there"
+        );
     }
 }

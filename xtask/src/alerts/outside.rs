@@ -8,7 +8,7 @@ use testbed::{Exchange, Role};
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 use super::faults::names;
-use super::pages::mitigation;
+use super::pages::{arguments, mitigation};
 use super::sql::batch;
 use super::surroundings::Surroundings;
 use crate::shell;
@@ -29,6 +29,7 @@ const FEW_DAYS: &str = "DO $$ DECLARE day TEXT; BEGIN
 const READ_SLOWLY: &str = "ALTER TABLE shard_log ENABLE ROW LEVEL SECURITY;
     CREATE POLICY slow ON shard_log TO trade_gateway USING (pg_sleep(0.14) IS NOT NULL);
     CREATE POLICY others ON shard_log TO trade_matcher, trade_auditor USING (true) WITH CHECK (true)";
+/// As before.
 pub const READ_FAST: &str = "DROP POLICY slow ON shard_log; DROP POLICY others ON shard_log;
     ALTER TABLE shard_log DISABLE ROW LEVEL SECURITY";
 /// For so long a gateway stands still: the broker drops it and its news, and far more happens than it reads in a while.
@@ -107,8 +108,7 @@ pub async fn run_out(exchange: &mut Exchange) -> Result<()> {
 pub async fn make_partitions(exchange: &Exchange) -> Result<()> {
     let gateway = exchange.of(Role::Gateway).next().context("there is no gateway")?;
     let make = mitigation("PartitionsRunOut", "gateway ")?;
-    let words: Vec<&str> = make.split(' ').skip(1).collect();
-    shell::output(&mut gateway.command(&words))?;
+    shell::output(&mut gateway.command(&arguments(&make)))?;
     batch(exchange, MAY_MAKE).await
 }
 

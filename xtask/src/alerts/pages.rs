@@ -223,6 +223,11 @@ pub fn mitigation(alert: &str, begins: &str) -> Result<String> {
     Ok(found.to_owned())
 }
 
+/// The words behind the program that a command begins with.
+pub fn arguments(typed: &str) -> Vec<&str> {
+    typed.split(' ').skip(1).collect()
+}
+
 fn page(alert: &str) -> Result<String> {
     let file = shell::root().join(format!("docs/runbooks/{alert}.md"));
     std::fs::read_to_string(&file).with_context(|| file.display().to_string())

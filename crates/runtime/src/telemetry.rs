@@ -96,7 +96,7 @@ where
     ))
 }
 
-/// Puts the trace's id into each JSON line of work that belongs to a request.
+/// Puts a trace's id into each JSON line: the request's that the work belongs to, else the process's own.
 struct Traced<F>(F);
 
 impl<S, N, F> FormatEvent<S, N> for Traced<F>
@@ -111,7 +111,7 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let Some(trace) = trace::current() else {
+        let Some(trace) = trace::of_line() else {
             return self.0.format_event(context, writer, event);
         };
         let mut line = String::new();
@@ -186,14 +186,15 @@ mod tests {
     }
 
     #[test]
-    fn each_json_line_of_a_traced_request_has_its_trace_id_at_the_top() {
+    fn each_json_line_has_a_trace_id_at_the_top_that_of_its_request_or_the_process_s_own() {
         let (subscriber, _handle, lines) = capture(LogFormat::Json, "info");
         let context = TraceContext::parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00");
         tracing::subscriber::with_default(subscriber, || {
             trace::within_sync(context, || {
                 tracing::info!(market = "BTC/USDT", "order \"accepted\"")
             });
-            tracing::info!("none");
+            tracing::info!("of itself");
+            trace::within_sync(None, || tracing::info!("of itself too"));
         });
         let text = lines.take();
         let lines: Vec<serde_json::Value> = text
@@ -205,7 +206,11 @@ mod tests {
             (&lines[0]["message"], &lines[0]["market"]),
             (&"order \"accepted\"".into(), &"BTC/USDT".into())
         );
-        assert_eq!(lines[1].get("trace_id"), None);
+        let own = lines[1]["trace_id"].as_str().unwrap();
+        assert_eq!(own.len(), 32);
+        assert_ne!(lines[1]["trace_id"], lines[0]["trace_id"]);
+        assert_eq!(lines[1]["trace_id"], lines[2]["trace_id"]);
+        assert_eq!(trace::current(), None, "it is not handed on");
     }
 
     #[test]

@@ -77,6 +77,10 @@ pub async fn distributed(programs: &Path, dir: &Path, between: &Between) -> Resu
             drain::tried(&mut exchange, nginx, programs, dir).await?;
         }
         away::tried(&mut exchange).await?;
+        // Programs of an earlier commit may know nothing of it.
+        if between.migrated_by.is_none() {
+            traced::in_every_line(&exchange)?;
+        }
     }
     if let Some(fallen) = exchange.fallen() {
         bail!("{fallen}");

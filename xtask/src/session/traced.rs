@@ -82,6 +82,28 @@ pub async fn followed(exchange: &Exchange, sink: &Sink) -> Result<()> {
     }
 }
 
+/// Each line of JSON that the programs have logged since their start names a trace.
+///
+/// # Errors
+/// One does not.
+pub fn in_every_line(exchange: &Exchange) -> Result<()> {
+    let mut lines = 0;
+    for member in exchange.members() {
+        let log = member.log();
+        let of_json = log
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        for line in of_json {
+            let id = line["trace_id"].as_str().unwrap_or_default();
+            ensure!(id.len() == 32, "{} logs without a trace: {line}", member.name());
+            lines += 1;
+        }
+    }
+    ensure!(lines > 0, "no program has logged anything");
+    println!("a trace's id in each of {lines} lines of the logs");
+    Ok(())
+}
+
 async fn placed(gateway: &Member, token: &str, body: &str) -> Result<Answer> {
     let question = Question {
         port: gateway.port(),

@@ -87,9 +87,9 @@ async fn lane<G: Gathered>(
             .into_iter()
             .map(|waiting| (waiting.item, waiting.answer))
             .unzip();
-        let work = Arc::clone(&work);
+        let (work, context) = (Arc::clone(&work), span.context());
         // In a task of its own, so that a fault ends this group and not the lane.
-        let doing = async move { trace::within(span.context(), work.run(items)).await };
+        let doing = async move { trace::within(context, work.run(items)).await };
         match tokio::spawn(doing).await {
             Ok(done) => {
                 for (answer, done) in answers.into_iter().zip(done) {
@@ -97,7 +97,13 @@ async fn lane<G: Gathered>(
                     let _ = answer.send(done);
                 }
             }
-            Err(error) => tracing::error!(%error, "a group of requests was not done"),
+            Err(error) => {
+                span.fail(error.to_string());
+                trace::within_sync(
+                    context,
+                    || tracing::error!(%error, "a group of requests was not done"),
+                );
+            }
         }
     }
 }

@@ -107,7 +107,7 @@ impl Settler {
             let settled = trace::within(span.context(), self.settle(money, &mut latest)).await;
             if let Err(refused) = settled {
                 span.fail(refused.clone());
-                self.stop(done, &refused);
+                trace::within_sync(span.context(), || self.stop(done, &refused));
                 return;
             }
             self.cursor.send_replace(done);

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::owner::{Ended, Followers, Owner};
-use super::todo::{Sorted, Task, sort};
+use super::todo::{Sorted, Task, Unreadable, sort};
 use super::upkeep::Upkeep;
 use super::work::{AtHand, Finished, Plan, apply};
 use crate::fold::ShardFold;
@@ -103,9 +103,12 @@ impl Owner<'_> {
             let ids: Vec<_> = strays.iter().map(|(id, _)| *id).collect();
             forward_strays(connection, &ids).await?;
         }
-        for (id, why) in unreadable {
+        for Unreadable { id, trace, why } in unreadable {
             self.status.count("shard_undecodable_total");
-            tracing::error!(shard, %id, %why, "a command cannot be read");
+            trace::within_sync(
+                trace,
+                || tracing::error!(shard, %id, %why, "a command cannot be read"),
+            );
             set_aside(connection, id, &why).await?;
         }
         // Markets may have moved since a gateway has looked where they live.
@@ -220,7 +223,7 @@ impl Owner<'_> {
         if let Err(error) = commit(connection, &write).await {
             self.status.count("shard_commit_errors_total");
             span.fail(error.to_string());
-            return Err(self.refused(connection, error, &culprits).await);
+            return Err(trace::within(span.context(), self.refused(connection, error, &culprits)).await);
         }
         self.careful = self.careful.saturating_sub(done.len());
         self.worked = true;

@@ -26,6 +26,17 @@ pub(super) struct Task {
     pub trace: Option<TraceContext>,
 }
 
+/// A command that cannot be read or makes no sense.
+#[derive(Debug, PartialEq)]
+pub(super) struct Unreadable {
+    /// The id of its row.
+    pub id: Uuid,
+    /// The trace that it belongs to.
+    pub trace: Option<TraceContext>,
+    /// What is wrong with it.
+    pub why: String,
+}
+
 /// What becomes of the open commands.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Sorted {
@@ -35,8 +46,8 @@ pub(super) struct Sorted {
     pub repeated: Vec<Uuid>,
     /// Of markets that live elsewhere: the command and the shard.
     pub strays: Vec<(Uuid, u32)>,
-    /// Those that cannot be read or make no sense, and why: they are kept elsewhere.
-    pub unreadable: Vec<(Uuid, String)>,
+    /// Those that cannot be read or make no sense: they are kept elsewhere.
+    pub unreadable: Vec<Unreadable>,
     /// Why nothing behind these can be done: a later program has written what this one does not know.
     pub stop: Option<String>,
 }
@@ -54,7 +65,7 @@ pub(super) fn sort(todos: Vec<Todo>) -> Sorted {
             (true, None) => {
                 // A gateway stores the order first: nobody can say what this is.
                 let why = "it places an order that has no row".to_owned();
-                sorted.unreadable.push((todo.id, why));
+                sorted.unreadable.push(unreadable(&todo, why));
                 continue;
             }
             (true, Some(Status::Pending)) => placed.extend(todo.order_id),
@@ -82,12 +93,20 @@ pub(super) fn sort(todos: Vec<Todo>) -> Sorted {
                 sorted.stop = Some(format!("command {} is of a later program: {error}", todo.id));
                 break;
             }
-            Err(error) => sorted.unreadable.push((todo.id, error.to_string())),
+            Err(error) => sorted.unreadable.push(unreadable(&todo, error.to_string())),
         }
     }
     // A mass cancel that was begun goes on before anything else.
     sorted.tasks.sort_by_key(|task| task.progress == 0);
     sorted
+}
+
+const fn unreadable(todo: &Todo, why: String) -> Unreadable {
+    Unreadable {
+        id: todo.id,
+        trace: todo.trace,
+        why,
+    }
 }
 
 fn task(todo: Todo, command: ShardCommand) -> Task {

@@ -12,6 +12,10 @@ pub use export::{Traces, init};
 pub use span::{Kind, Span};
 
 use std::future::Future;
+use std::sync::OnceLock;
+
+/// What the process does of itself, for its logs.
+static OWN: OnceLock<Option<TraceContext>> = OnceLock::new();
 
 tokio::task_local! {
     static CURRENT: Option<TraceContext>;
@@ -20,6 +24,12 @@ tokio::task_local! {
 /// The context of the running task; none outside of a request.
 pub fn current() -> Option<TraceContext> {
     CURRENT.try_with(|context| *context).ok().flatten()
+}
+
+/// The context that a line of the logs belongs to: the running task's, else the process's own, which is never recorded and
+/// never handed on. It keeps apart what two lives of one program have logged of themselves.
+pub(crate) fn of_line() -> Option<TraceContext> {
+    current().or_else(|| *OWN.get_or_init(TraceContext::unrecorded))
 }
 
 /// Runs the future under a context. Tasks that it spawns have none unless they are given it.

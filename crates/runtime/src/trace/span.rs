@@ -74,15 +74,17 @@ impl Span {
         Self::beneath(current(), name, kind)
     }
 
-    /// Work that is done for many at once: in the trace of the first that is recorded, with links to the others.
+    /// Work that is done for many at once: in the trace of the first that is recorded, with links to the others. Where none
+    /// is, it hands the context of the first of all on.
     pub fn of_group(
         name: &'static str,
         kind: Kind,
         members: impl IntoIterator<Item = Option<TraceContext>>,
     ) -> Self {
-        let mut members = members.into_iter().flatten().filter(|one| one.is_sampled());
-        let first = members.next();
-        let mut span = Self::beneath(first, name, kind);
+        let mut members = members.into_iter().flatten().peekable();
+        let any = members.peek().copied();
+        let mut members = members.filter(|one| one.is_sampled());
+        let mut span = Self::beneath(members.next().or(any), name, kind);
         if let Some(recording) = &mut span.recording {
             for member in members.take(MOST_LINKS) {
                 recording.add_link(member.as_remote(), Vec::new());
@@ -137,5 +139,35 @@ fn beneath(parent: Option<TraceContext>) -> Context {
     match parent {
         Some(parent) => Context::new().with_remote_span_context(parent.as_remote()),
         None => Context::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_work_of_many_goes_on_from_the_first_that_is_recorded_else_from_the_first_of_all() {
+        let context = |digit: &str, flags: &str| {
+            let (trace, span) = (digit.repeat(32), digit.repeat(16));
+            TraceContext::parse(&format!("00-{trace}-{span}-{flags}"))
+        };
+        let (quiet, also_quiet, seen, also_seen) = (
+            context("1", "00"),
+            context("2", "00"),
+            context("3", "01"),
+            context("4", "01"),
+        );
+        for (members, from) in [
+            (vec![], None),
+            (vec![None, None], None),
+            (vec![None, quiet, also_quiet], quiet),
+            (vec![quiet, seen, also_seen], seen),
+            (vec![seen, quiet], seen),
+        ] {
+            let span = Span::of_group("group", Kind::Internal, members.iter().copied());
+            assert_eq!(span.context(), from, "{members:?}");
+            assert!(!span.is_recorded(), "nothing records in this process");
+        }
     }
 }
